@@ -1,0 +1,60 @@
+# The commands of a developer. `make help` lists them; each installs what it needs into .venv first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# Data that is not ours to ship (rules, events with their public origin); what needs it is skipped where it is absent.
+CARECORDON_SHARED ?= $(abspath ../shared)
+export CARECORDON_SHARED
+
+BIN := .venv/bin
+READY := .venv/ready
+SIGMA := $(CARECORDON_SHARED)/data/sigma
+
+.PHONY: help demo setup check test oracle fuzz bench lock clean
+
+help: ## list these commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: setup ## scan the made-up sample; that it finds something is success
+	@$(BIN)/carecordon scan sample || [ $$? -eq 1 ]
+
+setup: $(READY) ## prepare .venv from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Carecordon needs Python 3.11 or newer: make setup PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: setup ## format, lint, types and the laws of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+test: setup ## all tests
+	$(BIN)/python -m pytest -n 2
+
+oracle: setup ## compare the engine with the plain evaluator on all outside data
+	$(BIN)/python -m tests.oracle
+
+fuzz: setup ## feed broken input to every reader
+	$(BIN)/python -m tests.fuzz
+
+bench: setup ## print the figures of the detection engine
+	$(BIN)/carecordon bench detect --json --events $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst \
+	  --rules $(SIGMA)/rules/windows --rules $(SIGMA)/rules/category \
+	  --rules $(SIGMA)/rules-threat-hunting/windows --rules $(SIGMA)/rules-emerging-threats
+
+# --build-deps-for makes pip-compile ask the build backend: read by itself, it loses the markers of the extras.
+lock: setup ## resolve requirements.lock anew from pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet --upgrade --generate-hashes \
+	  --allow-unsafe --strip-extras --build-deps-for=editable --extra fast --extra dev --no-emit-options \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+
+clean: ## remove .venv and what tools left behind
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist carecordon.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

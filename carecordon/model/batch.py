@@ -1,0 +1,69 @@
+"""The batch: a table of events in arrival order, as rows (from a file) or as columns (from the wire)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from carecordon.model.event import Fields, Kind, Value
+
+ABSENT = -1
+"""The index in a column of a row that does not carry the field."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """A small batch that keeps each event as one mapping: what reading a file gives.
+
+    All lists have one entry a row, in arrival order. `times` are UTC ns since 1970 (None
+    where the event gives none that can be read), `positions` the 1-based ordinal of the
+    event in its file (here: in its block, until the scan adds the block's offset).
+    `fields` holds Sigma names, the header's names among them (docs/detection.md).
+    `keywords`: numbers of the engine's keywords that may stand in the raw text; None = not scanned.
+    """
+
+    kinds: list[Kind] = field(default_factory=list)
+    fields: list[Fields] = field(default_factory=list)
+    times: list[int | None] = field(default_factory=list)
+    devices: list[str | None] = field(default_factory=list)
+    record_ids: list[int | None] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    keywords: frozenset[int] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field of a batch: its distinct values, and per row an index into them (ABSENT = not carried)."""
+
+    values: tuple[Value, ...]
+    index: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A columnar, dictionary-coded batch of any mix of kinds, in arrival order: what the wire carries.
+
+    `kind` and `device` index into `kinds` and `devices` (int32 a row); `time` is UTC ns
+    (int64; INT64_MIN = unknown); `sequence` is the device's own count (int64).
+    """
+
+    kinds: tuple[Kind, ...]
+    kind: npt.NDArray[np.int32]
+    devices: tuple[str | None, ...]
+    device: npt.NDArray[np.int32]
+    time: npt.NDArray[np.int64]
+    sequence: npt.NDArray[np.int64]
+    columns: dict[str, Column]
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.kind)
+
+
+Batch = Rows | Table

@@ -1,0 +1,36 @@
+"""A piece of a file that can be read alone: the unit a scan spreads over cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records of one file, as bytes.
+
+    `feed` names the reader; `context` is what the reader needs beside the data (the EVTX
+    file header, an XML encoding). Positions inside count from 1 and are shifted by the
+    scan, which adds the records of the blocks before.
+    """
+
+    feed: str
+    data: bytes
+    context: bytes = b""
+
+
+class Record(NamedTuple):
+    """One decoded record: `position` in its block, and the document as its feed decodes it."""
+
+    position: int
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A record, or `count` records from `position` on, that could not be decoded, and why."""
+
+    position: int
+    reason: str
+    count: int = 1

@@ -1,0 +1,61 @@
+"""How nested documents become fields: mappings to dotted names, lists to tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from carecordon.model.event import Fields, Value
+
+MAX_FIELDS = 20_000
+"""A document that would give more fields than this is cut there: nothing real comes near."""
+
+
+def flatten(document: Mapping[str, Any]) -> Fields:
+    """Return the document as fields: `{"a": {"b": 1}}` gives `a.b`; a list of mappings gives one tuple a key.
+
+    Works without recursion, so nesting depth is only bounded by what was decoded.
+    """
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Any]] = [(name, value) for name, value in reversed(document.items())]
+    while waiting and len(found) < MAX_FIELDS:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend((f"{name}.{inner}", part) for inner, part in reversed(value.items()))
+        elif isinstance(value, list | tuple):
+            _add_list(found, waiting, name, value)
+        else:
+            _add(found, name, value)
+    return found
+
+
+def harden(fields: dict[str, Any]) -> None:
+    """Turn lists into tuples and mappings into dotted fields, in place."""
+    if any(isinstance(value, dict | list) for value in fields.values()):
+        flat = flatten(fields)
+        fields.clear()
+        fields.update(flat)
+
+
+def _add_list(found: dict[str, Any], waiting: list[tuple[str, Any]], name: str, values: list[Any] | tuple[Any]) -> None:
+    if not any(isinstance(value, dict | list) for value in values):
+        _add(found, name, tuple(values))
+        return
+    for value in reversed(values):
+        if isinstance(value, dict):
+            waiting.extend((f"{name}.{inner}", part) for inner, part in reversed(value.items()))
+        else:
+            waiting.append((name, value))
+
+
+def _add(found: dict[str, Any], name: str, value: Value) -> None:
+    """Add a value; a name that comes again (lists of mappings) gathers its values in a tuple."""
+    if name not in found:
+        found[name] = value
+        return
+    before = found[name]
+    found[name] = (*_parts(before), *_parts(value))
+
+
+def _parts(value: Value) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)

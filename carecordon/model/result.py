@@ -1,0 +1,82 @@
+"""What a scan says beside its matches: how it began, what it read, what it saw and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from carecordon.model.errors import Refused
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The run itself: program version, SHA-256 of the rules and the command line as it was given."""
+
+    version: str
+    rules_hash: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One input: its path as given (`archive.zip!member`), SHA-256 and size in bytes as read, events, reader.
+
+    What could not be learnt, because the file could not be read to its end, is None.
+    """
+
+    file: str
+    sha256: str | None
+    size: int | None
+    records: int | None
+    feed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSeen:
+    """One log of one device: how many events, the first and the last time (UTC ns) in them."""
+
+    device: str | None
+    channel: str | None
+    events: int
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The totals of a scan; `partial` if it was stopped before all input was read.
+
+    `events_skipped` could not be parsed or lay outside `--from` and `--to`. `rules_loaded` = ready + dormant.
+    """
+
+    events_read: int
+    events_skipped: int
+    files_read: int
+    files_failed: int
+    rules_loaded: int
+    rules_ready: int
+    rules_dormant: int
+    rules_refused: int
+    seconds: float
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Everything that stands after the matches in a result: what was read, what was not seen, how it ended."""
+
+    inputs: tuple[InputFile, ...]
+    refused: tuple[Refused, ...]
+    unseen: tuple[BlindSpot, ...]
+    sources: tuple[SourceSeen, ...]
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that a scan tells. `findings` in the order of the result, (time, file, position), and read once."""
+
+    begin: Begin
+    findings: Iterable[Match | CorrelationMatch]
+    closing: Closing

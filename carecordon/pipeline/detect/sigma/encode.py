@@ -1,0 +1,106 @@
+"""The modifiers that we do ourselves, because the specification asks for more than pySigma gives.
+
+base64 after a utf16 modifier works on bytes, so any text can be encoded (pySigma: ASCII only);
+`utf16le` exists; `windash` takes any number of dashes; `expand` knows `\\%`.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+
+from sigma.types import Placeholder, SigmaExpansion, SigmaString, SigmaType
+
+from carecordon.pipeline.detect.sigma.refusal import BadRule
+
+Values = Mapping[str, Sequence[str | int]]
+"""Placeholder name -> what may stand for it; each value may hold wildcards."""
+
+DASH = "_windash"
+"""Name of the placeholder that stands for any one of DASHES in a text with many dashes."""
+DASHES = "-/\u2013\u2014\u2015"
+MAX_TEXTS = 10_000
+
+_DASH = re.compile(r"\B[-/]\b")
+_FEW_DASHES = 3
+_HOLDER = re.compile(r"\\\\|\\%|%([^%\\]+)%")
+_ENCODINGS = {"utf16": ("utf-16-le", b"\xff\xfe"), "utf16be": ("utf-16-be", b"")}
+UTF16 = frozenset({"utf16", "utf16le", "utf16be", "wide"})
+BASE64 = frozenset({"base64", "base64offset"})
+
+
+def windash(value: SigmaString) -> list[SigmaType]:
+    """Return the text with every dash at the start of a word in all its forms."""
+    marked = value.replace_with_placeholder(_DASH, DASH)
+    dashes = sum(isinstance(part, Placeholder) for part in marked.s)
+    if dashes > _FEW_DASHES:
+        return [marked]
+    return [SigmaExpansion(list(marked.replace_placeholders(lambda _: iter(DASHES))))]
+
+
+def utf16(value: SigmaString, name: str) -> SigmaString:
+    """Return the text with its UTF-16 bytes as characters, which only ASCII text has."""
+    mark, encoding = ("\ufeff" if name == "utf16" else ""), ("utf-16-be" if name == "utf16be" else "utf-16-le")
+    parts: list[object] = [mark] if mark else []
+    for part in value.s:
+        if isinstance(part, str) and not part.isascii():
+            raise BadRule(f"`{name}` without base64 compares ASCII text only")
+        parts.append(part.encode(encoding).decode("ascii") if isinstance(part, str) else part)
+    encoded = SigmaString()
+    encoded.s = parts  # type: ignore[assignment]
+    return encoded
+
+
+def base64(value: SigmaString, before: str | None) -> SigmaString:
+    """Return the Base64 of the text's bytes: UTF-16 if a utf16 modifier stands `before`, else UTF-8."""
+    return SigmaString.from_str(b64encode(_bytes(value, before)).decode("ascii"))
+
+
+def base64offset(value: SigmaString, before: str | None) -> SigmaExpansion:
+    """Return what the text's bytes look like in Base64 after 0, 1 or 2 other bytes, edges cut off."""
+    data = _bytes(value, before)
+    texts: list[SigmaString] = []
+    for shift in range(3):
+        # A character of Base64 is ours alone if all its 6 bits come from our bytes.
+        first, end = -(-shift * 8 // 6), (shift + len(data)) * 8 // 6
+        texts.append(SigmaString.from_str(b64encode(bytes(shift) + data).decode("ascii")[first:end]))
+    return SigmaExpansion([text for text in texts if text.s != [""]])
+
+
+def expand(text: str, values: Values) -> list[str]:
+    """Return the text with its `%placeholders%` replaced, once for every combination of their values.
+
+    Raises BadRule for a placeholder without values in the values file.
+    """
+    texts = [""]
+    for choices in _segments(text, values):
+        texts = [before + choice for before in texts for choice in choices]
+        if len(texts) > MAX_TEXTS:
+            raise BadRule(f"its placeholders stand for more than {MAX_TEXTS:,} texts; give fewer values")
+    return texts
+
+
+def _segments(text: str, values: Values) -> Iterator[list[str]]:
+    at = 0
+    for found in _HOLDER.finditer(text):
+        yield [text[at : found.start()]]
+        at = found.end()
+        name = found.group(1)
+        if name is None:
+            yield ["%" if found.group() == "\\%" else found.group()]
+        elif name in values:
+            yield [str(value) for value in values[name]]
+        else:
+            raise BadRule(f"nothing is known of the placeholder %{name}%; give its values with a values file")
+    yield [text[at:]]
+
+
+def _bytes(value: SigmaString, before: str | None) -> bytes:
+    if not all(isinstance(part, str) for part in value.s):
+        raise BadRule("Base64 needs a text without wildcards and with few dashes")
+    text = "".join(part for part in value.s if isinstance(part, str))
+    if not text:
+        raise BadRule("Base64 needs a text that is not empty")
+    encoding, mark = _ENCODINGS.get(before or "", ("utf-16-le", b"") if before in UTF16 else ("utf-8", b""))
+    return mark + text.encode(encoding)

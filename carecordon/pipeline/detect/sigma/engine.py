@@ -1,0 +1,140 @@
+"""The detection engine: batches in, (row, rule variants) out.
+
+One plan a kind of event, made when the kind is first met; `ready` makes plans ahead so
+that no stream waits for one. Both layouts of a batch end in the same signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from carecordon.model.batch import Rows, Table
+from carecordon.model.event import Fields, Kind, LogSource
+from carecordon.model.fields import harden
+from carecordon.pipeline.detect.sigma.accelerate import Accelerator
+from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
+from carecordon.pipeline.detect.sigma.keywords import KeywordGate
+from carecordon.pipeline.detect.sigma.matcher import ABSENT
+from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
+from carecordon.pipeline.detect.sigma.program import Program, Variant
+
+MAX_PLANS = 4_096
+"""More kinds than this in one run (made-up channels, say) share their turn: the oldest plan goes."""
+
+Hit = tuple[int, Outcome]
+"""A row's index in the batch and the variants of the rules that it matches."""
+
+
+class Engine:
+    """Matches batches against a rule set. Holds memos only: results never depend on its history."""
+
+    def __init__(self, rules: RuleSet, accelerator: Accelerator | None, bound: LogSource | None = None) -> None:
+        """Prepare the rules; `bound` is the log source of documents bound by hand."""
+        self.program = Program(rules, accelerator, bound)
+        self.plans: dict[Kind, Plan] = {}
+        self.keywords: KeywordGate = self.program.keywords
+
+    def plan(self, kind: Kind) -> Plan:
+        """Return the plan of a kind, made now if need be."""
+        plan = self.plans.get(kind)
+        if plan is None:
+            if len(self.plans) >= MAX_PLANS:
+                del self.plans[next(iter(self.plans))]
+            plan = self.plans[kind] = Plan(self.program, kind)
+        return plan
+
+    def ready(self, kinds: Iterable[Kind]) -> None:
+        """Make the plans of these kinds."""
+        for kind in kinds:
+            self.plan(kind)
+
+    def match(self, batch: Rows | Table) -> Iterator[Hit]:
+        """Yield the rows that match, in no particular order of rows for a Table."""
+        return self._rows(batch) if isinstance(batch, Rows) else self._table(batch)
+
+    def _rows(self, rows: Rows) -> Iterator[Hit]:
+        plans = self.plans
+        possible = self.keywords.every if rows.keywords is None else rows.keywords
+        for index, (kind, fields) in enumerate(zip(rows.kinds, rows.fields, strict=True)):
+            plan = plans.get(kind) or self.plan(kind)
+            plan.events += 1
+            if not plan.variants:
+                continue
+            try:
+                signature = plan.signature(fields, possible)
+            except TypeError:  # a list or mapping among the values: rare, so not looked for in each event
+                harden(fields)
+                signature = plan.signature(fields, possible)
+            outcome = plan.signatures[signature]
+            if outcome:
+                yield index, outcome
+
+    def _table(self, table: Table) -> Iterator[Hit]:
+        columns = {name: (*column.values, ABSENT) for name, column in table.columns.items()}
+        possible = self._possible_keywords(table)
+        for number, kind in enumerate(table.kinds):
+            plan = self.plan(kind)
+            rows = np.flatnonzero(table.kind == number)
+            plan.events += len(rows)
+            if not plan.variants or not len(rows):
+                continue
+            if plan.has_references or not plan.keywords.isdisjoint(possible):
+                signatures = (plan.signature(row_of(table, row), possible) for row in rows.tolist())
+            else:
+                signatures = zip(*self._numbers(plan, table, columns, rows), strict=True) if plan.keys else repeat(())
+            known = plan.signatures
+            for row, signature in zip(rows.tolist(), signatures, strict=False):
+                outcome = known[signature]
+                if outcome:
+                    yield row, outcome
+
+    @staticmethod
+    def _numbers(plan: Plan, table: Table, columns: dict[str, tuple[Any, ...]], rows: Any) -> Iterator[Iterable[int]]:
+        """Yield per slot the numbers of its rows: the values' own dictionary is looked up, not each text anew."""
+        for slot, key in zip(plan.slots, plan.keys, strict=True):
+            column = table.columns.get(key)
+            if column is None:
+                yield repeat(slot.absent, len(rows))
+            else:
+                yield map(slot.memo.__getitem__, map(columns[key].__getitem__, column.index[rows].tolist()))
+
+    def _possible_keywords(self, table: Table) -> frozenset[int]:
+        if not self.keywords.every:
+            return self.keywords.every
+        texts = (value for column in table.columns.values() for value in column.values if isinstance(value, str))
+        return self.keywords.possible("\n".join(texts).encode("utf-8", "replace"))
+
+    def evidence(self, variant: Variant, fields: Fields) -> Fields:
+        """Return those fields that the rule names and the event carries, and those that hold its keywords."""
+        rule: Rule = self.program.rules[variant.rule]
+        found: Fields = {}
+        for name in rule.fields:
+            key = variant.view.get(name, name)
+            if name not in fields and key not in fields:
+                continue
+            found[name] = fields[key] if key in fields else fields[name]
+        keywords = self.program.keywords_of(variant)
+        if keywords:
+            truths = self.program.matcher("").truths
+            found.update((name, value) for name, value in fields.items() if truths(value) & keywords)
+        return found
+
+    @property
+    def sources_seen(self) -> list[Plan]:
+        """Return the plans made so far: the kinds of events that were met."""
+        return list(self.plans.values())
+
+
+def row_of(table: Table, row: int) -> Fields:
+    """Return one row of a table as a mapping."""
+    found: Fields = {}
+    for name, column in table.columns.items():
+        index = int(column.index[row])
+        if index >= 0:
+            found[name] = column.values[index]
+    return found
+

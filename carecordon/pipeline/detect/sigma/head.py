@@ -1,0 +1,82 @@
+"""What every Sigma document says of itself: id, name, title, level, techniques, log source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from carecordon.model.event import LogSource
+from carecordon.model.match import Level
+from carecordon.pipeline.detect.sigma.refusal import BadRule
+
+MAX_TITLE = 256
+"""Source: Sigma rules specification 2.1, Title."""
+
+_TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`given_id` and `name` are None or '' where the document has none."""
+
+    given_id: str | None
+    name: str
+    title: str
+    level: str
+    techniques: tuple[str, ...]
+
+    def id_or(self, place: str) -> str:
+        """Return the id under which the rule is known: its own, else its name, else its place."""
+        return self.given_id or self.name or place
+
+
+def read_head(content: dict[str, Any]) -> Head:
+    """Return the head of a document. Raises BadRule for a title, id, name or level that is none."""
+    title = _text(content, "title")
+    if not title:
+        raise BadRule("the rule has no `title`; give it one", "title")
+    if len(title) > MAX_TITLE:
+        raise BadRule(f"the title is longer than {MAX_TITLE} characters", "title", at_value=True)
+    level = (_text(content, "level") or Level.LOW.value).lower()
+    if level not in set(Level):
+        levels = ", ".join(Level)
+        raise BadRule(f"`{level}` is no level; the levels are {levels}", "level", at_value=True)
+    return Head(given_id(content), _text(content, "name"), title, level, _techniques(content.get("tags")))
+
+
+def given_id(content: dict[str, Any]) -> str | None:
+    """Return the document's own id, or None."""
+    return _text(content, "id") or None
+
+
+def read_logsource(content: dict[str, Any]) -> LogSource:
+    """Return the log source, lower case. Raises BadRule if there is none or it names nothing."""
+    source = content.get("logsource")
+    if not isinstance(source, dict):
+        raise BadRule("the rule has no `logsource` with a product, category or service", "logsource")
+    parts: dict[str, str | None] = {}
+    for part in LogSource._fields:
+        try:
+            parts[part] = _text(source, part).lower() or None
+        except BadRule as bad:
+            raise bad.under("logsource") from bad
+    if not any(parts.values()):
+        raise BadRule("the log source names neither product, category nor service", "logsource")
+    return LogSource(**parts)
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    """Return the text of a key, '' if it is absent or null."""
+    value = content.get(key)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadRule(f"`{key}` must be text", key, at_value=True)
+    return str(value).strip()
+
+
+def _techniques(tags: Any) -> tuple[str, ...]:
+    """Return the ATT&CK techniques among the tags, in capitals; other tags say nothing about what matches."""
+    found = (_TECHNIQUE.fullmatch(tag) for tag in (tags if isinstance(tags, list) else [tags]) if isinstance(tag, str))
+    return tuple(dict.fromkeys(match.group(1).upper() for match in found if match))

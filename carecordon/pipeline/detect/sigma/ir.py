@@ -1,0 +1,162 @@
+"""A rule as the engine runs it: atoms over single fields, joined by and, or, not.
+
+The IR is what the cache keeps and every other part of the engine reads; it knows nothing
+of YAML or pySigma. All structs are frozen, hashable where their parts are, and travel as msgpack.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from carecordon.model.event import LogSource
+
+
+class Op(StrEnum):
+    """How an atom compares a field's value with its own."""
+
+    EQ = "eq"
+    """Whole text equal."""
+    GLOB = "glob"
+    """`value` is an RE2 pattern for the whole text, made from wildcards that are not plain STARTS, ENDS or CONTAINS."""
+    STARTS = "starts"
+    ENDS = "ends"
+    CONTAINS = "contains"
+    RE = "re"
+    """`value` is an RE2 pattern with inline flags, searched anywhere in the text."""
+    CIDR = "cidr"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    NULL = "null"
+    """Missing or null."""
+    EXISTS = "exists"
+    """Carried, be it null or empty."""
+    REF_EQ = "ref_eq"
+    REF_STARTS = "ref_starts"
+    REF_ENDS = "ref_ends"
+    REF_CONTAINS = "ref_contains"
+    """`value` names the other field."""
+
+
+PLAIN_OPS = frozenset({Op.EQ, Op.STARTS, Op.ENDS, Op.CONTAINS})
+REF_OPS = frozenset({Op.REF_EQ, Op.REF_STARTS, Op.REF_ENDS, Op.REF_CONTAINS})
+ORDER_OPS = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
+
+
+class Atom(msgspec.Struct, frozen=True, array_like=True):
+    """One comparison of one field; `field` is '' for a keyword, which any value of the event may satisfy.
+
+    `value` is already lower case unless `cased` (RE carries its case in its pattern and is
+    always `cased`). `part` takes a number out of a date before comparing: minute, hour,
+    day, week, month, year.
+    """
+
+    field: str
+    op: Op
+    value: str | int | float = ""
+    cased: bool = False
+    part: str = ""
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+    """One detection item: any (or `every`) of its atoms."""
+
+    atoms: tuple[Atom, ...]
+    every: bool = False
+
+
+class And(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """All parts hold."""
+
+    parts: tuple[Node, ...]
+
+
+class Or(msgspec.Struct, frozen=True, array_like=True, tag="o"):
+    """At least one part holds."""
+
+    parts: tuple[Node, ...]
+
+
+class Not(msgspec.Struct, frozen=True, array_like=True, tag="n"):
+    """The part does not hold."""
+
+    part: Node
+
+
+class Always(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+    """A constant: what folding leaves behind."""
+
+    holds: bool
+
+
+Node = Item | And | Or | Not | Always
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One compiled Sigma rule.
+
+    `id` is the document's id, else its name, else `path:line`. `path` and `line` say where
+    it stands. `silent` rules only feed correlations (a correlation without `generate` refers
+    to them). `fields` are all field names that the detection mentions, sorted.
+    """
+
+    id: str
+    title: str
+    level: str
+    techniques: tuple[str, ...]
+    path: str
+    line: int
+    logsource: LogSource
+    condition: Node
+    name: str = ""
+    silent: bool = False
+    fields: tuple[str, ...] = ()
+
+
+class Correlation(msgspec.Struct, frozen=True):
+    """One correlation rule. Source: Sigma correlation rules specification 2.1.
+
+    `rules` are ids of rules or correlations in this set, in the order given. `aliases` maps
+    alias to {rule id: field}. `bounds` is a tuple of (op, figure), all of which must hold:
+    op one of gt gte lt lte eq neq. `percentile` is for value_percentile.
+    """
+
+    id: str
+    title: str
+    level: str
+    techniques: tuple[str, ...]
+    path: str
+    line: int
+    type: str
+    rules: tuple[str, ...]
+    group_by: tuple[str, ...]
+    timespan_s: int
+    bounds: tuple[tuple[str, float], ...]
+    fields: tuple[str, ...] = ()
+    percentile: float = 50.0
+    aliases: dict[str, dict[str, str]] = {}
+    expression: Node | None = None
+    name: str = ""
+    silent: bool = False
+
+
+class RefusedRule(msgspec.Struct, frozen=True):
+    """A document that will not run: place (1-based line and column), id if it has one, reason."""
+
+    path: str
+    line: int
+    column: int
+    rule_id: str | None
+    reason: str
+
+
+class RuleSet(msgspec.Struct, frozen=True):
+    """Everything one load gave. `hash` is SHA-256 (hex) over the documents and the placeholder values."""
+
+    hash: str
+    rules: tuple[Rule, ...]
+    correlations: tuple[Correlation, ...]
+    refused: tuple[RefusedRule, ...]

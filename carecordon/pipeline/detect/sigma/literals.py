@@ -1,0 +1,40 @@
+"""Which of many literals stand in a text: Aho-Corasick for short texts, Hyperscan for long ones.
+
+Both give the same answer; Hyperscan (the optional extra `fast`) is several times quicker on
+texts of hundreds of characters, Aho-Corasick on short ones (measured: docs/detection.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ahocorasick_rs
+
+from carecordon.pipeline.detect.sigma.accelerate import Accelerator, Scanner
+
+LONG_TEXT = 300
+"""Characters from which Hyperscan is asked instead of Aho-Corasick."""
+WORTHWHILE = 4
+"""Fewer literals than this are looked for one by one."""
+
+
+class Literals:
+    """A set of distinct, non-empty literals; `found` returns the indexes of those in a text."""
+
+    def __init__(self, literals: Sequence[str], accelerator: Accelerator | None) -> None:
+        """Build the automaton; the accelerator compiles (or loads) its own when there are enough."""
+        self._literals = tuple(literals)
+        self._automaton: ahocorasick_rs.AhoCorasick | None = None
+        self._scanner: Scanner | None = None
+        if len(self._literals) >= WORTHWHILE:
+            self._automaton = ahocorasick_rs.AhoCorasick(self._literals, store_patterns=False)
+            if accelerator is not None:
+                self._scanner = accelerator.literals(self._literals)
+
+    def found(self, text: str) -> set[int]:
+        """Return the indexes of all literals that stand in `text` (exact characters, overlaps included)."""
+        if self._automaton is None:
+            return {index for index, literal in enumerate(self._literals) if literal in text}
+        if self._scanner is not None and len(text) > LONG_TEXT:
+            return self._scanner.found(text)
+        return {hit[0] for hit in self._automaton.find_matches_as_indexes(text, overlapping=True)}

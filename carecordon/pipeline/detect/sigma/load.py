@@ -1,0 +1,172 @@
+"""Rule files to one rule set: each document a rule, a correlation, a filter or a refusal with its place.
+
+Files are read in the order of their paths. A document given twice, word for word, counts
+once; another document with an id that is taken is refused. What one document does wrong
+never touches another, unless that one refers to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from carecordon.pipeline.detect.sigma.convert import read_rule
+from carecordon.pipeline.detect.sigma.correlations import read_correlation
+from carecordon.pipeline.detect.sigma.documents import Broken, Document, read
+from carecordon.pipeline.detect.sigma.encode import Values
+from carecordon.pipeline.detect.sigma.filters import Filter, read_filter
+from carecordon.pipeline.detect.sigma.head import given_id
+from carecordon.pipeline.detect.sigma.ir import RefusedRule, Rule, RuleSet
+from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.references import Known, Pending, resolve_all
+
+NO_VALUES: Values = {}
+
+
+class RuleText(NamedTuple):
+    """One rule file: the path a user gave, and its bytes."""
+
+    path: str
+    text: bytes
+
+
+def load(texts: Iterable[RuleText], values: Values = NO_VALUES) -> RuleSet:
+    """Return the rules, correlations and refusals of these files. Never raises for what they hold.
+
+    Rules stand in the order of path and line; a correlation stands after those it refers to.
+    """
+    files = sorted(set(texts))
+    loader = _Loader(values)
+    seen: set[bytes] = set()
+    for file in files:
+        if file.text in seen:
+            continue
+        seen.add(file.text)
+        for document in read(file.text):
+            loader.take(file.path, document)
+    return loader.finish(rule_set_hash(files, values))
+
+
+def rule_set_hash(texts: Iterable[RuleText], values: Values = NO_VALUES) -> str:
+    """Return SHA-256 (hex) over the files' bytes and the placeholder values.
+
+    Neither the order of files and values nor where files lie counts, nor a file given twice.
+    """
+    digest = hashlib.sha256()
+    for text in sorted({hashlib.sha256(file.text).digest() for file in texts}):
+        digest.update(text)
+    digest.update(_canonical(values))
+    return digest.hexdigest()
+
+
+def _canonical(values: Mapping[str, Iterable[str | int]]) -> bytes:
+    return msgspec.json.encode(sorted((name, sorted({str(value) for value in of})) for name, of in values.items()))
+
+
+class _Loader:
+    """What has been read so far."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self._seen: set[str] = set()
+        self._known = Known()
+        self._rules: dict[str, Rule] = {}
+        self._pending: list[Pending] = []
+        self._filters: list[tuple[str, Document, Filter]] = []
+        self._refused: list[RefusedRule] = []
+
+    def take(self, path: str, document: Document | Broken) -> None:
+        """Read one document."""
+        if isinstance(document, Broken):
+            rule_id, reason = document.rule_id, document.reason
+            self._refused.append(RefusedRule(path, document.line, document.column, rule_id, reason))
+            self._known.lose(rule_id, "", reason)
+            return
+        words = repr(document.content)
+        if words in self._seen:
+            return
+        self._seen.add(words)
+        try:
+            self._read(path, document)
+        except BadRule as bad:
+            self._refuse(path, document, bad)
+        except Exception as fault:  # noqa: BLE001  one odd rule must never take down the others
+            self._refuse(path, document, BadRule(f"the rule cannot be read: {type(fault).__name__}: {fault}"))
+
+    def finish(self, digest: str) -> RuleSet:
+        """Return everything, references resolved and filters applied."""
+        for path, document, found in self._filters:
+            self._apply(path, document, found)
+        resolved = resolve_all(self._known, self._pending)
+        for pending, bad in resolved.refused:
+            self._refuse(pending.draft.path, pending.document, bad)
+        silent = resolved.silent
+        rules = (
+            msgspec.structs.replace(rule, silent=True) if rule.id in silent else rule for rule in self._rules.values()
+        )
+        return RuleSet(digest, tuple(rules), resolved.correlations, tuple(sorted(self._refused, key=_place)))
+
+    def _read(self, path: str, document: Document) -> None:
+        content = document.content
+        if not isinstance(content, dict):
+            raise BadRule("this is no Sigma document: a mapping with `detection`, `correlation` or `filter` is needed")
+        if content.get("action") in ("global", "repeat", "reset"):
+            raise BadRule("`action` is no longer part of Sigma; write every document out in full", "action")
+        if "correlation" in content:
+            draft = read_correlation(content, path, document.line)
+            self._known.add(draft.id, draft.head.name, f"{path}:{document.line}", given="id" in content)
+            self._pending.append(Pending(draft, document))
+        elif "filter" in content:
+            self._filters.append((path, document, read_filter(content, self._values)))
+        elif "detection" in content:
+            rule = read_rule(content, path, document.line, self._values)
+            self._known.add(rule.id, rule.name, f"{path}:{document.line}", given="id" in content)
+            self._rules[rule.id.lower()] = rule
+        else:
+            raise BadRule("this is no Sigma document: it has neither `detection`, `correlation` nor `filter`")
+
+    def _apply(self, path: str, document: Document, found: Filter) -> None:
+        try:
+            keys = self._filtered(found)
+        except BadRule as bad:
+            self._refuse(path, document, bad.under("filter"))
+            return
+        for key in keys:
+            self._rules[key] = found.apply(self._rules[key])
+
+    def _filtered(self, found: Filter) -> list[str]:
+        """Return the keys of the rules that a filter speaks of; a filter that could do nothing is refused."""
+        if found.references is None:
+            return [key for key, rule in self._rules.items() if found.fits(rule.logsource)]
+        named = [key for reference in found.references for key in self._known.keys(reference) if key in self._rules]
+        if not named:
+            names = ", ".join(found.references)
+            raise BadRule(f"none of the rules that the filter names can be filtered: {names}", "rules")
+        fitting = [key for key in dict.fromkeys(named) if found.fits(self._rules[key].logsource)]
+        if not fitting:
+            raise BadRule("the filter's log source is not that of the rules it names; make it equal or broader", "rules")
+        return fitting
+
+    def _refuse(self, path: str, document: Document, bad: BadRule) -> None:
+        line, column = document.place(bad.where, at_value=bad.at_value)
+        rule_id, name = _identity(document.content)
+        self._refused.append(RefusedRule(path, line, column, rule_id, bad.reason))
+        self._known.lose(rule_id, name, bad.reason)
+
+
+def _identity(content: Any) -> tuple[str | None, str]:
+    """Return id and name of a document that may have neither."""
+    if not isinstance(content, dict):
+        return None, ""
+    name = content.get("name")
+    try:
+        return given_id(content), name if isinstance(name, str) else ""
+    except BadRule:
+        return None, ""
+
+
+def _place(refused: RefusedRule) -> tuple[str, int, int]:
+    return refused.path, refused.line, refused.column

@@ -1,0 +1,227 @@
+"""Everything that rules ask of one field, answered for a value in one go.
+
+A value is looked at once: exact literals by hash, beginnings and endings by hash of their
+length, inner literals by one automaton, regular expressions behind the literals they
+demand, networks and numbers by comparison. The answer is the set of atom numbers that hold.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from carecordon.model.event import Scalar, Value
+from carecordon.pipeline.detect.sigma.accelerate import Accelerator
+from carecordon.pipeline.detect.sigma.ir import ORDER_OPS, PLAIN_OPS, Atom, Op
+from carecordon.pipeline.detect.sigma.literals import Literals
+from carecordon.pipeline.detect.sigma.memo import ValueMemo
+from carecordon.pipeline.detect.sigma.regexes import compiled, demanded
+from carecordon.pipeline.detect.sigma.values import address_of, date_part, network_of, number_of, scalars, text_of
+
+Truths = frozenset[int]
+NOTHING: Truths = frozenset()
+EDGE = 3
+"""Outermost characters by which beginnings and endings are found."""
+LONG = 1_024
+"""Texts longer than this are remembered by the plans that ask, not here as well."""
+
+
+class Absent:
+    """The mark of a field that an event does not carry."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a readable name."""
+        return "ABSENT"
+
+
+ABSENT = Absent()
+
+
+class Edge:
+    """Literals that a text must begin with, or end with: found by their outermost characters, then by length."""
+
+    def __init__(self, *, at_end: bool) -> None:
+        """Start empty."""
+        self._at_end = at_end
+        self._near: dict[str, dict[int, dict[str, list[int]]]] = {}
+        self._short: dict[str, list[int]] = {}
+
+    def add(self, literal: str, number: int) -> None:
+        """Add a non-empty literal of an atom."""
+        if len(literal) < EDGE:
+            self._short.setdefault(literal, []).append(number)
+            return
+        lengths = self._near.setdefault(literal[-EDGE:] if self._at_end else literal[:EDGE], {})
+        lengths.setdefault(len(literal), {}).setdefault(literal, []).append(number)
+
+    def truths(self, text: str, found: set[int]) -> None:
+        """Add the atoms whose literal the text begins (or ends) with."""
+        lengths = self._near.get(text[-EDGE:] if self._at_end else text[:EDGE])
+        if lengths is not None:
+            for length, table in lengths.items():
+                numbers = table.get(text[-length:] if self._at_end else text[:length])
+                if numbers is not None:
+                    found.update(numbers)
+        for literal, numbers in self._short.items():
+            if text.endswith(literal) if self._at_end else text.startswith(literal):
+                found.update(numbers)
+
+
+class TextSide:
+    """Atoms over one spelling of the text, lower case or as it stands; `patterns` may read the text as it stands."""
+
+    def __init__(
+        self, atoms: Iterable[tuple[int, Atom]], patterns: Iterable[tuple[int, Atom]], accelerator: Accelerator | None
+    ) -> None:
+        """Sort the atoms by how they are best asked."""
+        self._equal: dict[str, list[int]] = defaultdict(list)
+        self._starts = Edge(at_end=False)
+        self._ends = Edge(at_end=True)
+        self._always: list[int] = []
+        inner: dict[str, list[int]] = defaultdict(list)
+        for number, atom in atoms:
+            text = str(atom.value)
+            if atom.op is Op.EQ:
+                self._equal[text].append(number)
+            elif not text:
+                self._always.append(number)
+            elif atom.op is Op.STARTS:
+                self._starts.add(text, number)
+            elif atom.op is Op.ENDS:
+                self._ends.add(text, number)
+            else:
+                inner[text].append(number)
+        self._inner = list(inner.values())
+        self._patterns = Patterns(patterns)
+        self._literals = Literals([*inner, *self._patterns.gates], accelerator)
+
+    def truths(self, text: str, original: str, found: set[int]) -> None:
+        """Add to `found` the atoms that hold for `text`, which is `original` in this side's spelling."""
+        found.update(self._always)
+        numbers = self._equal.get(text)
+        if numbers is not None:
+            found.update(numbers)
+        self._starts.truths(text, found)
+        self._ends.truths(text, found)
+        inner = self._inner
+        opened: set[int] = set()
+        for hit in self._literals.found(text):
+            if hit < len(inner):
+                found.update(inner[hit])
+            else:
+                opened.update(self._patterns.behind[hit - len(inner)])
+        if self._patterns.programs:
+            self._patterns.truths(text, original, opened, found)
+
+
+class Patterns:
+    """Wildcard and regular expressions, each behind the lower-case literals it demands."""
+
+    def __init__(self, atoms: Iterable[tuple[int, Atom]]) -> None:
+        """Compile them; `gates` are the literals to look for, `behind` the patterns each opens."""
+        self.programs: list[tuple[int, Any, bool, bool]] = []
+        self._open: list[int] = []
+        behind: dict[str, list[int]] = defaultdict(list)
+        for index, (number, atom) in enumerate(atoms):
+            pattern = str(atom.value)
+            self.programs.append((number, compiled(pattern), atom.op is Op.GLOB, atom.cased or atom.op is Op.RE))
+            gates = demanded(pattern)
+            if gates is None:
+                self._open.append(index)
+            for gate in gates or ():
+                behind[gate].append(index)
+        self.gates = list(behind)
+        self.behind = list(behind.values())
+
+    def truths(self, lower: str, original: str, opened: set[int], found: set[int]) -> None:
+        """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate."""
+        candidates: Iterable[int] = opened.union(self._open) if original.isascii() else range(len(self.programs))
+        for index in candidates:
+            number, program, whole, is_cased = self.programs[index]
+            text = original if is_cased else lower
+            if (program.fullmatch(text) if whole else program.search(text)) is not None:
+                found.add(number)
+
+
+class FieldMatcher:
+    """All atoms of one field; `truths` gives those that hold for a value, a list included."""
+
+    def __init__(self, atoms: Iterable[tuple[int, Atom]], accelerator: Accelerator | None) -> None:
+        """Take (number, atom) of this field, references to other fields left out."""
+        atoms = list(atoms)
+        self.numbers: Truths = frozenset(number for number, _ in atoms)
+        text = [(n, a) for n, a in atoms if not a.part and a.op in PLAIN_OPS]
+        patterns = [(n, a) for n, a in atoms if a.op in (Op.RE, Op.GLOB)]
+        cased = [(n, a) for n, a in text if a.cased]
+        self._folded = TextSide([(n, a) for n, a in text if not a.cased], patterns, accelerator)
+        self._cased = TextSide(cased, (), accelerator) if cased else None
+        self._null = frozenset(n for n, a in atoms if a.op is Op.NULL)
+        self._exists = frozenset(n for n, a in atoms if a.op is Op.EXISTS)
+        self._networks = [(n, *network_of(str(a.value))) for n, a in atoms if a.op is Op.CIDR]
+        self._ordered = [(n, a) for n, a in atoms if a.op in ORDER_OPS and not a.part]
+        self._parts = [(n, a) for n, a in atoms if a.part]
+        self._memo = ValueMemo(self._answer)
+
+    def truths(self, value: Value | Absent) -> Truths:
+        """Return the numbers of the atoms that hold for `value`."""
+        if isinstance(value, str) and len(value) > LONG:
+            return self._answer(value)
+        answer: Truths = self._memo[value]
+        return answer
+
+    def _answer(self, value: Value | Absent) -> Truths:
+        if isinstance(value, Absent):
+            return self._null
+        if value is None or value == ():
+            return self._null | self._exists
+        found: set[int] = set(self._exists)
+        for part in scalars(value):
+            try:
+                self._scalar(part, found)
+            except UnicodeEncodeError:  # a lone surrogate, which no rule can name: read it as a question mark
+                self._scalar(str(part).encode("utf-8", "replace").decode(), found)
+        return frozenset(found)
+
+    def _scalar(self, value: Scalar, found: set[int]) -> None:
+        text = text_of(value)
+        if text is None:
+            return
+        self._folded.truths(text.lower(), text, found)
+        if self._cased is not None:
+            self._cased.truths(text, text, found)
+        if self._networks:
+            self._addresses(text, found)
+        if self._ordered:
+            self._compare(self._ordered, number_of(value), found)
+        for number, atom in self._parts:
+            self._compare([(number, atom)], date_part(text, atom.part), found)
+
+    def _addresses(self, text: str, found: set[int]) -> None:
+        address = address_of(text)
+        if address is not None:
+            version, at = address
+            found.update(n for n, net, first, last in self._networks if net == version and first <= at <= last)
+
+    @staticmethod
+    def _compare(atoms: Iterable[tuple[int, Atom]], figure: float | None, found: set[int]) -> None:
+        if figure is None:
+            return
+        for number, atom in atoms:
+            limit = number_of(atom.value)
+            if limit is not None and _holds(atom.op, figure, limit):
+                found.add(number)
+
+
+def _holds(op: Op, figure: float, limit: float) -> bool:
+    if op is Op.LT:
+        return figure < limit
+    if op is Op.LTE:
+        return figure <= limit
+    if op is Op.GT:
+        return figure > limit
+    if op is Op.GTE:
+        return figure >= limit
+    return figure == limit

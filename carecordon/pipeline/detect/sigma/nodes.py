@@ -1,0 +1,166 @@
+"""A condition over atom numbers: what remains of a rule once every value comparison has a number.
+
+`holds(truths)` is asked with the set of all atoms that hold for an event. `fold` puts in
+what is already known of a kind of event and drops the parts that this decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+Truths = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of these atoms holds."""
+
+    atoms: Truths
+
+    def holds(self, truths: Truths) -> bool:
+        """Return whether one of the atoms is among the truths."""
+        return not self.atoms.isdisjoint(truths)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of these atoms holds."""
+
+    atoms: Truths
+
+    def holds(self, truths: Truths) -> bool:
+        """Return whether all atoms are among the truths."""
+        return self.atoms <= truths
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All parts hold."""
+
+    parts: tuple[Test, ...]
+
+    def holds(self, truths: Truths) -> bool:
+        """Return whether every part holds."""
+        return all(part.holds(truths) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one part holds."""
+
+    parts: tuple[Test, ...]
+
+    def holds(self, truths: Truths) -> bool:
+        """Return whether some part holds."""
+        return any(part.holds(truths) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """The part does not hold."""
+
+    part: Test
+
+    def holds(self, truths: Truths) -> bool:
+        """Return whether the part fails."""
+        return not self.part.holds(truths)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A constant."""
+
+    value: bool
+
+    def holds(self, truths: Truths) -> bool:
+        """Return the constant."""
+        return self.value
+
+
+Test = AnyOf | AllOf | Every | Some | No | Known
+
+TRUE = Known(True)
+FALSE = Known(False)
+
+
+def fold(test: Test, known: Truths, truths: Truths) -> Test:
+    """Return the test with the atoms of `known` replaced by whether they are among `truths`."""
+    match test:
+        case AnyOf(atoms):
+            if not atoms.isdisjoint(truths):
+                return TRUE
+            rest = atoms - known
+            return test if rest == atoms else (AnyOf(rest) if rest else FALSE)
+        case AllOf(atoms):
+            rest = atoms - truths
+            if not rest.isdisjoint(known):
+                return FALSE
+            return test if rest == atoms else (AllOf(rest) if rest else TRUE)
+        case No(part):
+            inner = fold(part, known, truths)
+            return Known(not inner.value) if isinstance(inner, Known) else (test if inner is part else No(inner))
+        case Every(parts):
+            return _join(test, parts, known, truths, decisive=False)
+        case Some(parts):
+            return _join(test, parts, known, truths, decisive=True)
+        case Known():
+            return test
+    assert_never(test)
+
+
+def _join(test: Every | Some, parts: tuple[Test, ...], known: Truths, truths: Truths, *, decisive: bool) -> Test:
+    """Fold the parts of a junction that one `decisive` part settles."""
+    left: list[Test] = []
+    changed = False
+    for part in parts:
+        inner = fold(part, known, truths)
+        if isinstance(inner, Known):
+            if inner.value is decisive:
+                return inner
+            changed = True
+            continue
+        changed = changed or inner is not part
+        left.append(inner)
+    if not changed:
+        return test
+    if not left:
+        return Known(not decisive)
+    return left[0] if len(left) == 1 else type(test)(tuple(left))
+
+
+def atoms_of(test: Test) -> Truths:
+    """Return every atom that the test mentions."""
+    match test:
+        case AnyOf(atoms) | AllOf(atoms):
+            return atoms
+        case No(part):
+            return atoms_of(part)
+        case Every(parts) | Some(parts):
+            return frozenset().union(*map(atoms_of, parts))
+        case Known():
+            return frozenset()
+    assert_never(test)
+
+
+def demand(test: Test, rarity: list[int]) -> Truths | None:
+    """Return atoms of which at least one must hold for the test to hold, None where there are none.
+
+    Of several such sets the one whose commonest atom is the rarest is chosen.
+    """
+    match test:
+        case AnyOf(atoms):
+            return atoms
+        case AllOf(atoms):
+            return frozenset({max(atoms, key=rarity.__getitem__)})
+        case Every(parts):
+            found = [atoms for atoms in (demand(part, rarity) for part in parts) if atoms]
+            if not found:
+                return None
+            return max(found, key=lambda atoms: (min(rarity[atom] for atom in atoms), -len(atoms)))
+        case Some(parts):
+            each = [demand(part, rarity) for part in parts]
+            return frozenset().union(*(atoms for atoms in each if atoms)) if all(each) else None
+        case No() | Known():
+            return None
+    assert_never(test)

@@ -1,0 +1,146 @@
+"""A rule set made ready to run: atoms numbered, log sources resolved, one matcher a field.
+
+A rule may be served by several sorts of events under different field names (Sysmon 1 and
+Security 4688 both start processes): each is a variant of its own. Matchers are built when
+the first plan asks for their field.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from carecordon.model.event import Kind, LogSource
+from carecordon.pipeline.detect.sigma.accelerate import Accelerator
+from carecordon.pipeline.detect.sigma.ir import REF_OPS, Always, And, Atom, Item, Node, Not, Op, Or, Rule, RuleSet
+from carecordon.pipeline.detect.sigma.keywords import KeywordGate
+from carecordon.pipeline.detect.sigma.logsource import SourceTest, bound_serves, serves, sources_for
+from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
+from carecordon.pipeline.detect.sigma.nodes import FALSE, TRUE, AllOf, AnyOf, Every, Known, No, Some, Test, atoms_of
+
+DECIMAL = "|decimal"
+"""Suffix of a field whose `0x..` text is read as decimal before rules look at it."""
+KEYWORDS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A rule as one sort of event serves it; `view` maps a field as the rule names it to the event's name."""
+
+    rule: int
+    source: SourceTest | None
+    test: Test
+    view: Mapping[str, str]
+
+
+class Program:
+    """The ready rules of a set, by the kinds of events that serve them.
+
+    `rules` are all rules of the set in its order; `dormant` are the indexes of those that
+    no known source serves. `bound` is the log source that documents without one are bound to.
+    """
+
+    def __init__(self, rules: RuleSet, accelerator: Accelerator | None, bound: LogSource | None = None) -> None:
+        """Number the atoms and resolve the log sources."""
+        self.rules: tuple[Rule, ...] = rules.rules
+        self.atoms: list[Atom] = []
+        self.rarity: list[int] = []
+        self._numbers: dict[Atom, int] = {}
+        self._fields: dict[str, list[int]] = defaultdict(list)
+        self._matchers: dict[str, FieldMatcher] = {}
+        self._accelerator = accelerator
+        self._variants: dict[LogSource, list[tuple[SourceTest, list[Variant]]]] = {}
+        self._bound = bound
+        self._bound_variants: list[Variant] = []
+        self.dormant: list[int] = []
+        self._prepare()
+        keywords = [(number, self.atoms[number]) for number in self._fields[KEYWORDS]]
+        self.keywords = KeywordGate(keywords, accelerator)
+
+    def _prepare(self) -> None:
+        by_source: dict[LogSource, list[int]] = defaultdict(list)
+        for index, rule in enumerate(self.rules):
+            by_source[rule.logsource].append(index)
+        for source, indexes in by_source.items():
+            tests = sources_for(source)
+            is_bound = self._bound is not None and bound_serves(source, self._bound)
+            if not tests and not is_bound:
+                self.dormant.extend(indexes)
+            self._variants[source] = [(test, [self._variant(index, test) for index in indexes]) for test in tests]
+            if is_bound:
+                self._bound_variants.extend(self._variant(index, None) for index in indexes)
+        self.dormant.sort()
+
+    def variants(self, kind: Kind) -> list[Variant]:
+        """Return the variants that events of this kind serve."""
+        if kind.bound is not None:
+            return self._bound_variants if kind.bound == self._bound else []
+        return [
+            variant
+            for groups in self._variants.values()
+            for test, variants in groups
+            if serves(test, kind)
+            for variant in variants
+        ]
+
+    def matcher(self, field: str) -> FieldMatcher:
+        """Return the matcher of a field: all atoms on it, references to other fields left out."""
+        if field not in self._matchers:
+            atoms = [(number, self.atoms[number]) for number in self._fields[field]]
+            plain = [(number, atom) for number, atom in atoms if atom.op not in REF_OPS]
+            self._matchers[field] = FieldMatcher(plain, self._accelerator)
+        return self._matchers[field]
+
+    def keywords_of(self, variant: Variant) -> frozenset[int]:
+        """Return the keyword atoms of a variant."""
+        return atoms_of(variant.test).intersection(self._fields[KEYWORDS])
+
+    def _variant(self, index: int, source: SourceTest | None) -> Variant:
+        rule = self.rules[index]
+        view = {} if source is None else source.view
+        test = self._test(rule.condition, {name: _viewed(name, seen) for name, seen in view.items()})
+        if source is not None and source.where:
+            conditions = [self._item(Item(tuple(Atom(f, Op.EQ, v) for v in sorted(vs))), {}) for f, vs in source.where]
+            test = Every((*conditions, test))
+        return Variant(index, source, test, view)
+
+    def _test(self, node: Node, view: Mapping[str, str]) -> Test:
+        if isinstance(node, Item):
+            return self._item(node, view)
+        if isinstance(node, Always):
+            return TRUE if node.holds else FALSE
+        if isinstance(node, Not):
+            return No(self._test(node.part, view))
+        parts = tuple(self._test(part, view) for part in node.parts)
+        if isinstance(node, And):
+            return Every(parts) if parts else Known(True)
+        return Some(parts) if parts else Known(False)
+
+    def _item(self, item: Item, view: Mapping[str, str]) -> Test:
+        numbers = frozenset(self._number(atom, view) for atom in item.atoms)
+        return AllOf(numbers) if item.every and len(numbers) > 1 else AnyOf(numbers)
+
+    def _number(self, atom: Atom, view: Mapping[str, str]) -> int:
+        if atom.field in view:
+            atom = Atom(view[atom.field], atom.op, atom.value, atom.cased, atom.part)
+        number = self._numbers.get(atom)
+        if number is None:
+            number = self._numbers[atom] = len(self.atoms)
+            self.atoms.append(atom)
+            self.rarity.append(_rarity(atom))
+            self._fields[atom.field].append(number)
+        return number
+
+
+def _viewed(name: str, seen: str) -> str:
+    return seen + DECIMAL if name.endswith("ProcessId") else seen
+
+
+def _rarity(atom: Atom) -> int:
+    """Return a guess of how rarely the atom holds: the longer the literal, the rarer."""
+    if atom.op in (Op.NULL, Op.EXISTS):
+        return 0
+    if atom.op in (Op.LT, Op.LTE, Op.GT, Op.GTE):
+        return 1
+    return 2 + len(str(atom.value)) + (8 if atom.op is Op.EQ else 0)

@@ -1,0 +1,76 @@
+"""Regular expressions in linear time (RE2), each behind literals that must stand in the text first.
+
+RE2 never backtracks, so no pattern and no text can make it slow; what RE2 cannot run is
+refused when the rule is loaded. Most patterns demand some literal text: only where it
+stands is the pattern itself tried. The demand is found by walking Python's own parse tree
+of the pattern, and only when that is certain: a pattern without such a literal is always tried.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import re2
+
+MIN_LITERAL = 3
+"""A shorter demanded literal would not spare much."""
+MAX_ALTERNATIVES = 24
+
+
+def compiled(pattern: str) -> Any:
+    """Return the RE2 program of `pattern`. Raises re2.error if RE2 cannot run it."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return re2.compile(pattern, options)
+
+
+def demanded(pattern: str) -> tuple[str, ...] | None:
+    """Return lower-case literals of which every matching text holds at least one, or None if unknown.
+
+    True of texts whose lower-case form is compared, as long as they are ASCII: folding
+    outside ASCII (such as the long s) is the caller's to look out for.
+    """
+    try:
+        tree = re._parser.parse(pattern)  # type: ignore[attr-defined]  # the only parser there is for this syntax
+    except (re.error, RecursionError, OverflowError):
+        return None
+    try:
+        found = _demand(list(tree))
+    except RecursionError:
+        return None
+    return found if found and min(map(len, found)) >= MIN_LITERAL else None
+
+
+def _demand(items: list[Any]) -> tuple[str, ...] | None:
+    """Return the best demand of a sequence: a run of literals, or what a part inside demands."""
+    best: tuple[str, ...] | None = None
+    run = ""
+    for operation, argument in [*items, (None, None)]:
+        if str(operation) == "LITERAL" and argument < 128:
+            run += chr(argument).lower()
+            continue
+        for candidate in ((run,) if run else None, _inside(str(operation), argument)):
+            best = _better(best, candidate)
+        run = ""
+    return best
+
+
+def _inside(operation: str, argument: Any) -> tuple[str, ...] | None:
+    if operation == "SUBPATTERN":
+        return _demand(list(argument[3]))
+    if operation in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and argument[0] > 0:
+        return _demand(list(argument[2]))
+    if operation == "BRANCH":
+        demands = [_demand(list(branch)) for branch in argument[1]]
+        if all(demands):
+            union = tuple(sorted({literal for demand in demands if demand for literal in demand}))
+            return union if len(union) <= MAX_ALTERNATIVES else None
+    return None
+
+
+def _better(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if not one or not other:
+        return one or other
+    return max(one, other, key=lambda demand: (min(map(len, demand)), -len(demand)))

@@ -1,0 +1,252 @@
+"""One EVTX chunk: its records found by their own marks, holes bridged, and the parser kept from hiding what is lost."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator, Iterator
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import orjson
+from evtx import PyEvtxParser
+
+from carecordon.model.block import Bad, Record
+from carecordon.pipeline.ingest.json_text import decode
+
+# Source of every offset: libyal, Windows XML Event Log (EVTX) format, sections on chunk header and event record.
+CHUNK_BYTES = 65_536
+CHUNK_MAGIC = b"ElfChnk\0"
+MAX_RECORDS = (CHUNK_BYTES - 512) // 28
+"""The most records that a chunk can hold: each has 24 bytes of header and 4 of trailer."""
+
+_RECORDS_START = 512
+_TABLES = slice(128, 512)
+_RECORD_MAGIC = b"**\0\0"
+_MIN_RECORD = 28
+_MIN_HOLE = 32
+_RECORD_HEAD = struct.Struct("<4sIQ")
+_SIZE = struct.Struct("<I")
+_CHUNK_HEAD = struct.Struct("<8sQQQQIII")
+_END_OF_STREAM = b"\0"
+# The parser wants a file around the chunk; ours, so that it never sees a damaged one.
+_FILE_HEADER = struct.pack("<8sQQQIHHHH76xII", b"ElfFile\0", 0, 0, 1, 128, 1, 3, 4096, 1, 0, 0).ljust(4096, b"\0")
+
+
+class _Span(NamedTuple):
+    """A stretch of the chunk: one record (`lost` 0), or a hole in which `lost` records lay."""
+
+    start: int
+    end: int
+    number: int
+    lost: int = 0
+
+
+def holds_records(chunk: bytes) -> bool:
+    """Return whether the chunk has its magic, or a record where the first must stand."""
+    return chunk.startswith(CHUNK_MAGIC) or chunk.startswith(_RECORD_MAGIC, _RECORDS_START)
+
+
+def numbers_of(chunk: bytes) -> tuple[int, int] | None:
+    """Return the identifiers of the first and the last record by the chunk's header; None if they cannot be true."""
+    if len(chunk) < _RECORDS_START or not chunk.startswith(CHUNK_MAGIC):
+        return None
+    _, _, _, first, last, _, _, _ = _CHUNK_HEAD.unpack_from(chunk)
+    return (first, last) if 0 <= last - first < MAX_RECORDS else None
+
+
+def read_chunk(chunk: bytes, position: int) -> Generator[Record | Bad, None, int]:
+    """Yield the records of a chunk (cut or whole), the first at `position`, and what of it is lost.
+
+    Returns the position after its last record.
+    """
+    whole = chunk.ljust(CHUNK_BYTES, b"\0")
+    spans = _undamaged(whole) or _spans(whole)
+    for note in _notes(chunk, spans):
+        yield Bad(position, note, 0)
+    decoded = _decoded(_bridged(whole, spans), len(spans))
+    for span in spans:
+        outcome = next(decoded, "the parser stopped before this record")
+        if span.lost:
+            yield Bad(position, _hole_text(span), span.lost)
+        elif isinstance(outcome, str):
+            yield Bad(position, f"record {span.number}: {outcome}")
+        else:
+            yield Record(position, outcome)
+        position += span.lost or 1
+    return position
+
+
+def _notes(chunk: bytes, spans: list[_Span]) -> Iterator[str]:
+    """Yield what is wrong with the chunk as a whole."""
+    if len(chunk) < CHUNK_BYTES:
+        yield f"the file ends inside a chunk, after {len(chunk):,} of its {CHUNK_BYTES:,} bytes"
+    if not chunk.startswith(CHUNK_MAGIC):
+        yield "the header of a chunk is overwritten; its records are found by their own marks"
+        return
+    found = sum(span.lost or 1 for span in spans)
+    numbers = numbers_of(chunk)
+    if numbers is None and spans:
+        yield f"the header of a chunk cannot tell how many records it holds; {found:,} are found"
+    elif numbers is not None and numbers[1] - numbers[0] + 1 != found:
+        yield f"the header of a chunk counts {numbers[1] - numbers[0] + 1:,} records; {found:,} are found"
+
+
+def _hole_text(span: _Span) -> str:
+    return f"{span.end - span.start:,} bytes of a chunk are damaged: {span.lost:,} record(s) before {span.number} are lost"
+
+
+def _undamaged(chunk: bytes) -> list[_Span]:
+    """Return the records of a chunk in which all marks agree with its header; none if they do not."""
+    numbers = numbers_of(chunk)
+    free = _CHUNK_HEAD.unpack_from(chunk)[7]
+    if numbers is None or free > CHUNK_BYTES:
+        return []
+    spans: list[_Span] = []
+    at = _RECORDS_START
+    while at < free:
+        magic, size, number = _RECORD_HEAD.unpack_from(chunk, at)
+        if magic != _RECORD_MAGIC or size < _MIN_RECORD or at + size > free:
+            return []
+        spans.append(_Span(at, at + size, number))
+        at += size
+    return spans if len(spans) == numbers[1] - numbers[0] + 1 else []
+
+
+def _spans(chunk: bytes) -> list[_Span]:
+    """Return records and holes in order, without gaps from the first record's place on.
+
+    What lies behind the header's free space pointer counts only while its numbers go on
+    by one: a log that was not closed has such records, and left-overs do not fit.
+    """
+    _, _, _, _, _, _, _, free = _CHUNK_HEAD.unpack_from(chunk)
+    used = free if chunk.startswith(CHUNK_MAGIC) and _RECORDS_START <= free <= CHUNK_BYTES else 0
+    numbers = numbers_of(chunk)
+    last = numbers[0] - 1 if numbers else None
+    final = numbers[1] if numbers else None
+    spans: list[_Span] = []
+    at = _RECORDS_START
+    while at + _MIN_RECORD <= CHUNK_BYTES:
+        end, number = _record_at(chunk, at, used)
+        is_next = last is None or number == last + 1
+        if end and (end <= used or is_next):
+            spans.append(_Span(at, end, number))
+            at, last = end, number
+            continue
+        after = _resume_at(chunk, at, used or CHUNK_BYTES, last)
+        if after is None:
+            break
+        number = _record_at(chunk, after, used)[1]
+        lost = number - last - 1 if last is not None else 1
+        spans.append(_Span(at, after, number, max(1, lost)))
+        at, last = after, number - 1
+    lost = _lost_at_end(at, used, last, final)
+    if lost and at + _MIN_HOLE <= CHUNK_BYTES:
+        spans.append(_Span(at, max(used, at + _MIN_HOLE), (last or 0) + lost + 1, lost))
+    return spans
+
+
+def _lost_at_end(at: int, used: int, last: int | None, final: int | None) -> int:
+    """Return how many records stood behind the last one that is found."""
+    if at >= used:
+        return 0 if used else max(0, (final or 0) - (last or 0))
+    if last is not None and final is not None and 0 < final - last <= (used - at) // _MIN_RECORD:
+        return final - last
+    return 1
+
+
+def _record_at(chunk: bytes, at: int, used: int) -> tuple[int, int]:
+    """Return end and number of the record that begins here; end 0 if none does."""
+    if at + _MIN_RECORD > CHUNK_BYTES:
+        return 0, 0
+    magic, size, number = _RECORD_HEAD.unpack_from(chunk, at)
+    end = at + size
+    if magic != _RECORD_MAGIC or not _MIN_RECORD <= size <= CHUNK_BYTES - at:
+        return 0, 0
+    is_closed = _SIZE.unpack_from(chunk, end - 4)[0] == size
+    if is_closed or end == used or chunk.startswith(_RECORD_MAGIC, end):
+        return end, number
+    return 0, 0
+
+
+def _resume_at(chunk: bytes, at: int, limit: int, last: int | None) -> int | None:
+    """Return where, behind a hole that begins `at`, a record stands whose number fits; None if nowhere before `limit`."""
+    after = at + _MIN_HOLE - 1
+    while (after := chunk.find(_RECORD_MAGIC, after + 1, limit)) >= 0:
+        end, number = _record_at(chunk, after, 0)
+        most = (after - at) // _MIN_RECORD
+        if end and (last is None or 0 < number - last <= most + 1):
+            return after
+    return None
+
+
+def _bridged(chunk: bytes, spans: list[_Span]) -> bytes:
+    """Return the chunk with a true header, each hole made an empty record; nothing moves, for records point into each other."""
+    end = spans[-1].end if spans else _RECORDS_START
+    is_intact = chunk.startswith(CHUNK_MAGIC) and _CHUNK_HEAD.unpack_from(chunk)[7] == end
+    holes = [span for span in spans if span.lost]
+    if is_intact and not holes:
+        return chunk
+    bridged = bytearray(chunk)
+    first, last = (spans[0].number, spans[-1].number) if spans else (1, 0)
+    last_start = spans[-1].start if spans else _RECORDS_START
+    _CHUNK_HEAD.pack_into(bridged, 0, CHUNK_MAGIC, first, last, first, last, 128, last_start, end)
+    for hole in holes:
+        size = hole.end - hole.start
+        _RECORD_HEAD.pack_into(bridged, hole.start, _RECORD_MAGIC, size, hole.number)
+        bridged[hole.start + 16 : hole.start + 25] = bytes(8) + _END_OF_STREAM
+        _SIZE.pack_into(bridged, hole.end - 4, size)
+    return bytes(bridged)
+
+
+def _decoded(chunk: bytes, expected: int) -> Iterator[dict[str, Any] | str]:
+    """Yield for each record its document or why there is none; without the chunk's own tables if these are damaged."""
+    outcomes = _parsed(chunk)
+    first = next(outcomes, None)
+    if isinstance(first, str) and expected > 1 and (second := next(outcomes, None)) is None:
+        outcomes = _parsed(chunk[: _TABLES.start] + bytes(_TABLES.stop - _TABLES.start) + chunk[_TABLES.stop :])
+        first = next(outcomes, None)
+    elif isinstance(first, str) and expected > 1 and second is not None:
+        yield first
+        first = second
+    if first is not None:
+        yield first
+    yield from outcomes
+
+
+def _parsed(chunk: bytes) -> Iterator[dict[str, Any] | str]:
+    """Yield what the parser makes of each record. It may stop early, and a panic of it is caught."""
+    try:
+        records = iter(PyEvtxParser(BytesIO(_FILE_HEADER + chunk), 1).records_json())
+    except Exception as fault:  # noqa: BLE001 - whatever the parser raises concerns this chunk alone
+        yield _shortened(fault)
+        return
+    for _ in range(MAX_RECORDS):
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except Exception as fault:  # noqa: BLE001 - whatever the parser raises concerns this record alone
+            yield _shortened(fault)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as panic:  # noqa: BLE001 - a panic of the Rust parser is no Exception
+            yield f"the parser broke off: {_shortened(panic)}"
+            return
+        else:
+            yield _document(record)
+
+
+def _document(record: dict[str, Any]) -> dict[str, Any] | str:
+    """Return the event of a parsed record, or why it is none."""
+    try:
+        document = orjson.loads(record["data"])
+    except orjson.JSONDecodeError:
+        document = decode(str(record["data"]).encode("utf-8", "replace"))
+    if isinstance(document, str):
+        return document
+    event = document.get("Event")
+    return document if isinstance(event, dict) and "System" in event else "it holds no event"
+
+
+def _shortened(fault: BaseException) -> str:
+    return " ".join(str(fault).split())[:200]

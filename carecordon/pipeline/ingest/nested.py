@@ -1,0 +1,153 @@
+"""Events with a header of their own: `Event.System` as EVTX and XML decode, and Winlogbeat's `winlog`.
+
+Header and data are two name spaces: a data field with a header's name is kept under
+`EventData_<name>` and never overwrites the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from carecordon.model.fields import flatten, harden
+
+ATTRIBUTES = "#attributes"
+TEXT = "#text"
+ATTRIBUTE_NAMES = {
+    ("Provider", "Name"): "Provider_Name",
+    ("Provider", "Guid"): "Provider_Guid",
+    ("Provider", "EventSourceName"): "EventSourceName",
+    ("Execution", "ProcessID"): "Execution_ProcessID",
+    ("Execution", "ThreadID"): "Execution_ThreadID",
+    ("Security", "UserID"): "Security_UserID",
+    ("Correlation", "ActivityID"): "Correlation_ActivityID",
+}
+"""Header fields that stand in attributes. Source: Sigma rules specification 2.1, field usage 3."""
+PLAIN_NAMES = ("Channel", "Computer", "Level", "Task", "Opcode", "Keywords", "Version")
+WINLOG_NAMES = {
+    "channel": "Channel",
+    "provider_name": "Provider_Name",
+    "provider_guid": "Provider_Guid",
+    "computer_name": "Computer",
+    "level": "Level",
+    "task": "Task",
+    "opcode": "Opcode",
+    "keywords": "Keywords",
+    "version": "Version",
+    "activity_id": "Correlation_ActivityID",
+    "process.pid": "Execution_ProcessID",
+    "process.thread.id": "Execution_ThreadID",
+    "user.identifier": "Security_UserID",
+}
+"""Winlogbeat's header to ours. Source: Winlogbeat exported fields, winlog module."""
+
+
+def event_id_of(value: Any) -> int | None:
+    """Return an event or record id given as number, decimal text, or element with attributes."""
+    if isinstance(value, dict):
+        value = value.get(TEXT)
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def nested_fields(header: dict[str, Any], event: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return an event's fields and the text of its time."""
+    head = _header(header)
+    fields: dict[str, Any] = {}
+    data = event.get("EventData")
+    if isinstance(data, dict):
+        _event_data(data, head, fields)
+    elif data is not None:
+        fields["Data"] = tuple(data) if isinstance(data, list) else data
+    user = event.get("UserData")
+    if isinstance(user, dict):
+        _user_data(user, head, fields)
+    rendered = event.get("RenderingInfo")
+    if isinstance(rendered, dict) and isinstance(rendered.get("Message"), str):
+        fields.setdefault("Message", rendered["Message"])
+    harden(fields)
+    fields.update(head)
+    return fields, _attribute(header.get("TimeCreated"), "SystemTime")
+
+
+def winlogbeat_fields(document: Mapping[str, Any], winlog: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Winlogbeat document."""
+    flat = flatten({name: value for name, value in winlog.items() if name not in ("event_data", "user_data")})
+    head: dict[str, Any] = {ours: flat[theirs] for theirs, ours in WINLOG_NAMES.items() if theirs in flat}
+    head["EventID"] = event_id_of(winlog.get("event_id"))
+    record_id = event_id_of(winlog.get("record_id"))
+    if record_id is not None:
+        head["EventRecordID"] = record_id
+    fields: dict[str, Any] = {}
+    for part in ("event_data", "user_data"):
+        data = winlog.get(part)
+        if isinstance(data, dict):
+            _put(data, head, fields)
+    message = document.get("message")
+    if isinstance(message, str):
+        fields.setdefault("Message", message)
+    harden(fields)
+    fields.update(head)
+    return fields
+
+
+def _header(header: dict[str, Any]) -> dict[str, Any]:
+    head: dict[str, Any] = {}
+    for name in PLAIN_NAMES:
+        if name in header:
+            value = header[name]
+            head[name] = value.get(TEXT) if isinstance(value, dict) else value
+    head["EventID"] = event_id_of(header.get("EventID"))
+    record_id = event_id_of(header.get("EventRecordID"))
+    if record_id is not None:
+        head["EventRecordID"] = record_id
+    for (element, attribute), name in ATTRIBUTE_NAMES.items():
+        value = _attribute(header.get(element), attribute)
+        if value is not None:
+            head[name] = value
+    return head
+
+
+def _attribute(element: Any, name: str) -> Any:
+    if isinstance(element, dict):
+        attributes = element.get(ATTRIBUTES)
+        if isinstance(attributes, dict):
+            return attributes.get(name)
+    return None
+
+
+def _event_data(data: dict[str, Any], head: Mapping[str, Any], fields: dict[str, Any]) -> None:
+    _put({name: value for name, value in data.items() if name != ATTRIBUTES}, head, fields)
+    name = _attribute(data, "Name")
+    if name is not None:
+        fields.setdefault("EventData_Name", name)
+
+
+def _user_data(data: dict[str, Any], head: Mapping[str, Any], fields: dict[str, Any]) -> None:
+    for name, child in data.items():
+        if name == ATTRIBUTES:
+            continue
+        if isinstance(child, dict):
+            inner = {key: value for key, value in child.items() if key != ATTRIBUTES}
+            _put(inner, head, fields)
+        else:
+            _put({name: child}, head, fields)
+
+
+def _put(data: Mapping[str, Any], head: Mapping[str, Any], fields: dict[str, Any]) -> None:
+    for name, value in data.items():
+        key = name.replace(" ", "") if " " in name else name
+        fields[f"EventData_{key}" if key in head else key] = _content(value)
+
+
+def _content(value: Any) -> Any:
+    """Return a value without its XML attributes: `{"#text": v, "#attributes": …}` is v."""
+    if isinstance(value, dict):
+        if TEXT in value:
+            return _content(value[TEXT])
+        return {name: _content(part) for name, part in value.items() if name != ATTRIBUTES} or None
+    if isinstance(value, list):
+        return [_content(part) for part in value]
+    return value

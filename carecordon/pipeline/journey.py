@@ -1,0 +1,138 @@
+"""One event's journey: read → detect → triage. The page to read first.
+
+`read_step` turns a piece of a file into batches (admit and normalise), `detect_step` turns
+a batch into matches, `triage_step` turns matches into what people are told. Stations never
+call one another; only this page does. Nothing here does I/O or reads a clock: a scan, a
+test and, later, a live hub run the same functions and get the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from carecordon.model.batch import Batch, Rows, Table
+from carecordon.model.block import Bad, Block
+from carecordon.model.effect import Effect, Record
+from carecordon.model.event import Fields, LogSource
+from carecordon.model.feed import Feed
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match, RuleHead
+from carecordon.pipeline.detect.sigma.engine import Engine, row_of
+from carecordon.pipeline.detect.sigma.heads import correlation_rule, head_of
+from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.ingest.normalise import Normaliser
+from carecordon.pipeline.ingest.watch import Watch
+from carecordon.pipeline.triage.correlate import Correlator
+
+GROUP = 64
+"""Events a batch of rows: enough to share the cost of a call, few enough to stay in the cache."""
+TOO_DEEP = "nested too deeply to be an event"
+
+
+@dataclass(slots=True)
+class ReadState:
+    """What reading keeps: how documents become rows, what was there to be seen, and what was left out."""
+
+    normaliser: Normaliser
+    possible_keywords: Callable[[bytes], frozenset[int]]
+    watch: Watch = field(default_factory=Watch)
+
+
+@dataclass(slots=True)
+class DetectState:
+    """What detection keeps: the engine and the heads of its rules. Only memos change."""
+
+    engine: Engine
+    heads: Mapping[int, RuleHead]
+    correlated: frozenset[str]
+    """Ids of rules that correlations refer to: their matches carry the whole event."""
+
+
+@dataclass(slots=True)
+class TriageState:
+    """What triage keeps: windows of correlations."""
+
+    correlator: Correlator
+
+
+def reading(engine: Engine, bound: LogSource | None) -> ReadState:
+    """Return a fresh state for reading; documents of no known shape are bound to `bound`."""
+    return ReadState(Normaliser(bound), engine.keywords.possible)
+
+
+def detecting(rules: RuleSet, engine: Engine) -> DetectState:
+    """Return a fresh state for detection."""
+    heads = {index: head_of(rule) for index, rule in enumerate(rules.rules)}
+    correlated = frozenset(identifier for correlation in rules.correlations for identifier in correlation.rules)
+    return DetectState(engine, heads, correlated)
+
+
+def triaging(rules: RuleSet) -> TriageState:
+    """Return a fresh state for triage."""
+    return TriageState(Correlator([correlation_rule(correlation) for correlation in rules.correlations]))
+
+
+def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad]:
+    """Yield the block's events in batches of at most GROUP rows, and what could not be read, in order."""
+    keywords = state.possible_keywords(block.data) if feed.is_text else None
+    rows = Rows(keywords=keywords)
+    add = state.normaliser.add
+    for record in feed.read(block):
+        if isinstance(record, Bad):
+            yield record
+            continue
+        try:
+            refusal = add(record.document, record.position, rows)
+        except RecursionError:
+            refusal = TOO_DEEP
+        if refusal is not None:
+            yield Bad(record.position, refusal)
+        elif len(rows.kinds) == GROUP:
+            state.watch.see(rows)
+            yield rows
+            rows = Rows(keywords=keywords)
+    if len(rows):
+        state.watch.see(rows)
+        yield rows
+
+
+def detect_step(state: DetectState, batch: Batch, now: int) -> tuple[DetectState, list[Effect]]:
+    """Return the matches of a batch. `now` (UTC ns) is not asked for yet: rules speak of event time."""
+    effects: list[Effect] = []
+    for row, outcome in state.engine.match(batch):
+        fields = batch.fields[row] if isinstance(batch, Rows) else row_of(batch, row)
+        for variant in outcome:
+            head = state.heads[variant.rule]
+            carried = fields if head.id in state.correlated else {}
+            evidence = state.engine.evidence(variant, fields)
+            effects.append(Record(_match(head, batch, row, fields, evidence, carried)))
+    return state, effects
+
+
+def triage_step(state: TriageState, matches: Sequence[Match], now: int) -> tuple[TriageState, list[Effect]]:
+    """Return what is to be told of these matches, which come in order of event time."""
+    effects: list[Effect] = [Record(match) for match in matches if not match.rule.is_silent]
+    effects.extend(Record(found) for found in state.correlator.feed(matches) if not found.rule.is_silent)
+    return state, effects
+
+
+def triage_end(state: TriageState) -> tuple[list[CorrelationMatch], list[BlindSpot]]:
+    """Return the correlations that were still open when the input ended, and what correlating could not see."""
+    return [found for found in state.correlator.close() if not found.rule.is_silent], state.correlator.unseen()
+
+
+def _match(head: RuleHead, batch: Batch, row: int, fields: Fields, evidence: Fields, carried: Fields) -> Match:
+    if isinstance(batch, Table):
+        kind = batch.kinds[int(batch.kind[row])]
+        time = int(batch.time[row])
+        device = batch.devices[int(batch.device[row])]
+        record_id, position = None, int(batch.sequence[row])
+    else:
+        kind, device = batch.kinds[row], batch.devices[row]
+        record_id, position = batch.record_ids[row], batch.positions[row]
+        time_or_none = batch.times[row]
+        return Match(
+            head, "", position, record_id, time_or_none, device, kind.channel, kind.event_id, evidence, carried
+        )
+    return Match(head, "", position, record_id, time, device, kind.channel, kind.event_id, evidence, carried)
+

@@ -1,0 +1,1 @@
+"""From matches to what a person must know: correlations now, incidents later."""

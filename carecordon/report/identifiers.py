@@ -1,0 +1,125 @@
+"""How an NHS number, an e-mail address, a telephone number and a user name look, and what only looks like one."""
+
+from __future__ import annotations
+
+import re
+
+REDACTED = r"\[(?:user|nhs|email|phone)-[0-9a-f]{8}\]"
+
+_GAP = r"[ \u00a0\u202f\-\u2010\u2011\u2013]"
+_LEFT = r"(?<![0-9A-Za-z])(?<![0-9][.,])"
+_RIGHT = r"(?![0-9A-Za-z])(?![.,][0-9])"
+
+_PASSED_OVER = (
+    r"S-1-[0-9]+(?:-[0-9]+)+"
+    r"|[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:[+\-][0-9]{2}:?[0-9]{2})?)?"
+    r"|[0-9]{1,2}[/\-.][0-9]{1,2}[/\-.][0-9]{4}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)?"
+)
+"""SIDs, GUIDs, dates with their times: groups of digits that are stepped over whole."""
+
+_EMAIL = r"(?<![\w.%+'\-])[\w.%+'\-]++@(?:[\w\-]++\.)+[\w\-]{2,}"
+
+_PROFILE = (
+    r"(?P<before>(?:\\(?:Users|Documents and Settings|home\$|profiles\$|users\$)|(?<![\w.])/(?:Users|home))[\\/]+)"
+    rf"(?!{REDACTED})"
+    r"(?P<name>[^\\/:*?\"<>|\s](?:[^\\/:*?\"<>|\r\n\t]{0,62}[^\\/:*?\"<>|\s])?(?=[\\/])|[^\\/:*?\"<>|\s,;')\]}]+)"
+)
+"""A profile folder and the name of it: with a separator behind it the name may hold spaces."""
+
+_NHS = rf"[0-9]{{3}}{_GAP}?[0-9]{{3}}{_GAP}?[0-9]{{4}}"
+
+
+def _uk(area_2: str, area_3: str, area_4: str, area_5: str) -> str:
+    """Return the shapes of a British number by the length of its area code. Source: Ofcom, numbering plan."""
+    return (
+        rf"{area_2}[0-9]{{4}}{_GAP}?[0-9]{{4}}"
+        rf"|{area_3}(?:[0-9]{{3}}{_GAP}?[0-9]{{3,4}}|[0-9]{{2}}{_GAP}[0-9]{{2}}{_GAP}[0-9]{{3}})"
+        rf"|{area_4}(?:[0-9]{{5,6}}|[0-9]{{3}}{_GAP}[0-9]{{2,3}}|[0-9]{{2}}{_GAP}[0-9]{{2}}{_GAP}[0-9]{{2}})"
+        rf"|{area_5}[0-9]{{4,5}}"
+    )
+
+
+def _areas(form: str) -> str:
+    return _uk(*(form.replace("AREA", rf"[1-35789][0-9]{{{more}}}") for more in (1, 2, 3, 4)))
+
+
+_UK_ABROAD = _areas(rf"AREA{_GAP}?")
+_UK_AT_HOME = _areas(rf"(?:\(0AREA\){_GAP}?|0AREA{_GAP})")
+_PHONE = (
+    rf"(?<![\w+])(?:\+|00)44{_GAP}?(?:\(0\){_GAP}?)?(?:{_UK_ABROAD}){_RIGHT}"
+    rf"|{_LEFT}(?:{_UK_AT_HOME}|0[1-35789][0-9]{{9}}){_RIGHT}"
+    rf"|(?<![\w+])(?:\+|00(?=[1-9][0-9]{{0,2}}{_GAP}))[1-9](?:[ \u00a0\-.]?\(?[0-9]\)?){{7,14}}{_RIGHT}"
+)
+"""British numbers with +44 or 0, then any number with + or 00: 8 to 15 digits. Source: ITU-T E.164."""
+
+PERSONAL = re.compile(
+    rf"(?P<token>{REDACTED})|(?P<email>{_EMAIL})|(?P<over>{_LEFT}(?:{_PASSED_OVER})(?![0-9A-Za-z]))|{_PROFILE}"
+    rf"|(?P<nhs>{_LEFT}{_NHS}{_RIGHT})|(?P<phone>{_PHONE})",
+    re.IGNORECASE,
+)
+"""Everything that is recognised by its shape, first what is stepped over."""
+
+_USER_FIELD = re.compile(
+    r"(?:user|username|userfullname|accountname|loginname|logonname|membername|userprincipalname)$", re.ASCII
+)
+_DOMAIN_FIELD = re.compile(r"(?:userdomain|domainname|accountdomain)$", re.ASCII)
+
+_SYSTEM_DOMAINS = frozenset(
+    {
+        "nt authority", "nt-autorität", "autorite nt", "nt service", "nt virtual machine", "builtin", "iis apppool",
+        "window manager", "font driver host",
+    }
+)  # fmt: skip
+_SYSTEM_NAMES = frozenset(
+    {
+        "system", "localsystem", "local service", "localservice", "network service", "networkservice", "anonymous logon",
+        "everyone", "administrators", "administrator", "guest", "defaultaccount", "wdagutilityaccount", "krbtgt", "iusr",
+        "root", "nobody", "public", "default", "default user", "defaultuser0", "all users", "users", "unknown",
+        "n/a", "none", "null", "not_translated",
+    }
+)  # fmt: skip
+_NO_NAME = re.compile(
+    rf"[\W_]*|S-1-[0-9-]+|\{{?[0-9a-f]{{8}}-[0-9a-f-]{{27}}\}}?|(?:dwm|umfd)-[0-9]+|{REDACTED}", re.IGNORECASE
+)
+COMMON_WORDS = frozenset(
+    {
+        "user", "admin", "administrator", "test", "guest", "service", "svc", "windows", "program", "files", "local", "temp",
+        "net", "cmd", "powershell", "python", "start", "stop", "add", "delete", "query", "group", "domain", "computer",
+        "server", "client", "host", "true", "false", "backup", "support", "owner", "operator", "data", "app", "www",
+    }
+)  # fmt: skip
+"""Words of commands and paths: as a user name they say nothing of a person, and are replaced only where a name stands."""
+
+
+def is_nhs_number(digits: str) -> bool:
+    """Say whether ten digits are an NHS number: the last one is right by modulus 11, and not all are alike.
+
+    Source: NHS Data Model and Dictionary, NHS NUMBER (weights 10 to 2; 11 counts as 0, 10 is never used).
+    """
+    total = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False))
+    return len(set(digits)) > 1 and (11 - total % 11) % 11 == int(digits[9])
+
+
+def bears_user(field: str) -> bool:
+    """Say whether a field holds a user name, by its own name."""
+    return _USER_FIELD.search(_plain(field)) is not None
+
+
+def bears_domain(field: str) -> bool:
+    """Say whether a field holds the domain of a user."""
+    return _DOMAIN_FIELD.search(_plain(field)) is not None
+
+
+def is_system(domain: str, name: str) -> bool:
+    """Say whether an account belongs to no person: built in, a machine's (`$`), or not a name at all."""
+    return (
+        name.endswith("$")
+        or name.lower() in _SYSTEM_NAMES
+        or domain.lower() in _SYSTEM_DOMAINS
+        or _NO_NAME.fullmatch(name) is not None
+    )
+
+
+def _plain(field: str) -> str:
+    return re.sub(r"[._\- ]", "", field).lower()

@@ -1,0 +1,118 @@
+"""Which words of a result are user names: learnt where a name must stand, found wherever it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from carecordon.model.event import Fields, Scalar, Value
+from carecordon.report.identifiers import COMMON_WORDS, PERSONAL, REDACTED, bears_domain, bears_user, is_system
+
+NAMES_KNOWN = 100_000
+"""User names, and domains, that are looked for in all texts; more are known only where they are seen to be names."""
+_WORDS = re.compile(rf"{REDACTED}|\w+")
+_AFTER_DOMAIN = re.compile(r"(?<=\\)[^\s\\/:*?\"<>|,;'()\[\]{}=&]+")
+_LONGEST_DOMAIN = 260
+
+
+class Names:
+    """The user names met so far, and the domains that users were seen in."""
+
+    def __init__(self) -> None:
+        """Start knowing nobody."""
+        self._names: dict[str, list[str]] = {}
+        self._domains: set[str] = set()
+        self._count = 0
+
+    def learn_fields(self, fields: Fields) -> None:
+        """Remember the names that the fields show: by the field's own name, then in the text of any field."""
+        for field, value in fields.items():
+            texts = [item for item in items_of(value) if isinstance(item, str)]
+            if bears_user(field):
+                for text in texts:
+                    self._learn_account(text)
+            elif bears_domain(field):
+                for text in texts:
+                    self._learn_domain(text)
+        for value in fields.values():
+            for item in items_of(value):
+                if isinstance(item, str):
+                    self.learn_text(item)
+
+    def learn_text(self, text: str) -> None:
+        r"""Remember the names that a text shows: profile folders, and `DOMAIN\name` of a known domain."""
+        if "\\" not in text and "/" not in text:
+            return
+        for found in PERSONAL.finditer(text):
+            if found["name"] and not is_system("", found["name"]):
+                self._learn_name(found["name"])
+        for found in _AFTER_DOMAIN.finditer(text):
+            if self._is_account(found):
+                self._learn_name(found[0])
+
+    def replaced(self, text: str, token: Callable[[str], str]) -> str:
+        r"""Return the text with `token(name)` for each name behind its domain and each known name as a word."""
+        if self._domains and "\\" in text:
+            text = _AFTER_DOMAIN.sub(lambda found: token(found[0]) if self._is_account(found) else found[0], text)
+        if self._names and not self._names.keys().isdisjoint(map(str.lower, _WORDS.findall(text))):
+            text = self._words_replaced(text, token)
+        return text
+
+    def _words_replaced(self, text: str, token: Callable[[str], str]) -> str:
+        pieces: list[str] = []
+        done = 0
+        for word in _WORDS.finditer(text):
+            if word.start() >= done and (name := self._name_at(text, word)):
+                pieces += [text[done : word.start()], token(name)]
+                done = word.start() + len(name)
+        return "".join([*pieces, text[done:]])
+
+    def _name_at(self, text: str, word: re.Match[str]) -> str | None:
+        """Return the longest known name that starts with this word and ends at the edge of a word."""
+        for name in self._names.get(word[0].lower(), ()):
+            end = word.start() + len(name)
+            if text[word.start() : end].lower() == name and not re.match(r"\w", text[end : end + 1]):
+                return name
+        return None
+
+    def _learn_account(self, text: str) -> None:
+        domain, name = account_of(text)
+        if not is_system(domain, name) and "@" not in name:
+            self._learn_name(name)
+            self._learn_domain(domain)
+
+    def _learn_domain(self, domain: str) -> None:
+        if len(domain) > 1 and len(self._domains) < NAMES_KNOWN and not is_system(domain, "x"):
+            self._domains.add(domain.lower())
+
+    def _learn_name(self, name: str) -> None:
+        """Remember a name to be found anywhere: none that is too short, a number or a common word."""
+        name = re.sub(r"^\W+|\W+$", "", name.lower())
+        first = _WORDS.match(name)
+        if first is None or len(name) < 3 or name.isdecimal() or name in COMMON_WORDS or "[" in name:
+            return
+        names = self._names.setdefault(first[0], [])
+        if name not in names and self._count < NAMES_KNOWN:
+            names.append(name)
+            names.sort(key=len, reverse=True)
+            self._count += 1
+
+    def _is_account(self, found: re.Match[str]) -> bool:
+        """Say whether a word stands after a known domain and its backslashes, and belongs to a person."""
+        before = found.string[max(0, found.start() - _LONGEST_DOMAIN) : found.start()].rstrip("\\")
+        domain = re.search(r"[\w.\-]+$", before)
+        return domain is not None and domain[0].lower() in self._domains and not is_system(domain[0], found[0])
+
+
+def items_of(value: Value) -> tuple[Scalar, ...]:
+    """Return the elements of a list, or the value as the only one."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def account_of(text: str) -> tuple[str, str]:
+    r"""Return domain and user name of `DOMAIN\name`; of `CN=name,OU=…` the name alone."""
+    named = re.match(r"CN=((?:[^,\\]|\\.)+)", text, re.IGNORECASE)
+    if named:
+        return "", named[1]
+    domain, _, name = text.rpartition("\\")
+    return domain.rstrip("\\"), name

@@ -1,0 +1,192 @@
+"""Personal identifiers become tokens, the same one for the same person: a result can be shared and still be read.
+
+What is replaced: NHS numbers, e-mail addresses, telephone numbers and user names, in every
+text that comes from the input or the command line. What is kept: built-in and machine
+accounts, domains, SIDs, and what the rules say of themselves. What it can miss: a person
+named only in free text, a date of birth, an address.
+
+A token is `[user-3f2a9c01]`: kind and 32 bits of HMAC-SHA-256 under the caller's key. With a
+random key for each run the tokens hold within one result and cannot be turned back by
+trying all ten-digit numbers; a key that is kept makes the tokens of several runs agree,
+and must then be kept as secret as the names.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from carecordon.model.errors import Refused
+from carecordon.model.event import Fields, Scalar, Value
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match
+from carecordon.model.result import Begin, Closing, InputFile, SourceSeen
+from carecordon.report.identifiers import PERSONAL, bears_user, is_nhs_number, is_system
+from carecordon.report.names import Names, account_of
+
+TOKENS_KEPT = 100_000
+_ROUNDS = 4
+_NOT_DIGITS = re.compile(r"[^0-9]")
+_T = TypeVar("_T")
+
+
+class Redactor:
+    """Replaces personal identifiers; remembers the user names it met.
+
+    A name is replaced everywhere in the line that shows it to be a name, and in all lines
+    after. To catch it in the lines before too, first `learn` from all matches.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        """Make tokens under `key`, which should be at least 16 random bytes."""
+        self._key = key
+        self._tokens: dict[tuple[str, str], str] = {}
+        self._names = Names()
+
+    def learn(self, found: Match | CorrelationMatch) -> None:
+        """Remember the user names that a match shows."""
+        if isinstance(found, CorrelationMatch):
+            self._names.learn_fields(found.group)
+            return
+        self._names.learn_fields(found.fields)
+        self._names.learn_fields(found.carried)
+        self._names.learn_text(found.file)
+
+    def match(self, match: Match) -> Match:
+        """Return the match without personal identifiers."""
+        return _settled(match, self.learn, self._match_once)
+
+    def correlation(self, found: CorrelationMatch) -> CorrelationMatch:
+        """Return the correlation without personal identifiers."""
+        return _settled(found, self.learn, self._correlation_once)
+
+    def text(self, text: str) -> str:
+        """Return any other text without personal identifiers."""
+        return _settled(text, self._names.learn_text, self._text_once)
+
+    def begin(self, begin: Begin) -> Begin:
+        """Return how the run began, its command line cleaned."""
+        return replace(begin, command=tuple(self.text(word) for word in begin.command))
+
+    def input(self, file: InputFile) -> InputFile:
+        """Return the input, its path cleaned."""
+        return replace(file, file=self.text(file.file))
+
+    def refused(self, refused: Refused) -> Refused:
+        """Return the refusal, its path and reason cleaned."""
+        return replace(refused, path=self.text(refused.path), reason=self.text(refused.reason))
+
+    def unseen(self, spot: BlindSpot) -> BlindSpot:
+        """Return the blind spot, its texts cleaned."""
+        return replace(
+            spot, file=self._maybe(spot.file), device=self._maybe(spot.device), reason=self.text(spot.reason)
+        )
+
+    def source(self, source: SourceSeen) -> SourceSeen:
+        """Return the log, its names cleaned."""
+        return replace(source, device=self._maybe(source.device), channel=self._maybe(source.channel))
+
+    def closing(self, closing: Closing) -> Closing:
+        """Return all that stands after the matches, cleaned."""
+        return replace(
+            closing,
+            inputs=tuple(map(self.input, closing.inputs)),
+            refused=tuple(map(self.refused, closing.refused)),
+            unseen=tuple(map(self.unseen, closing.unseen)),
+            sources=tuple(map(self.source, closing.sources)),
+        )
+
+    def _match_once(self, match: Match) -> Match:
+        return replace(
+            match,
+            file=self._text_once(match.file),
+            device=None if match.device is None else self._text_once(match.device),
+            channel=None if match.channel is None else self._text_once(match.channel),
+            fields=self._fields_once(match.fields),
+            carried=self._fields_once(match.carried),
+        )
+
+    def _correlation_once(self, found: CorrelationMatch) -> CorrelationMatch:
+        members = tuple((self._text_once(file), position) for file, position in found.members)
+        return replace(found, group=self._fields_once(found.group), members=members)
+
+    def _fields_once(self, fields: Fields) -> Fields:
+        return {field: self._value_once(value, is_user=bears_user(field)) for field, value in fields.items()}
+
+    def _value_once(self, value: Value, *, is_user: bool) -> Value:
+        if isinstance(value, tuple):
+            return tuple(self._scalar_once(item, is_user=is_user) for item in value)
+        return self._scalar_once(value, is_user=is_user)
+
+    def _scalar_once(self, value: Scalar, *, is_user: bool) -> Scalar:
+        if isinstance(value, str):
+            return self._account_once(value) if is_user else self._text_once(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            digits = str(value)
+            if is_user:
+                return self._token("user", digits)
+            if len(digits) == 10 and value > 0 and is_nhs_number(digits):
+                return self._token("nhs", digits)
+        return value
+
+    def _account_once(self, text: str) -> str:
+        r"""Return the value of a user's field with the name replaced whole: `DOMAIN\[user-…]`."""
+        domain, name = account_of(text)
+        if is_system(domain, name):
+            return self._text_once(text)
+        cleaned = self._text_once(text) if "@" in name else text
+        if cleaned != text:
+            return cleaned
+        head, tail = text.rsplit(name, 1)
+        return self._text_once(head) + self._token("user", name) + self._text_once(tail)
+
+    def _text_once(self, text: str) -> str:
+        return self._names.replaced(PERSONAL.sub(self._shaped, text), lambda name: self._token("user", name))
+
+    def _shaped(self, found: re.Match[str]) -> str:
+        """Return the token for what is recognised by its shape; what is stepped over as it is."""
+        kind = found.lastgroup
+        if kind == "email":
+            return self._token("email", found[0])
+        if kind == "name" and not is_system("", found["name"]):
+            return found["before"] + self._token("user", found["name"])
+        if kind == "nhs" and is_nhs_number(digits := _NOT_DIGITS.sub("", found[0])):
+            return self._token("nhs", digits)
+        if kind == "phone":
+            return self._token("phone", _phone_digits(found[0]))
+        return found[0]
+
+    def _token(self, kind: str, what: str) -> str:
+        what = what.lower()
+        token = self._tokens.get((kind, what))
+        if token is None:
+            code = hmac.digest(self._key, f"{kind}\0{what}".encode("utf-8", "surrogatepass"), "sha256").hex()[:8]
+            token = f"[{kind}-{code}]"
+            if len(self._tokens) < TOKENS_KEPT:
+                self._tokens[kind, what] = token
+        return token
+
+    def _maybe(self, text: str | None) -> str | None:
+        return None if text is None else self.text(text)
+
+
+def _settled(item: _T, learn: Callable[[_T], None], once: Callable[[_T], _T]) -> _T:
+    """Repeat until nothing changes: a replaced name can lay bare the edge of a number beside it."""
+    for _ in range(_ROUNDS):
+        learn(item)
+        cleaned = once(item)
+        if cleaned == item:
+            break
+        item = cleaned
+    return item
+
+
+def _phone_digits(text: str) -> str:
+    """Return the digits of a telephone number in one form: +44 and 0044 as 0, other countries with their code."""
+    digits = _NOT_DIGITS.sub("", text.replace("(0)", ""))
+    if not text.startswith(("+", "00")):
+        return digits
+    digits = digits.removeprefix("00")
+    return "0" + digits[2:] if digits.startswith("44") else digits

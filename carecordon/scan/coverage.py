@@ -1,0 +1,85 @@
+"""Which rules could speak at all: log sources that were there, and fields that their events carried."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from carecordon.model.event import LogSource
+from carecordon.model.match import BlindSpot, Unseen
+from carecordon.pipeline.detect.sigma.ir import Rule
+from carecordon.pipeline.detect.sigma.program import Program
+from carecordon.scan.worker import KindSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How far one rule was served: `events` of its log source, and the fields it names that none of them carried."""
+
+    rule: Rule
+    is_dormant: bool
+    events: int
+    missing: tuple[str, ...]
+
+
+def merged(seen: Iterable[KindSeen]) -> list[KindSeen]:
+    """Return one entry a kind from what several workers saw."""
+    found: dict[object, KindSeen] = {}
+    for one in seen:
+        other = found.get(one.kind)
+        if other is not None:
+            asked, carried = one.asked | other.asked, one.carried | other.carried
+            one = KindSeen(one.kind, one.events + other.events, asked, carried)  # noqa: PLW2901  # the sum of both
+        found[one.kind] = one
+    return list(found.values())
+
+
+def covers(program: Program, seen: Iterable[KindSeen]) -> list[Cover]:
+    """Return how far each rule of the program was served, in its order."""
+    events: Counter[int] = Counter()
+    asked: dict[int, set[str]] = defaultdict(set)
+    carried: dict[int, set[str]] = defaultdict(set)
+    for one in seen:
+        for variant in program.variants(one.kind):
+            events[variant.rule] += one.events
+            for name in program.rules[variant.rule].fields:
+                key = variant.view.get(name, name)
+                if key in one.asked:
+                    (carried if key in one.carried else asked)[variant.rule].add(name)
+    dormant = set(program.dormant)
+    return [
+        Cover(rule, index in dormant, events[index], tuple(sorted(asked[index] - carried[index])))
+        for index, rule in enumerate(program.rules)
+    ]
+
+
+def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
+    """Yield log sources without mapping, log sources without events, and fields that no event carried."""
+    dormant: Counter[LogSource] = Counter()
+    absent: Counter[LogSource] = Counter()
+    fields: Counter[tuple[LogSource, str]] = Counter()
+    for cover in found:
+        if cover.is_dormant:
+            dormant[cover.rule.logsource] += 1
+        elif not cover.events:
+            absent[cover.rule.logsource] += 1
+        for name in cover.missing:
+            fields[cover.rule.logsource, name] += 1
+    for source, count in sorted(dormant.items(), key=str):
+        reason = f"{named(source)}: no known events serve this log source, so its rules are dormant ({_rules(count)})"
+        yield BlindSpot(Unseen.LOGSOURCE, reason, count=count)
+    for source, count in sorted(absent.items(), key=str):
+        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event in the input ({_rules(count)})", count=count)
+    for (source, name), count in sorted(fields.items(), key=str):
+        reason = f"{named(source)}: no event carries the field {name} ({_rules(count)} ask for it)"
+        yield BlindSpot(Unseen.FIELD, reason, count=count)
+
+
+def named(source: LogSource) -> str:
+    """Return a log source as people say it, e.g. `windows process_creation`."""
+    return " ".join(part for part in (source.product, source.service, source.category) if part) or "any log source"
+
+
+def _rules(count: int) -> str:
+    return "1 rule" if count == 1 else f"{count} rules"

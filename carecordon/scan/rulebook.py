@@ -1,0 +1,153 @@
+"""The rules of a run, read from disk: folders, files and zips of Sigma rules, our own, and the cache of what they compile to."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import yaml
+
+import carecordon
+from carecordon.model.errors import TheirFault
+from carecordon.model.ports import Cache
+from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.detect.sigma.load import RuleText, load, rule_set_hash
+
+SUFFIXES = (".yml", ".yaml")
+MAX_RULE_BYTES = 8 * 1024 * 1024
+MAX_MEMBERS = 100_000
+LICENCE_NAMES = ("license", "license.md", "license.txt", "licence", "licence.md", "licence.txt", "copying")
+Values = Mapping[str, Sequence[str | int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A zip of rules: its SHA-256 and the first line of its licence (None if it carries none)."""
+
+    path: str
+    sha256: str
+    licence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The compiled rules, the collections they came in, and whether the cache held them."""
+
+    rules: RuleSet
+    collections: tuple[Collection, ...]
+    was_cached: bool
+
+
+def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = None, *, own: bool = True) -> Rulebook:
+    """Return the rules under `paths`, and our own, compiled.
+
+    Raises TheirFault where a path does not exist or cannot be read.
+    """
+    texts: dict[str, bytes] = {}
+    collections: list[Collection] = []
+    if own:
+        texts.update(own_rules())
+    for path in paths:
+        if path.suffix.lower() == ".zip" and path.is_file():
+            collections.append(_read_zip(path, texts))
+        else:
+            texts.update(_read_plain(path))
+    rule_texts = [RuleText(path, text) for path, text in sorted(texts.items())]
+    rules, was_cached = _compiled(rule_texts, values or {}, cache)
+    return Rulebook(rules, tuple(collections), was_cached)
+
+
+def read_values(path: Path) -> dict[str, list[str | int]]:
+    """Return placeholder values: a YAML mapping of name to value or list. Raises TheirFault if it is none."""
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except (OSError, yaml.YAMLError) as error:
+        raise TheirFault(f"{path}: cannot be read as placeholder values: {error}") from error
+    if not isinstance(document, dict):
+        raise TheirFault(f"{path}: placeholder values are a YAML mapping of name to a value or a list of values")
+    found: dict[str, list[str | int]] = {}
+    for name, given in document.items():
+        parts = given if isinstance(given, list) else [given]
+        if not all(isinstance(part, str | int) for part in parts):
+            raise TheirFault(f"{path}: the values of {name} must be texts or numbers")
+        found[str(name).strip("%")] = parts
+    return found
+
+
+def own_rules() -> Iterator[tuple[str, bytes]]:
+    """Yield (path, text) of the rules that Carecordon ships; paths start with `carecordon/rules/`."""
+    root = resources.files(carecordon) / "rules"
+    for tactic in sorted(root.iterdir(), key=lambda entry: entry.name):
+        if tactic.is_dir():
+            for rule in sorted(tactic.iterdir(), key=lambda entry: entry.name):
+                if rule.name.endswith(SUFFIXES):
+                    yield f"carecordon/rules/{tactic.name}/{rule.name}", rule.read_bytes()
+
+
+def _read_plain(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.is_file():
+        files: Iterable[Path] = (path,)
+    elif path.is_dir():
+        files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    else:
+        raise TheirFault(f"{path}: no such file or folder of rules")
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                yield str(file), stream.read(MAX_RULE_BYTES + 1)
+        except OSError as error:
+            raise TheirFault(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _read_zip(path: Path, texts: dict[str, bytes]) -> Collection:
+    try:
+        sha256 = _sha256(path)
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS:
+                raise TheirFault(f"{path}: holds {len(members)} members; at most {MAX_MEMBERS} are read")
+            licence = None
+            for member in members:
+                name = member.filename.rsplit("/", 1)[-1].lower()
+                if name in LICENCE_NAMES and licence is None:
+                    licence = _first_line(_member(archive, member))
+                elif name.endswith(SUFFIXES):
+                    texts[f"{path}!{member.filename}"] = _member(archive, member)
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        raise TheirFault(f"{path}: cannot be read as a zip of rules: {error}") from error
+    return Collection(str(path), sha256, licence)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as stream:
+        return stream.read(MAX_RULE_BYTES + 1)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _first_line(text: bytes) -> str | None:
+    lines = (line.strip("#* \t\r") for line in text.decode("utf-8", "replace").splitlines())
+    return next((line for line in lines if line), None)
+
+
+def _compiled(texts: Sequence[RuleText], values: Values, cache: Cache) -> tuple[RuleSet, bool]:
+    digest = rule_set_hash(texts, values)
+    paths = hashlib.sha256("\0".join(text.path for text in texts).encode("utf-8", "surrogateescape")).hexdigest()
+    key = f"rules-{carecordon.__version__}-{digest[:40]}-{paths[:16]}"
+    blob = cache.load(key)
+    if blob is not None:
+        try:
+            return msgspec.msgpack.decode(blob, type=RuleSet), True
+        except msgspec.DecodeError:
+            pass  # written by another layout of the program: compiled again below
+    rules = load(texts, values)
+    cache.save(key, msgspec.msgpack.encode(rules))
+    return rules, False

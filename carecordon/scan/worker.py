@@ -1,0 +1,123 @@
+"""One block's way through the journey, in whatever process has a core to spare."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field
+
+from carecordon.model.batch import Rows
+from carecordon.model.block import Bad
+from carecordon.model.event import Kind, LogSource
+from carecordon.model.match import Match
+from carecordon.model.ports import Cache
+from carecordon.pipeline import journey
+from carecordon.pipeline.detect.sigma.accelerate import accelerator
+from carecordon.pipeline.detect.sigma.engine import Engine
+from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.ingest.feeds import feed_named
+from carecordon.pipeline.ingest.watch import Watch
+from carecordon.scan.fan import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What every worker needs; `since` and `until` (UTC ns, both inclusive) leave events outside alone."""
+
+    rules: RuleSet
+    cache: Cache
+    bound: LogSource | None = None
+    since: int | None = None
+    until: int | None = None
+    use_accelerator: bool = True
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one block gave; positions count from 1 in the block. `records` counts bad ones too."""
+
+    source: int
+    number: int
+    size: int
+    records: int = 0
+    events: int = 0
+    skipped: int = 0
+    matches: list[Match] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    watch: Watch = field(default_factory=Watch)
+
+
+@dataclass(frozen=True, slots=True)
+class KindSeen:
+    """A kind of event that was met, how often, and which of the fields its rules ask for some event carried."""
+
+    kind: Kind
+    events: int
+    asked: frozenset[str]
+    carried: frozenset[str]
+
+
+class Worker:
+    """Answers tasks one by one; asked with None it tells which kinds of events it met."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Build the engine from the cache."""
+        self._setup = setup
+        self.engine = Engine(
+            setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound
+        )
+        self._read = journey.reading(self.engine, setup.bound)
+        self._detect = journey.detecting(setup.rules, self.engine)
+        gc.collect()
+        gc.freeze()
+
+    def __call__(self, task: Task | None) -> Answer | list[KindSeen]:
+        """Return the answer to a task, or the last word."""
+        return self.kinds_seen() if task is None else self.answer(task)
+
+    def answer(self, task: Task) -> Answer:
+        """Return what a block gave."""
+        block = task.block
+        answer = Answer(task.source, task.number, len(block.data))
+        self._read.watch = answer.watch
+        for rows in journey.read_step(self._read, feed_named(block.feed), block):
+            if isinstance(rows, Bad):
+                answer.bad.append(rows)
+                answer.records += rows.count
+                continue
+            answer.records += len(rows)
+            wanted = self._wanted(rows)
+            answer.events += len(wanted)
+            answer.skipped += len(rows) - len(wanted)
+            _, effects = journey.detect_step(self._detect, wanted, 0)
+            answer.matches.extend(effect.item for effect in effects if isinstance(effect.item, Match))
+        return answer
+
+    def kinds_seen(self) -> list[KindSeen]:
+        """Return the kinds of events met so far."""
+        return [
+            KindSeen(
+                plan.kind,
+                plan.events,
+                frozenset(plan.keys),
+                frozenset(key for key, was_carried in zip(plan.keys, plan.carried, strict=True) if was_carried),
+            )
+            for plan in self.engine.sources_seen
+        ]
+
+    def _wanted(self, rows: Rows) -> Rows:
+        """Return the rows within the time asked for; those without a time are kept."""
+        since, until = self._setup.since, self._setup.until
+        if since is None and until is None:
+            return rows
+        first = since if since is not None else -(1 << 63)
+        last = until if until is not None else 1 << 63
+        kept = [row for row, time in enumerate(rows.times) if time is None or first <= time <= last]
+        return Rows(
+            kinds=[rows.kinds[row] for row in kept],
+            fields=[rows.fields[row] for row in kept],
+            times=[rows.times[row] for row in kept],
+            devices=[rows.devices[row] for row in kept],
+            record_ids=[rows.record_ids[row] for row in kept],
+            positions=[rows.positions[row] for row in kept],
+            keywords=rows.keywords,
+        )

@@ -1,0 +1,1 @@
+"""Tests of the Sigma engine, part by part."""

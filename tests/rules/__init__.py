@@ -1,0 +1,1 @@
+"""Our own rules: their style and their proofs."""
