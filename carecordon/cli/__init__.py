@@ -1,0 +1,1 @@
+"""The commands: they compose the rooms below and decide nothing."""

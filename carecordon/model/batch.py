@@ -13,6 +13,10 @@ ABSENT = -1
 """The index in a column of a row that does not carry the field."""
 
 
+HEADER = ("Computer", "EventRecordID", "Provider_Name")
+"""Fields that `Rows.complete` adds where a document spells them otherwise."""
+
+
 @dataclass(slots=True)
 class Rows:
     """A small batch that keeps each event as one mapping: what reading a file gives.
@@ -35,6 +39,20 @@ class Rows:
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.kinds)
+
+    def complete(self, row: int) -> Fields:
+        """Return a row's fields with the header's names among them.
+
+        Flat documents spell the header otherwise; since few rules ask for it, it is written
+        into `fields` only when somebody does.
+        """
+        fields = self.fields[row]
+        for name, value in zip(
+            HEADER, (self.devices[row], self.record_ids[row], self.kinds[row].provider), strict=True
+        ):
+            if value is not None:
+                fields.setdefault(name, value)
+        return fields
 
 
 @dataclass(frozen=True, slots=True)

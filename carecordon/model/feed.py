@@ -9,7 +9,7 @@ from typing import Protocol
 from carecordon.model.block import Bad, Block, Record
 
 HEAD_BYTES = 81_920
-"""How much of a file's beginning `recognise` is shown: so much that two damaged EVTX chunk heads still leave a third."""
+"""How much of a file's beginning `recognise` is shown: so that a damaged first EVTX chunk hides no second."""
 
 
 class Stream(Protocol):
@@ -36,3 +36,5 @@ class Feed:
     recognise: Callable[[bytes], bool]
     split: Callable[[Stream], Iterator[Block | Bad]]
     read: Callable[[Block], Iterator[Record | Bad]]
+    is_text: bool = False
+    """The data of its blocks is UTF-8 JSON text, so that what stands in no block stands in no value."""

@@ -100,7 +100,7 @@ def detect_step(state: DetectState, batch: Batch, now: int) -> tuple[DetectState
     """Return the matches of a batch. `now` (UTC ns) is not asked for yet: rules speak of event time."""
     effects: list[Effect] = []
     for row, outcome in state.engine.match(batch):
-        fields = batch.fields[row] if isinstance(batch, Rows) else row_of(batch, row)
+        fields = batch.complete(row) if isinstance(batch, Rows) else row_of(batch, row)
         for variant in outcome:
             head = state.heads[variant.rule]
             carried = fields if head.id in state.correlated else {}

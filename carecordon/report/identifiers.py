@@ -73,10 +73,10 @@ _SYSTEM_DOMAINS = frozenset(
 )  # fmt: skip
 _SYSTEM_NAMES = frozenset(
     {
-        "system", "localsystem", "local service", "localservice", "network service", "networkservice", "anonymous logon",
-        "everyone", "administrators", "administrator", "guest", "defaultaccount", "wdagutilityaccount", "krbtgt", "iusr",
-        "root", "nobody", "public", "default", "default user", "defaultuser0", "all users", "users", "unknown",
-        "n/a", "none", "null", "not_translated",
+        "system", "localsystem", "local service", "localservice", "network service", "networkservice",
+        "anonymous logon", "everyone", "administrators", "administrator", "guest", "defaultaccount",
+        "wdagutilityaccount", "krbtgt", "iusr", "root", "nobody", "public", "default", "default user",
+        "defaultuser0", "all users", "users", "unknown", "n/a", "none", "null", "not_translated",
     }
 )  # fmt: skip
 _NO_NAME = re.compile(
@@ -84,12 +84,13 @@ _NO_NAME = re.compile(
 )
 COMMON_WORDS = frozenset(
     {
-        "user", "admin", "administrator", "test", "guest", "service", "svc", "windows", "program", "files", "local", "temp",
-        "net", "cmd", "powershell", "python", "start", "stop", "add", "delete", "query", "group", "domain", "computer",
-        "server", "client", "host", "true", "false", "backup", "support", "owner", "operator", "data", "app", "www",
+        "user", "admin", "administrator", "test", "guest", "service", "svc", "windows", "program", "files", "local",
+        "temp", "net", "cmd", "powershell", "python", "start", "stop", "add", "delete", "query", "group", "domain",
+        "computer", "server", "client", "host", "true", "false", "backup", "support", "owner", "operator", "data",
+        "app", "www",
     }
 )  # fmt: skip
-"""Words of commands and paths: as a user name they say nothing of a person, and are replaced only where a name stands."""
+"""Words of commands and paths: as a user name they say nothing of a person, and are replaced only in a name's place."""
 
 
 def is_nhs_number(digits: str) -> bool:

@@ -82,10 +82,11 @@ def within(parts: tuple[Part, ...], before: bool, after: bool) -> tuple[Part, ..
 
 def alternatives(parts: tuple[Part, ...], choices_of: dict[str, tuple[str, ...]]) -> list[tuple[Part, ...]]:
     """Returns every way to replace each part that `choices_of` knows by one of its choices."""
-    options: list[tuple[Part, ...]] = []
-    for part in parts:
-        options.append(choices_of.get(part, (part,)) if isinstance(part, str) else (part,))
-    return list(product(*options))
+    return list(product(*(_choices(part, choices_of) for part in parts)))
+
+
+def _choices(part: Part, choices_of: dict[str, tuple[str, ...]]) -> tuple[Part, ...]:
+    return choices_of.get(part, (part,)) if isinstance(part, str) else (part,)
 
 
 def matches(wanted: Pattern, text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Generator, Iterator
 from io import BytesIO
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -92,7 +93,9 @@ def _notes(chunk: bytes, spans: list[_Span]) -> Iterator[str]:
 
 
 def _hole_text(span: _Span) -> str:
-    return f"{span.end - span.start:,} bytes of a chunk are damaged: {span.lost:,} record(s) before {span.number} are lost"
+    last = span.number - 1
+    records = f"record {last} is" if span.lost == 1 else f"records {last - span.lost + 1} to {last} are"
+    return f"{span.end - span.start:,} bytes of a chunk are damaged: {records} lost"
 
 
 def _undamaged(chunk: bytes) -> list[_Span]:
@@ -109,7 +112,8 @@ def _undamaged(chunk: bytes) -> list[_Span]:
             return []
         spans.append(_Span(at, at + size, number))
         at += size
-    return spans if len(spans) == numbers[1] - numbers[0] + 1 else []
+    is_last = not chunk.startswith(_RECORD_MAGIC, at)
+    return spans if is_last and len(spans) == numbers[1] - numbers[0] + 1 else []
 
 
 def _spans(chunk: bytes) -> list[_Span]:
@@ -169,7 +173,7 @@ def _record_at(chunk: bytes, at: int, used: int) -> tuple[int, int]:
 
 
 def _resume_at(chunk: bytes, at: int, limit: int, last: int | None) -> int | None:
-    """Return where, behind a hole that begins `at`, a record stands whose number fits; None if nowhere before `limit`."""
+    """Return where, behind a hole from `at` on, a record stands whose number fits; None if nowhere before `limit`."""
     after = at + _MIN_HOLE - 1
     while (after := chunk.find(_RECORD_MAGIC, after + 1, limit)) >= 0:
         end, number = _record_at(chunk, after, 0)
@@ -180,7 +184,10 @@ def _resume_at(chunk: bytes, at: int, limit: int, last: int | None) -> int | Non
 
 
 def _bridged(chunk: bytes, spans: list[_Span]) -> bytes:
-    """Return the chunk with a true header, each hole made an empty record; nothing moves, for records point into each other."""
+    """Return the chunk with a true header and each hole made an empty record.
+
+    Nothing moves, for records point into each other; what the parser needs from a hole it may still find there.
+    """
     end = spans[-1].end if spans else _RECORDS_START
     is_intact = chunk.startswith(CHUNK_MAGIC) and _CHUNK_HEAD.unpack_from(chunk)[7] == end
     holes = [span for span in spans if span.lost]
@@ -201,15 +208,11 @@ def _bridged(chunk: bytes, spans: list[_Span]) -> bytes:
 def _decoded(chunk: bytes, expected: int) -> Iterator[dict[str, Any] | str]:
     """Yield for each record its document or why there is none; without the chunk's own tables if these are damaged."""
     outcomes = _parsed(chunk)
-    first = next(outcomes, None)
-    if isinstance(first, str) and expected > 1 and (second := next(outcomes, None)) is None:
-        outcomes = _parsed(chunk[: _TABLES.start] + bytes(_TABLES.stop - _TABLES.start) + chunk[_TABLES.stop :])
-        first = next(outcomes, None)
-    elif isinstance(first, str) and expected > 1 and second is not None:
-        yield first
-        first = second
-    if first is not None:
-        yield first
+    begin = list(islice(outcomes, 2))
+    if len(begin) < min(expected, 2):
+        without_tables = chunk[: _TABLES.start] + bytes(_TABLES.stop - _TABLES.start) + chunk[_TABLES.stop :]
+        begin, outcomes = [], _parsed(without_tables)
+    yield from begin
     yield from outcomes
 
 
@@ -222,9 +225,7 @@ def _parsed(chunk: bytes) -> Iterator[dict[str, Any] | str]:
         return
     for _ in range(MAX_RECORDS):
         try:
-            record = next(records)
-        except StopIteration:
-            return
+            record = next(records, None)
         except Exception as fault:  # noqa: BLE001 - whatever the parser raises concerns this record alone
             yield _shortened(fault)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -233,6 +234,8 @@ def _parsed(chunk: bytes) -> Iterator[dict[str, Any] | str]:
             yield f"the parser broke off: {_shortened(panic)}"
             return
         else:
+            if record is None:
+                return
             yield _document(record)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 MAX_RECORD = 16 * 1024 * 1024
 """The longest record that is read, in bytes. Windows cuts an event at 64 KiB, a collector adds some."""
 TOO_LONG = f"the record is longer than {MAX_RECORD >> 20} MiB and was skipped"
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _LARGE = 1024 * 1024
 _MAX_VALUES = 500_000
 """In a record larger than 1 MiB: Python needs about 70 bytes a value, however short it is written."""
@@ -38,8 +40,7 @@ def _rescue(text: bytes) -> dict[str, Any] | str:
     """
     try:
         document = json.loads(text.decode("utf-8", "replace"), parse_constant=str, parse_float=_number)
-        clean = json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-        document = orjson.loads(clean)
+        document = orjson.loads(_HALF_PAIR.sub("\ufffd", json.dumps(document, ensure_ascii=False)))
     except RecursionError:
         return "the record is nested too deep"
     except ValueError as fault:

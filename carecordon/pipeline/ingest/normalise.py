@@ -8,7 +8,7 @@ and XML decode), Winlogbeat (`winlog`), flat (`Channel` and `EventID` on top), a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind, LogSource
@@ -28,8 +28,23 @@ NEVER_SPACED = frozenset(
 )
 """Channels whose field names hold no space, so that they need not be looked through."""
 MAX_KINDS = 65_536
+PROVIDER = "SourceName"
+DEVICE_NAMES = ("Computer", "Hostname")
+RECORD_ID_NAMES = ("EventRecordID", "RecordNumber")
+PROCESS_STARTED = 4688
 FLAT_TIMES = ("TimeCreated", "UtcTime", "@timestamp", "EventTime")
 BOUND_TIMES = ("@timestamp", "timestamp", "time", "eventTime", "TimeCreated")
+
+
+class Layout(NamedTuple):
+    """How a flat document of one kind was laid out when it was first met."""
+
+    kind: Kind
+    device: str
+    record_id: str
+    time: str
+    absent: frozenset[str]
+    """Names that would be looked at before these; a document that has one goes the long way."""
 
 
 class Normaliser:
@@ -38,55 +53,76 @@ class Normaliser:
     def __init__(self, bound: LogSource | None = None) -> None:
         """Bind documents of no known shape to `bound`, or refuse them."""
         self._bound = None if bound is None else Kind(None, None, None, bound)
-        self._kinds: dict[tuple[Any, Any, Any], tuple[Kind, bool]] = {}
+        self._layouts: dict[tuple[Any, Any, Any], Layout] = {}
+        self._kinds: dict[tuple[Any, Any, Any], Kind] = {}
         self._utc_ns: Callable[[Any], int | None] = Clockwork().utc_ns
 
     def add(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
         """Append the document to `rows`; or return why it is no event."""
-        if "Event" in document and isinstance(document["Event"], dict):
+        # The short way, for a flat document of a kind and layout that was met before: nearly all of a big file.
+        get = document.get
+        try:
+            layout = self._layouts[get("Channel"), get(PROVIDER), get("EventID")]
+        except (KeyError, TypeError):
+            return self._by_shape(document, position, rows)
+        kind, device_name, record_id_name, time_name, absent = layout
+        device, record_id, time = get(device_name), get(record_id_name), self._utc_ns(get(time_name))
+        if (
+            time is None
+            or type(device) is not str
+            or (record_id is not None and type(record_id) is not int)
+            or not absent.isdisjoint(document)
+        ):
+            return self._by_shape(document, position, rows)
+        rows.kinds.append(kind)
+        rows.fields.append(document)
+        rows.times.append(time)
+        rows.devices.append(device)
+        rows.record_ids.append(record_id)
+        rows.positions.append(position)
+        return None
+
+    def _by_shape(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
+        if isinstance(document.get("Event"), dict):
             return self._nested(document["Event"], position, rows)
-        if "EventID" in document and "Channel" in document:
-            return self._flat(document, position, rows)
         winlog = document.get("winlog")
         if isinstance(winlog, dict):
             return self._winlogbeat(document, winlog, position, rows)
+        is_flat = "EventID" in document or "Channel" in document
+        if is_flat and (self._bound is None or ("EventID" in document and "Channel" in document)):
+            return self._flat(document, position, rows)
         if self._bound is not None:
             return self._by_hand(self._bound, document, position, rows)
-        if "EventID" in document or "Channel" in document:
-            return self._flat(document, position, rows)
         return NOT_AN_EVENT
 
     def _flat(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
-        get = document.get
-        provider = get("Provider_Name") or get("SourceName")
-        key = (get("Channel"), provider, get("EventID"))
-        try:
-            kind, may_hold_spaces = self._kinds[key]
-        except (KeyError, TypeError):
-            kind, may_hold_spaces = self._kind(*key)
-        if may_hold_spaces and any(" " in name for name in document):
+        if any(" " in name for name in document):
             document = {name.replace(" ", ""): value for name, value in document.items()}
-            get = document.get
-        device = get("Computer")
-        if device is None:
-            device = get("Hostname")
-            if device is not None:
-                document["Computer"] = device
-        record_id = get("EventRecordID")
-        if record_id is None:
-            record_id = get("RecordNumber")
-            if record_id is not None:
-                document["EventRecordID"] = record_id
-        if provider is not None and "Provider_Name" not in document:
-            document["Provider_Name"] = provider
-        time = None
-        for name in FLAT_TIMES:
-            if name in document:
-                time = self._utc_ns(document[name])
-                if time is not None:
-                    break
-        self._append(rows, kind, document, time, device, record_id, position)
+            is_spaced = True
+        else:
+            is_spaced = False
+        get = document.get
+        provider = get("Provider_Name") or get(PROVIDER)
+        kind = self._kind(get("Channel"), provider, get("EventID"))
+        device_name = _first(document, DEVICE_NAMES)
+        record_id_name = _first(document, RECORD_ID_NAMES)
+        times = ((name, self._utc_ns(get(name))) for name in FLAT_TIMES)
+        time_name, time = next(((name, time) for name, time in times if time is not None), ("", None))
+        never_spaced = not is_spaced and (kind.channel or "").lower() in NEVER_SPACED
+        if never_spaced and time is not None and "Provider_Name" not in document and kind.event_id != PROCESS_STARTED:
+            names = (*DEVICE_NAMES, *RECORD_ID_NAMES, *FLAT_TIMES, "Provider_Name", "Event", "winlog")
+            absent = frozenset(name for name in names if name not in document)
+            self._remember(document, Layout(kind, device_name, record_id_name, time_name, absent))
+        self._append(rows, kind, document, time, get(device_name), get(record_id_name), position)
         return None
+
+    def _remember(self, document: dict[str, Any], layout: Layout) -> None:
+        """Let later documents go the short way, where the first of each list of names is the one they use."""
+        if len(self._layouts) < MAX_KINDS:
+            try:
+                self._layouts[document["Channel"], document.get(PROVIDER), document["EventID"]] = layout
+            except (KeyError, TypeError):
+                return
 
     def _nested(self, event: dict[str, Any], position: int, rows: Rows) -> str | None:
         header = event.get("System")
@@ -102,9 +138,7 @@ class Normaliser:
         return None
 
     def _headed(self, fields: dict[str, Any], time: int | None, position: int, rows: Rows) -> None:
-        key = (fields.get("Channel"), fields.get("Provider_Name"), fields.get("EventID"))
-        found = self._kinds.get(key)
-        kind, _ = found if found is not None else self._kind(*key)
+        kind = self._kind(fields.get("Channel"), fields.get("Provider_Name"), fields.get("EventID"))
         self._append(rows, kind, fields, time, fields.get("Computer"), fields.get("EventRecordID"), position)
 
     def _by_hand(self, kind: Kind, document: dict[str, Any], position: int, rows: Rows) -> None:
@@ -133,15 +167,18 @@ class Normaliser:
         rows.record_ids.append(record_id if type(record_id) is int else event_id_of(record_id))
         rows.positions.append(position)
 
-    def _kind(self, channel: Any, provider: Any, event_id: Any) -> tuple[Kind, bool]:
-        """Return the kind of this triple as it stands in a document, and whether its field names may hold spaces."""
+    def _kind(self, channel: Any, provider: Any, event_id: Any) -> Kind:
+        """Return the kind of this triple as it stands in a document."""
         name = channel if isinstance(channel, str) else None
         source = provider if isinstance(provider, str) else None
-        found = Kind(name, source, event_id_of(event_id)), (name or "").lower() not in NEVER_SPACED
-        if len(self._kinds) >= MAX_KINDS:
-            self._kinds.clear()
-        try:
-            self._kinds[channel, provider, event_id] = found
-        except TypeError:  # a list or mapping where a name should stand
-            pass
-        return found
+        key = (name, source, event_id_of(event_id))
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= MAX_KINDS:
+                self._kinds.clear()
+            kind = self._kinds[key] = Kind(*key)
+        return kind
+
+
+def _first(document: dict[str, Any], names: tuple[str, ...]) -> str:
+    return next((name for name in names if document.get(name) is not None), names[0])

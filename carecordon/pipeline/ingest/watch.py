@@ -32,10 +32,10 @@ class Watch:
     """What the events seen so far say about what they do not show.
 
     Each block of a file is seen by a Watch of its own (`see`), in the order of the file;
-    this is then put in its place in the watch of a worker or of the whole result (`merge`). For any order of blocks and any
-    number of workers the result is the same. Memory: a bounded record for each of at most
-    LOGS_FOLLOWED logs, and some 200 bytes for each block while blocks before it are still
-    to come. A watch can be pickled.
+    this is then put in its place in the watch of a worker or of the whole result (`merge`).
+    For any order of blocks and any number of workers the result is the same. Memory: a
+    bounded record for each of at most LOGS_FOLLOWED logs, and some 200 bytes for each block
+    while blocks before it are still to come. A watch can be pickled.
     """
 
     __slots__ = ("_beyond", "_found", "_placed", "_tracks")
@@ -82,7 +82,7 @@ class Watch:
         self._beyond += part._beyond
         self._shed(2 * LOGS_FOLLOWED)
 
-    def blind_spots(self, before: Callable[[str, int], int] = lambda file, block: 0) -> list[BlindSpot]:
+    def blind_spots(self, before: Callable[[str, int], int] = lambda _file, _block: 0) -> list[BlindSpot]:
         """Return what the events seen do not show, by device and log; at most some for each log.
 
         `before(file, block)` is the number of records in the file before that block.

@@ -33,7 +33,7 @@ _FORMULA = re.compile(r"[\s\x00-\x20\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def tell(result: Result, view: View) -> Iterator[str]:
+def tell(result: Result, _view: View) -> Iterator[str]:
     """Return the file piece by piece: the header with its byte order mark, then one row for each finding."""
     yield BYTE_ORDER_MARK + _row(COLUMNS)
     yield from map(row, result.findings)

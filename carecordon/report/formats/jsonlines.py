@@ -1,7 +1,7 @@
 """JSON lines for programs: the output contract, number 1.
 
-docs/output.md is its manual, docs/output.schema.json its schema. Each function returns one line as a mapping with all its keys in the order of the manual;
-what is absent is null. `encoded` makes the bytes.
+docs/output.md is its manual, docs/output.schema.json its schema. Each function returns one
+line as a mapping with all its keys in the order of the manual; what is absent is null.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONTRACT = 1
 Line = dict[str, Any]
 
 
-def tell(result: Result, view: View) -> Iterator[str]:
+def tell(result: Result, _view: View) -> Iterator[str]:
     """Return all lines of a result: how it began, inputs, findings, refused rules, what was not seen, the summary."""
     closing = result.closing
     yield _text(begin(result.begin))

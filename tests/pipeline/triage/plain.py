@@ -58,7 +58,7 @@ def _fold(rule: CorrelationRule, matches: Iterable[Match]) -> list[Event]:
             event = events.setdefault(repr(same), Event(match.time, match.carried))
             event.rules.add(match.rule.id)
             event.places.add((match.file, match.position))
-    return sorted(events.values(), key=lambda one: (one.time, [rule.rules.index(name) for name in sorted(one.rules)]))
+    return sorted(events.values(), key=lambda one: (one.time, sorted(map(rule.rules.index, one.rules))))
 
 
 def _is_whole(rule: CorrelationRule) -> bool:

@@ -25,7 +25,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from carecordon.pipeline.detect.sigma.encode import DASHES
+from carecordon.pipeline.detect.sigma.encode import DASHES, Part
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
 from carecordon.pipeline.detect.sigma.refusal import BadRule
 
@@ -37,8 +37,6 @@ _NOT_LINEAR = re.compile(
     r"invalid perl operator: \(\?(?:[=!>R(&0-9]|<[=!]|P\Z)|invalid escape sequence: \\[0-9gkK]"
     r"|bad repetition operator: .\+\Z|invalid repetition size|pattern too large"
 )
-
-Part = str | SpecialChars | Placeholder
 
 
 class Setting(NamedTuple):
@@ -65,7 +63,10 @@ def _string(value: SigmaString, setting: Setting) -> Atom:
         return Atom(setting.field, Op.GLOB, ANY_TEXT, setting.cased)
     if all(isinstance(part, str) for part in inner):
         return Atom(setting.field, _SHAPES[starts, ends], "".join(map(str, inner)), setting.cased)
-    return Atom(setting.field, Op.GLOB, "(?s)" + "".join(map(_pattern, parts)), setting.cased)
+    pattern = "(?s)" + "".join(map(_pattern, parts))
+    if regex_trouble(pattern) is not None:
+        raise BadRule("the text with wildcards is too long; shorten it")
+    return Atom(setting.field, Op.GLOB, pattern, setting.cased)
 
 
 def _parts(value: SigmaString, setting: Setting) -> list[Part]:

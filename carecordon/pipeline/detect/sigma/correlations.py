@@ -128,9 +128,8 @@ def _draft(section: dict[str, Any], head: Head, path: str, line: int, *, generat
 
 
 def _references(raw: Any, condition: Condition) -> tuple[str, ...]:
-    references = _texts(raw, "rules")
-    if not references and condition.expression is not None:
-        references = _named_in(condition.expression)
+    named = () if condition.expression is None else _named_in(condition.expression)
+    references = _texts(raw, "rules") or named
     if not references:
         raise BadRule("`rules` must name the rules to correlate, by id or name", "rules")
     return references
@@ -183,7 +182,6 @@ def _condition(raw: Any, kind: str) -> Condition:
     if raw is None and kind in TEMPORAL:
         return Condition()
     if isinstance(raw, str) and kind in TEMPORAL:
-        _named_in(raw)
         return Condition(expression=raw)
     if not isinstance(raw, dict):
         raise BadRule(f"a correlation of type {kind} needs a `condition` such as `gte: 10`", "condition")

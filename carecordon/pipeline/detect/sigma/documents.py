@@ -40,6 +40,7 @@ _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
 _HEX = re.compile(r"[-+]?0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?\Z")
 _TAG = "tag:yaml.org,2002:"
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}
 
 
 def _spellings(*words: str) -> Iterator[str]:
@@ -262,9 +263,7 @@ def _scalar(event: Any) -> str | int | float | bool | None:
     if event.implicit[1] or event.tag in ("!", _TAG + "str"):
         return text
     value = _resolve(text)
-    kinds = {"int": int, "float": (int, float), "bool": bool, "null": type(None)}
-    name = event.tag.removeprefix(_TAG)
-    if name in kinds and isinstance(value, kinds[name]):  # type: ignore[arg-type]
+    if isinstance(value, _KINDS.get(event.tag.removeprefix(_TAG), ())):
         return value
     raise _Flaw(event.start_mark, f"the YAML tag {event.tag} does not fit here")
 

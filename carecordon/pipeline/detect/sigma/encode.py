@@ -1,18 +1,22 @@
-"""The modifiers that we do ourselves, because the specification asks for more than pySigma gives.
+r"""The modifiers that we do ourselves, because the specification asks for more than pySigma gives.
 
 base64 after a utf16 modifier works on bytes, so any text can be encoded (pySigma: ASCII only);
-`utf16le` exists; `windash` takes any number of dashes; `expand` knows `\\%`.
+`utf16le` exists; `windash` takes any number of dashes; `expand` knows `\%`.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
-from sigma.types import Placeholder, SigmaExpansion, SigmaString, SigmaType
+from sigma.types import Placeholder, SigmaExpansion, SigmaString, SigmaType, SpecialChars
 
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+
+Part = str | SpecialChars | Placeholder
+"""What a text of pySigma's is made of."""
 
 Values = Mapping[str, Sequence[str | int]]
 """Placeholder name -> what may stand for it; each value may hold wildcards."""
@@ -36,20 +40,19 @@ def windash(value: SigmaString) -> list[SigmaType]:
     dashes = sum(isinstance(part, Placeholder) for part in marked.s)
     if dashes > _FEW_DASHES:
         return [marked]
-    return [SigmaExpansion(list(marked.replace_placeholders(lambda _: iter(DASHES))))]
+    choices = [DASHES if isinstance(part, Placeholder) else (part,) for part in marked.s]
+    return [SigmaExpansion([_of_parts(parts) for parts in product(*choices)])]
 
 
 def utf16(value: SigmaString, name: str) -> SigmaString:
     """Return the text with its UTF-16 bytes as characters, which only ASCII text has."""
     mark, encoding = ("\ufeff" if name == "utf16" else ""), ("utf-16-be" if name == "utf16be" else "utf-16-le")
-    parts: list[object] = [mark] if mark else []
+    parts: list[Part] = [mark] if mark else []
     for part in value.s:
         if isinstance(part, str) and not part.isascii():
             raise BadRule(f"`{name}` without base64 compares ASCII text only")
         parts.append(part.encode(encoding).decode("ascii") if isinstance(part, str) else part)
-    encoded = SigmaString()
-    encoded.s = parts  # type: ignore[assignment]
-    return encoded
+    return _of_parts(parts)
 
 
 def base64(value: SigmaString, before: str | None) -> SigmaString:
@@ -79,6 +82,12 @@ def expand(text: str, values: Values) -> list[str]:
         if len(texts) > MAX_TEXTS:
             raise BadRule(f"its placeholders stand for more than {MAX_TEXTS:,} texts; give fewer values")
     return texts
+
+
+def _of_parts(parts: Iterable[Part]) -> SigmaString:
+    made = SigmaString()
+    made.s = list(parts)
+    return made
 
 
 def _segments(text: str, values: Values) -> Iterator[list[str]]:

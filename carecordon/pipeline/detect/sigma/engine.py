@@ -64,6 +64,8 @@ class Engine:
             plan.events += 1
             if not plan.variants:
                 continue
+            if plan.asks_header:
+                rows.complete(index)
             try:
                 signature = plan.signature(fields, possible)
             except TypeError:  # a list or mapping among the values: rare, so not looked for in each event

@@ -66,6 +66,8 @@ def read_item(key: str, raw: Any, values: Values) -> Node:
     """Return the node of one item; `key` '' or starting with `|` means keywords. Raises BadRule."""
     field, *modifiers = key.split("|")
     _check_modifiers(modifiers)
+    if "exists" in modifiers and not field:
+        raise BadRule("`exists` needs a field to look for; a keyword has none")
     texts = _scalars(raw, modifiers, values)
     setting = Setting(field, tuple(name for name in modifiers if name not in ANYWHERE), "cased" in modifiers)
     changes = _changes(setting)
@@ -96,8 +98,6 @@ def _node(value: SigmaType, setting: Setting) -> Node:
     if isinstance(value, SigmaExpansion):
         return any_of(_node(inner, setting) for inner in value.values)
     if isinstance(value, SigmaExists):
-        if not setting.field:
-            raise BadRule("`exists` needs a field to look for; a keyword has none")
         carried = Item((Atom(setting.field, Op.EXISTS),))
         return carried if value.exists else negate(carried)
     return Item((atom(value, setting),))
@@ -180,7 +180,7 @@ def _plain(item: Scalar) -> SigmaType:
 
 def _string(text: str) -> SigmaString:
     """Return the text as pySigma reads it; most texts have nothing to read."""
-    return SigmaString(text) if _SPECIAL.search(text) else SigmaString.from_str(text)
+    return SigmaString(text) if not text or _SPECIAL.search(text) else SigmaString.from_str(text)
 
 
 def _text(item: int | float) -> str:
@@ -255,5 +255,3 @@ def _only_text(change: Callable[[SigmaString], list[SigmaType]], value: SigmaTyp
     if not isinstance(value, SigmaString):
         raise BadRule("these modifiers do not go together: text is needed where another modifier has changed it")
     return change(value)
-
-

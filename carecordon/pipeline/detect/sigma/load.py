@@ -20,8 +20,8 @@ from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.filters import Filter, read_filter
 from carecordon.pipeline.detect.sigma.head import given_id
 from carecordon.pipeline.detect.sigma.ir import RefusedRule, Rule, RuleSet
-from carecordon.pipeline.detect.sigma.refusal import BadRule
 from carecordon.pipeline.detect.sigma.references import Known, Pending, resolve_all
+from carecordon.pipeline.detect.sigma.refusal import BadRule
 
 NO_VALUES: Values = {}
 
@@ -147,7 +147,9 @@ class _Loader:
             raise BadRule(f"none of the rules that the filter names can be filtered: {names}", "rules")
         fitting = [key for key in dict.fromkeys(named) if found.fits(self._rules[key].logsource)]
         if not fitting:
-            raise BadRule("the filter's log source is not that of the rules it names; make it equal or broader", "rules")
+            raise BadRule(
+                "the filter's log source is not that of the rules it names; make it equal or broader", "rules"
+            )
         return fitting
 
     def _refuse(self, path: str, document: Document, bad: BadRule) -> None:

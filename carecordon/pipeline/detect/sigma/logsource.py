@@ -163,9 +163,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "sysmon": ("Microsoft-Windows-Sysmon/Operational",),
     "system": ("System",),
     "taskscheduler": ("Microsoft-Windows-TaskScheduler/Operational",),
-    "terminalservices-localsessionmanager": (
-        "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",
-    ),
+    "terminalservices-localsessionmanager": ("Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",),
     "vhdmp": ("Microsoft-Windows-VHDMP/Operational",),
     "windefend": ("Microsoft-Windows-Windows Defender/Operational",),
     "wmi": ("Microsoft-Windows-WMI-Activity/Operational",),

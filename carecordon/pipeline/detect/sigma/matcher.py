@@ -21,6 +21,8 @@ from carecordon.pipeline.detect.sigma.values import address_of, date_part, netwo
 
 Truths = frozenset[int]
 NOTHING: Truths = frozenset()
+ANYTHING = "(?s).*"
+"""The pattern of a lone `*`, which any text satisfies."""
 EDGE = 3
 """Outermost characters by which beginnings and endings are found."""
 LONG = 1_024
@@ -82,6 +84,12 @@ class TextSide:
         self._ends = Edge(at_end=True)
         self._always: list[int] = []
         inner: dict[str, list[int]] = defaultdict(list)
+        sought: list[tuple[int, Atom]] = []
+        for number, atom in patterns:
+            if atom.op is Op.GLOB and atom.value == ANYTHING:
+                self._always.append(number)
+            else:
+                sought.append((number, atom))
         for number, atom in atoms:
             text = str(atom.value)
             if atom.op is Op.EQ:
@@ -95,7 +103,7 @@ class TextSide:
             else:
                 inner[text].append(number)
         self._inner = list(inner.values())
-        self._patterns = Patterns(patterns)
+        self._patterns = Patterns(sought)
         self._literals = Literals([*inner, *self._patterns.gates], accelerator)
 
     def truths(self, text: str, original: str, found: set[int]) -> None:
@@ -139,10 +147,11 @@ class Patterns:
     def truths(self, lower: str, original: str, opened: set[int], found: set[int]) -> None:
         """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate."""
         candidates: Iterable[int] = opened.union(self._open) if original.isascii() else range(len(self.programs))
+        as_is, folded = original.encode(), lower.encode()
         for index in candidates:
             number, program, whole, is_cased = self.programs[index]
-            text = original if is_cased else lower
-            if (program.fullmatch(text) if whole else program.search(text)) is not None:
+            data = as_is if is_cased else folded
+            if (program.fullmatch(data) if whole else program.search(data)) is not None:
                 found.add(number)
 
 

@@ -13,6 +13,7 @@ from itertools import repeat
 from operator import getitem
 from typing import Any
 
+from carecordon.model.batch import HEADER
 from carecordon.model.event import Kind, Value
 from carecordon.pipeline.detect.sigma.ir import REF_OPS, Atom
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, FieldMatcher, Truths
@@ -75,6 +76,7 @@ class Plan:
         self.slots = [
             Slot(program.matcher(name), frozenset(fields[name]), decimal=name.endswith(DECIMAL)) for name in self.names
         ]
+        self.asks_header = not frozenset(HEADER).isdisjoint(self.keys)
         self.memos = tuple(slot.memo for slot in self.slots)
         self.carried = [False] * len(self.slots)
         self.signatures = Memo(self._judge, MAX_SIGNATURES)

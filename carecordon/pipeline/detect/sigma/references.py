@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from carecordon.pipeline.detect.sigma.refusal import BadRule
 
 MAX_CIRCLE = 20
 """How many rules of a circle a refusal names."""
+MAX_REASON = 200
+"""How much of a refusal those that hang on it repeat."""
 
 
 class Pending(NamedTuple):
@@ -56,7 +59,7 @@ class Known:
         """Remember why a document was refused, for those that refer to it."""
         for reference in (rule_id, name):
             if reference:
-                self._lost.setdefault(reference.lower(), reason)
+                self._lost.setdefault(reference.lower(), textwrap.shorten(reason, MAX_REASON, placeholder=" …"))
 
     def drop(self, rule_id: str, name: str, reason: str) -> None:
         """Take back an id and a name: their correlation was refused after all."""
@@ -148,8 +151,9 @@ class _Chains:
         while (step := min(self._waits[way[-1]])) not in way and len(way) < MAX_CIRCLE:
             way.append(step)
         names = " -> ".join(self._name(key) for key in (*way, step))
-        if step == start:
-            reason = f"correlations refer to one another in a circle: {names}; take one reference out"
+        if step == start or step not in way:
+            dots = "" if step == start else " -> …"
+            reason = f"correlations refer to one another in a circle: {names}{dots}; take one reference out"
         else:
             reason = f"it hangs on correlations that refer to one another in a circle: {names}"
         return BadRule(reason, "correlation", "rules")

@@ -98,16 +98,18 @@ class _Tally:
         elif self._lost:
             yield self._told(f"{_chunks_are(self._lost)} overwritten", self._lost, self._next)
         elif self._beyond and not self._is_dirty:
-            total = self._promised + self._beyond
-            yield Bad(0, f"the file header counts {self._promised:,} chunks, the file holds {total:,}: all were read", 0)
+            held = self._promised + self._beyond
+            yield Bad(0, f"the file header counts {self._promised:,} chunks, the file holds {held:,}: all were read", 0)
 
     def _told(self, reason: str, chunks: int, following: int | None) -> Bad:
-        """Return the loss of these chunks: as many records as the numbers around them leave out, at least one a chunk."""
+        """Return the loss of these chunks: the records that the numbers around them leave out, or one a chunk."""
         if self._last is not None and following is not None:
             count = following - self._last - 1
+            if not count:
+                return Bad(0, f"{reason}; by their numbers no records are lost", 0)
             if chunks <= count <= chunks * MAX_RECORDS:
                 return Bad(0, f"{reason}: {count:,} records are lost", count)
-        return Bad(0, f"{reason}: their records are lost, at least one a chunk", chunks)
+        return Bad(0, f"{reason}: records are lost, at least one a chunk", chunks)
 
 
 def _chunks_are(count: int) -> str:

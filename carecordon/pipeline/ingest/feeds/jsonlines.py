@@ -84,4 +84,4 @@ def _read(block: Block) -> Iterator[Record | Bad]:
             yield Bad(position, outcome) if isinstance(outcome, str) else Record(position, outcome)
 
 
-JSONLINES = Feed(_NAME, _recognise, _split, _read)
+JSONLINES = Feed(_NAME, _recognise, _split, _read, is_text=True)

@@ -22,7 +22,7 @@ _BLOCK_BYTES = 512 * 1024
 _READ_BYTES = 1024 * 1024
 _SEPARATORS = b" \t\r\n,[]\x1e"
 
-# A brace outside of strings; or a quotation mark whose string does not end on its line (JSON forbids line ends in strings).
+# A brace outside of strings; or a quotation mark whose string does not end on its line (JSON has no line end in one).
 _TOKEN = re.compile(rb'(?:[^"{}]++|"(?:[^"\\\n]++|\\.)*+")*+(["{}])', re.DOTALL)
 _STRING_REST = re.compile(rb'(?:[^"\\\n]++|\\.)*+(["\n])', re.DOTALL)
 _LINE_INDENT = re.compile(rb"(?:^|\n)([ \t]*)$")
@@ -104,7 +104,7 @@ class _Cutter:
         self._start = self._start - keep if self._start >= 0 else -1
 
     def _guess(self) -> Iterator[bytes]:
-        """Yield an object without end, cut where another seems to begin: at the same indent, or after a closing brace."""
+        """Yield an object without end, cut where another seems to begin: at its indent, or after a closing brace."""
         indent = _LINE_INDENT.search(self._held[: self._start])
         borders: list[int] = []
         if indent:
@@ -118,7 +118,7 @@ class _Cutter:
             begin = border
 
     def _resume(self, text: Stream) -> Iterator[bytes | Bad]:
-        """Get on after more than MAX_RECORD without an end: from the last object that seems to begin in it, or past it."""
+        """Get on after MAX_RECORD without an end: from the last object that seems to begin in it, or past it."""
         if self._start < 0:
             yield _stray(self._held)
             self._held, self._at = b"", 0
@@ -173,4 +173,4 @@ def _read(block: Block) -> Iterator[Record | Bad]:
         yield Bad(position, outcome) if isinstance(outcome, str) else Record(position, outcome)
 
 
-JSONSTREAM = Feed(_NAME, _recognise, _split, _read)
+JSONSTREAM = Feed(_NAME, _recognise, _split, _read, is_text=True)

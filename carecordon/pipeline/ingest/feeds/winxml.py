@@ -30,8 +30,15 @@ _START = re.compile(rb"<Event(?=[\s>])")
 _END = re.compile(rb"</Event\s{0,8}>")
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 # What XML 1.0 does not allow, plain and as a reference. Source: XML 1.0 section 2.2.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I)
-_NUMBERS = frozenset({"EventID", "Version", "Level", "Task", "Opcode", "EventRecordID", "ProcessID", "ThreadID", "Qualifiers"})
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+    "|&#x0*(?:[0-8bcef]|1[0-9a-f]|d[89a-f][0-9a-f]{2}|fff[ef]);"
+    "|&#0*(?:[0-8]|1[124-9]|2[0-9]|3[01]);",
+    re.IGNORECASE,
+)
+_NUMBERS = frozenset(
+    ("EventID", "Version", "Level", "Task", "Opcode", "EventRecordID", "ProcessID", "ThreadID", "Qualifiers")
+)
 
 
 def _recognise(head: bytes) -> bool:
@@ -117,8 +124,9 @@ def _event_data(section: Element) -> dict[str, Any] | None:
 
 def _content(element: Element, *, numbers: bool = False) -> Any:
     """Return an element as EVTX gives it: null, text, or attributes, text and children by name."""
-    attributes = {_plain(name): _typed(_plain(name), text, numbers) for name, text in element.attrib.items()}
-    text = _typed(_plain(element.tag), (element.text or "").strip() if len(element) else element.text or None, numbers)
+    attributes = {_plain(name): _typed(_plain(name), text, numbers=numbers) for name, text in element.attrib.items()}
+    own_text = (element.text or "").strip() if len(element) else element.text
+    text = _typed(_plain(element.tag), own_text or None, numbers=numbers)
     if not attributes and not len(element):
         return text
     content: dict[str, Any] = {"#attributes": attributes} if attributes else {}
@@ -139,7 +147,7 @@ def _add(content: dict[str, Any], name: str, value: Any) -> None:
     content[name] = value
 
 
-def _typed(name: str, text: str | None, numbers: bool) -> str | int | None:
+def _typed(name: str, text: str | None, *, numbers: bool) -> str | int | None:
     """Return a header's number as a number."""
     if numbers and text and name in _NUMBERS and len(text) < 20 and text.isascii() and text.isdecimal():
         return int(text)

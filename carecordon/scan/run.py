@@ -1,0 +1,216 @@
+"""A scan from paths to result: walk, open, fan out, put together, correlate.
+
+The result is the same for any order of files and any number of cores: matches wait in a
+spool until all are known, and only then are they correlated and told, in order.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+import carecordon
+from carecordon.model.block import Bad
+from carecordon.model.errors import Refused
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
+from carecordon.model.result import Begin, Closing, Result, Summary
+from carecordon.pipeline import journey
+from carecordon.pipeline.detect.sigma.program import Program
+from carecordon.pipeline.ingest.watch import Watch
+from carecordon.scan import coverage
+from carecordon.scan.assembly import Assembly
+from carecordon.scan.fan import Fan, Lost, Task
+from carecordon.scan.open import Opened, open_source
+from carecordon.scan.spool import Spool
+from carecordon.scan.walk import Source, Unread, walk
+from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
+
+PIECE = 2_000
+"""Matches that triage takes in at a time."""
+SMALL_BYTES = 24 * 1024 * 1024
+"""Input below this is read by one process: starting others would take longer than it saves."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a scan has come. `total_bytes` is None where the input's size is not known."""
+
+    files: int = 0
+    events: int = 0
+    matches: int = 0
+    read_bytes: int = 0
+    total_bytes: int | None = None
+    files_total: int = 0
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that was found, in order; may be read any number of times."""
+
+    spool: Spool
+    correlations: Sequence[CorrelationMatch]
+
+    def __iter__(self) -> Iterator[Match | CorrelationMatch]:
+        """Yield the matches by time, file and position, then the correlations by start."""
+        yield from (match for match in self.spool if not match.rule.is_silent)
+        yield from self.correlations
+
+
+@dataclass(slots=True)
+class Scan:
+    """One scan. `cores` None lets the size of the input decide."""
+
+    setup: Setup
+    command: tuple[str, ...]
+    cores: int | None = None
+    on_progress: Callable[[Progress], None] = lambda _: None
+    _spool: Spool = field(default_factory=Spool)
+    _watch: Watch = field(default_factory=Watch)
+    _inputs: list[Assembly] = field(default_factory=list)
+    _unread: list[Unread] = field(default_factory=list)
+    _kinds: list[KindSeen] = field(default_factory=list)
+    _progress: Progress = field(default_factory=Progress)
+    _current: Opened | None = None
+    _done_bytes: int = 0
+
+    def run(self, paths: Sequence[str]) -> Result:
+        """Return the result; stopped by hand (KeyboardInterrupt), that of what was read so far, marked partial."""
+        started = time.monotonic()
+        is_partial = False
+        fan: Fan | None = None
+        try:
+            sources = self._walk(paths)
+            fan = Fan(partial(Worker, self.setup), self._cores(sources))
+            for answer in fan.run(self._tasks(sources)):
+                self._take(answer)
+            for kinds in fan.finish():
+                self._kinds.extend(kinds)
+        except KeyboardInterrupt:
+            is_partial = True
+            if fan is not None:
+                fan.stop()
+        correlations, spots = self._correlate()
+        closing = self._closing(spots, time.monotonic() - started, is_partial=is_partial)
+        begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
+        return Result(begin, Findings(self._spool, correlations), closing)
+
+    def kinds_seen(self) -> list[KindSeen]:
+        """Return the kinds of events that were met."""
+        return coverage.merged(self._kinds)
+
+    def _walk(self, paths: Sequence[str]) -> list[Source]:
+        sources: list[Source] = []
+        for found in walk(paths):
+            if isinstance(found, Unread):
+                self._unread.append(found)
+            else:
+                sources.append(found)
+        sizes = [source.size for source in sources]
+        self._progress.total_bytes = None if None in sizes else sum(size for size in sizes if size)
+        self._progress.files_total = len(sources)
+        return sources
+
+    def _cores(self, sources: Sequence[Source]) -> int:
+        if self.cores is not None:
+            return self.cores
+        if self._progress.total_bytes is not None and self._progress.total_bytes < SMALL_BYTES:
+            packed = sum(source.size or 0 for source in sources if not source.name.endswith((".gz", ".zst", ".zip")))
+            if packed == self._progress.total_bytes:
+                return 1
+        return os.cpu_count() or 1
+
+    def _tasks(self, sources: Iterable[Source]) -> Iterator[Task]:
+        """Yield the blocks of all inputs, and note what is not read."""
+        for source in sources:
+            for opened in open_source(source):
+                if isinstance(opened, Unread):
+                    self._unread.append(opened)
+                else:
+                    yield from self._blocks(opened)
+            self._done_bytes += source.size or 0
+            self._progress.files += 1
+
+    def _blocks(self, opened: Opened) -> Iterator[Task]:
+        number = len(self._inputs)
+        assembly = Assembly(opened.name)
+        self._inputs.append(assembly)
+        self._current = opened
+        for place, piece in enumerate(opened.blocks()):
+            if isinstance(piece, Bad):
+                assembly.take(place, piece, self._spool, self._watch)
+            else:
+                yield Task(number, place, piece)
+        assembly.facts = opened.facts()
+        self._current = None
+
+    def _take(self, answer: Answer | Lost) -> None:
+        if isinstance(answer, Lost):
+            source, number = answer.task.source, answer.task.number
+        else:
+            source, number = answer.source, answer.number
+            self._progress.events += answer.events
+            self._progress.matches += len(answer.matches)
+        self._inputs[source].take(number, answer, self._spool, self._watch)
+        self._progress.read_bytes = self._done_bytes + (self._current.progress() if self._current else 0)
+        self.on_progress(self._progress)
+
+    def _correlate(self) -> tuple[list[CorrelationMatch], list[BlindSpot]]:
+        rules = self.setup.rules
+        if not rules.correlations:
+            return [], []
+        state = journey.triaging(rules)
+        found: list[CorrelationMatch] = []
+        matches = iter(self._spool)
+        while piece := list(islice(matches, PIECE)):
+            _, effects = journey.triage_step(state, piece, 0)
+            found.extend(effect.item for effect in effects if isinstance(effect.item, CorrelationMatch))
+        rest, spots = journey.triage_end(state)
+        found.extend(rest)
+        return sorted(found, key=lambda one: (one.start, one.end, one.rule.id, one.members)), spots
+
+    def _closing(self, spots: Iterable[BlindSpot], seconds: float, *, is_partial: bool) -> Closing:
+        inputs = sorted(self._inputs, key=lambda one: one.name)
+        program = Program(self.setup.rules, None, self.setup.bound)
+        unseen = [
+            *(BlindSpot(Unseen.FILE, one.reason, one.name, count=1) for one in sorted(self._unread, key=_by_name)),
+            *(spot for one in inputs for spot in one.blind_spots()),
+            *coverage.blind_spots(coverage.covers(program, self.kinds_seen())),
+            *self._watch.blind_spots(),
+            *spots,
+        ]
+        refused = tuple(
+            Refused(one.path, one.line, one.column, one.rule_id, one.reason) for one in self.setup.rules.refused
+        )
+        return Closing(
+            tuple(one.input_file() for one in inputs),
+            refused,
+            tuple(unseen),
+            tuple(self._watch.sources()),
+            self._summary(inputs, len(program.dormant), seconds, is_partial=is_partial),
+        )
+
+    def _summary(self, inputs: Sequence[Assembly], dormant: int, seconds: float, *, is_partial: bool) -> Summary:
+        rules = self.setup.rules
+        loaded = len(rules.rules) + len(rules.correlations)
+        failed = sum(one.is_failure for one in self._unread)
+        damaged = sum(one.is_damaged or bool(one.facts and one.facts.faults) for one in inputs)
+        return Summary(
+            events_read=sum(one.events for one in inputs),
+            events_skipped=sum(one.skipped for one in inputs),
+            files_read=len(inputs),
+            files_failed=failed + damaged,
+            rules_loaded=loaded,
+            rules_ready=loaded - dormant,
+            rules_dormant=dormant,
+            rules_refused=len(rules.refused),
+            seconds=seconds,
+            partial=is_partial,
+        )
+
+
+def _by_name(unread: Unread) -> str:
+    return unread.name

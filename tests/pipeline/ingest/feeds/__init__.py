@@ -1,0 +1,1 @@
+"""Tests of the feeds: every form of event file, whole and damaged."""

@@ -1,0 +1,49 @@
+"""Reads bytes through a feed as a scan does: split, then each block by itself, positions added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import Any
+
+from carecordon.model.block import Bad
+from carecordon.model.feed import Feed, Stream
+
+
+@dataclass
+class Reading:
+    """The events and the bad records of a file, at their positions in it."""
+
+    events: dict[int, dict[str, Any]] = field(default_factory=dict)
+    bad: list[Bad] = field(default_factory=list)
+    records: int = 0
+
+    @property
+    def lost(self) -> list[tuple[int, int]]:
+        """Return position and count of what is lost."""
+        return [(bad.position, bad.count) for bad in self.bad if bad.count]
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what is told though nothing is known to be lost."""
+        return [bad.reason for bad in self.bad if not bad.count]
+
+
+def read_all(feed: Feed, source: bytes | Stream) -> Reading:
+    """Return what a feed makes of a file."""
+    reading = Reading()
+    for item in feed.split(BytesIO(source) if isinstance(source, bytes) else source):
+        base = reading.records
+        if isinstance(item, Bad):
+            reading.bad.append(replace(item, position=base + 1))
+            reading.records += item.count
+            continue
+        for record in feed.read(item):
+            position = base + record.position
+            if isinstance(record, Bad):
+                reading.bad.append(replace(record, position=position))
+                reading.records = position + record.count - 1
+            else:
+                reading.events[position] = record.document
+                reading.records = position
+    return reading

@@ -1,0 +1,1 @@
+"""Each format, held against golden results."""
