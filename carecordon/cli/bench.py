@@ -1,5 +1,39 @@
-"""`carecordon bench`."""
+"""`carecordon bench`: the figures of this program on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
 import typer
-app = typer.Typer()
-@app.command("detect")
-def detect() -> None: ...
+
+from carecordon.bench import detect as bench_detect
+from carecordon.cli.options import fail
+
+app = typer.Typer(no_args_is_help=True, help="Measure; each figure in a process of its own.")
+
+
+@app.callback()
+def bench() -> None:
+    """Measure; each figure in a process of its own."""
+
+
+@app.command()
+def detect(
+    *,
+    events: Annotated[Path, typer.Option(exists=True, help="Event file.")],
+    rules: Annotated[list[Path], typer.Option(exists=True, help="Sigma rules; only these are used.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    without_fast: Annotated[bool, typer.Option("--without-fast", help="Leave Hyperscan out.")] = False,
+) -> None:
+    """Measure detection on one core: first and second pass, no memo, batches, compile and warm start, memory."""
+    try:
+        found = bench_detect.measure(events, rules, fast=not without_fast)
+    except OSError as error:
+        fail(str(error))
+    if as_json:
+        typer.echo(orjson.dumps(found).decode())
+        return
+    for name, value in found.items():
+        typer.echo(f"{name:28} {value:>15,}" if isinstance(value, int | float) else f"{name:28} {value!s:>15}")

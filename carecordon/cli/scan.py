@@ -9,15 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
 
+from carecordon.cli.options import (
+    LogSourceOption,
+    NoOwnRules,
+    RulesOption,
+    ValuesOption,
+    bound_of,
+    fail,
+    tell_collections,
+    values_of,
+)
 from carecordon.cli.progress import ScanProgress
 from carecordon.model.errors import TheirFault
-from carecordon.model.event import LogSource
 from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.result import Result
 from carecordon.pipeline.ingest.times import Clockwork
@@ -27,24 +36,22 @@ from carecordon.report.formats.jsonlines import JSONLINES
 from carecordon.report.formats.terminal import TERMINAL
 from carecordon.report.redact import Redactor
 from carecordon.scan.cache import DiskCache
-from carecordon.scan.rulebook import Collection, read_rulebook, read_values
+from carecordon.scan.rulebook import read_rulebook
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup
 
-CLEAN, FOUND, USAGE, UNREAD, STOPPED = 0, 1, 2, 3, 130
+CLEAN, FOUND, UNREAD, STOPPED = 0, 1, 3, 130
 PIPE_WIDTH = 120
 
 
 def scan(  # noqa: PLR0913  # a command line has as many parameters as it has options
     *,
     paths: Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Event files, archives, folders.")] = None,
-    rules: Annotated[list[Path] | None, typer.Option(help="Folder, file or zip of Sigma rules, in addition.")] = None,
-    no_own_rules: Annotated[bool, typer.Option("--no-own-rules", help="Leave Carecordon's own rules out.")] = False,
-    values: Annotated[Path | None, typer.Option(help="YAML file of values for %placeholders%.")] = None,
-    logsource: Annotated[
-        str | None, typer.Option(metavar="product=…,service=…", help="What other JSON documents are.")
-    ] = None,
+    rules: RulesOption = None,
+    no_own_rules: NoOwnRules = False,
+    values: ValuesOption = None,
+    logsource: LogSourceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output (docs/output.md).")] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as CSV.")] = None,
     since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Leave earlier events alone.")] = None,
@@ -69,13 +76,13 @@ def scan(  # noqa: PLR0913  # a command line has as many parameters as it has op
         fail("name at least one file or folder, or use --stdin")
     zone = _zone(timezone)
     first, last = _moment(since, "--from"), _moment(until, "--to")
-    bound = None if logsource is None else _bound(logsource)
+    bound = bound_of(logsource)
     cache = DiskCache()
     try:
-        book = read_rulebook(rules or (), cache, None if values is None else read_values(values), own=not no_own_rules)
+        book = read_rulebook(rules or (), cache, values_of(values), own=not no_own_rules)
     except TheirFault as fault:
         fail(str(fault))
-    _tell_collections(book.collections)
+    tell_collections(book.collections)
     setup = Setup(book.rules, cache, bound, first, last)
     result = _run(Scan(setup, tuple(sys.argv), cores), named)
     result = _redacted(result) if redact else result
@@ -84,12 +91,6 @@ def scan(  # noqa: PLR0913  # a command line has as many parameters as it has op
     if csv is not None:
         _write_csv(shown, csv)
     raise typer.Exit(_status(result, highest, min_level or Level.LOW))
-
-
-def fail(message: str) -> NoReturn:
-    """Say what is wrong with the call and end with status 2."""
-    typer.echo(f"carecordon: {message}", err=True)
-    raise typer.Exit(USAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +201,6 @@ def _status(result: Result, highest: int, least: Level) -> int:
     return FOUND if highest >= least.rank else CLEAN
 
 
-def _tell_collections(collections: tuple[Collection, ...]) -> None:
-    for one in collections:
-        licence = one.licence or "no licence file inside"
-        typer.echo(f"rules from {one.path}: SHA-256 {one.sha256}, licence: {licence}", err=True)
-
-
 def _zone(name: str) -> tzinfo:
     if name.upper() == "UTC":
         return UTC
@@ -222,14 +217,3 @@ def _moment(text: str | None, option: str) -> int | None:
     if moment is None:
         fail(f"{option} {text}: not a time; write it like 2026-11-25T01:02:03Z (UTC without a zone)")
     return moment
-
-
-def _bound(text: str) -> LogSource:
-    parts: dict[str, str] = {}
-    for part in text.split(","):
-        name, equals, value = part.strip().partition("=")
-        if not equals or name not in LogSource._fields or not value:
-            fail(f"--logsource {text}: write it like product=linux,service=auditd (product, category, service)")
-        parts[name] = value.lower()
-    return LogSource(**parts)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,12 +56,32 @@ class Rows:
         return fields
 
 
-@dataclass(frozen=True, slots=True)
 class Column:
-    """One field of a batch: its distinct values, and per row an index into them (ABSENT = not carried)."""
+    """One field of a batch: its distinct values, and per row an index into them (ABSENT = not carried).
 
-    values: tuple[Value, ...]
-    index: npt.NDArray[np.int32]
+    Values that came over the wire are decoded when first asked for: rules ask for few columns.
+    """
+
+    __slots__ = ("_load", "_values", "index")
+
+    def __init__(
+        self,
+        index: npt.NDArray[np.int32],
+        values: tuple[Value, ...] | None = None,
+        load: Callable[[], tuple[Value, ...]] | None = None,
+    ) -> None:
+        """Take the values, or a function that gives them (and may raise TheirFault)."""
+        self.index = index
+        self._values = values
+        self._load = load
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Return the distinct values."""
+        if self._values is None:
+            self._values = self._load() if self._load is not None else ()
+            self._load = None
+        return self._values
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +99,8 @@ class Table:
     time: npt.NDArray[np.int64]
     sequence: npt.NDArray[np.int64]
     columns: dict[str, Column]
+    text: bytes | None = None
+    """UTF-8 bytes in which every text value stands unescaped; None where there are none such."""
 
     def __len__(self) -> int:
         """Return the number of events."""

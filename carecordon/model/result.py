@@ -80,3 +80,13 @@ class Result:
     begin: Begin
     findings: Iterable[Match | CorrelationMatch]
     closing: Closing
+
+
+@dataclass(frozen=True, slots=True)
+class RulesSummary:
+    """How rules loaded: `loaded` = `ready` + `dormant`."""
+
+    loaded: int
+    ready: int
+    dormant: int
+    refused: int

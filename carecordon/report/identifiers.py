@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 REDACTED = r"\[(?:user|nhs|email|phone)-[0-9a-f]{8}\]"
 
@@ -53,12 +54,38 @@ _PHONE = (
 )
 """British numbers with +44 or 0, then any number with + or 00: 8 to 15 digits. Source: ITU-T E.164."""
 
-PERSONAL = re.compile(
-    rf"(?P<token>{REDACTED})|(?P<email>{_EMAIL})|(?P<over>{_LEFT}(?:{_PASSED_OVER})(?![0-9A-Za-z]))|{_PROFILE}"
-    rf"|(?P<nhs>{_LEFT}{_NHS}{_RIGHT})|(?P<phone>{_PHONE})",
-    re.IGNORECASE,
+_KINDS = (
+    rf"(?P<email>{_EMAIL})",
+    rf"(?P<over>{_LEFT}(?:{_PASSED_OVER})(?![0-9A-Za-z]))",
+    _PROFILE,
+    rf"(?P<nhs>{_LEFT}{_NHS}{_RIGHT})|(?P<phone>{_PHONE})",
 )
-"""Everything that is recognised by its shape, first what is stepped over."""
+_ENOUGH_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,3}[0-9]){7}")
+_MAYBE_PROFILE = re.compile(r"users|documents and settings|home|profiles", re.IGNORECASE)
+
+
+@cache
+def _pattern(*, email: bool, profile: bool, digits: bool) -> re.Pattern[str]:
+    """Return a pattern for what is wanted: to look for what cannot be there costs most."""
+    wanted = [kind for kind, is_in in zip(_KINDS, (email, digits, profile, digits), strict=True) if is_in]
+    return re.compile("|".join([rf"(?P<token>{REDACTED})", *wanted]), re.IGNORECASE)
+
+
+def personal(text: str) -> re.Pattern[str] | None:
+    """Return the pattern of all that may be recognised by its shape in this text; None if there can be nothing.
+
+    Its groups: `token` and `over` are stepped over; `email`, `nhs`, `phone`; `before` and
+    `name` of a profile folder (`name` is the last group that matched).
+    """
+    digits = _ENOUGH_DIGITS.search(text) is not None
+    email, profile = "@" in text, has_profile(text)
+    return _pattern(email=email, profile=profile, digits=digits) if email or profile or digits else None
+
+
+def has_profile(text: str) -> bool:
+    """Say whether a profile folder may be in the text."""
+    return ("\\" in text or "/" in text) and _MAYBE_PROFILE.search(text) is not None
+
 
 _USER_FIELD = re.compile(
     r"(?:user|username|userfullname|accountname|loginname|logonname|membername|userprincipalname)$", re.ASCII

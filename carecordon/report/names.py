@@ -6,13 +6,22 @@ import re
 from collections.abc import Callable
 
 from carecordon.model.event import Fields, Scalar, Value
-from carecordon.report.identifiers import COMMON_WORDS, PERSONAL, REDACTED, bears_domain, bears_user, is_system
+from carecordon.report.identifiers import (
+    COMMON_WORDS,
+    REDACTED,
+    bears_domain,
+    bears_user,
+    has_profile,
+    is_system,
+    personal,
+)
 
 NAMES_KNOWN = 100_000
-"""User names, and domains, that are looked for in all texts; more are known only where they are seen to be names."""
+"""User names and domains that are looked for in all texts; more are known only where they are seen to be names."""
 _WORDS = re.compile(rf"{REDACTED}|\w+")
 _AFTER_DOMAIN = re.compile(r"(?<=\\)[^\s\\/:*?\"<>|,;'()\[\]{}=&]+")
 _LONGEST_DOMAIN = 260
+_DOMAINS_TRIED = 32
 
 
 class Names:
@@ -22,7 +31,8 @@ class Names:
         """Start knowing nobody."""
         self._names: dict[str, list[str]] = {}
         self._domains: set[str] = set()
-        self._count = 0
+        self.version = 0
+        """Rises with each name and each domain that is learnt."""
 
     def learn_fields(self, fields: Fields) -> None:
         """Remember the names that the fields show: by the field's own name, then in the text of any field."""
@@ -41,18 +51,18 @@ class Names:
 
     def learn_text(self, text: str) -> None:
         r"""Remember the names that a text shows: profile folders, and `DOMAIN\name` of a known domain."""
-        if "\\" not in text and "/" not in text:
-            return
-        for found in PERSONAL.finditer(text):
-            if found["name"] and not is_system("", found["name"]):
+        pattern = personal(text) if has_profile(text) else None
+        for found in pattern.finditer(text) if pattern else ():
+            if found.lastgroup == "name" and not is_system("", found["name"]):
                 self._learn_name(found["name"])
-        for found in _AFTER_DOMAIN.finditer(text):
-            if self._is_account(found):
-                self._learn_name(found[0])
+        if self._may_have_domain(text):
+            for found in _AFTER_DOMAIN.finditer(text):
+                if self._is_account(found):
+                    self._learn_name(found[0])
 
     def replaced(self, text: str, token: Callable[[str], str]) -> str:
         r"""Return the text with `token(name)` for each name behind its domain and each known name as a word."""
-        if self._domains and "\\" in text:
+        if self._may_have_domain(text):
             text = _AFTER_DOMAIN.sub(lambda found: token(found[0]) if self._is_account(found) else found[0], text)
         if self._names and not self._names.keys().isdisjoint(map(str.lower, _WORDS.findall(text))):
             text = self._words_replaced(text, token)
@@ -82,8 +92,10 @@ class Names:
             self._learn_domain(domain)
 
     def _learn_domain(self, domain: str) -> None:
-        if len(domain) > 1 and len(self._domains) < NAMES_KNOWN and not is_system(domain, "x"):
+        if len(domain) > 1 and self.version < NAMES_KNOWN and not is_system(domain, "x"):
+            known = len(self._domains)
             self._domains.add(domain.lower())
+            self.version += len(self._domains) - known
 
     def _learn_name(self, name: str) -> None:
         """Remember a name to be found anywhere: none that is too short, a number or a common word."""
@@ -92,10 +104,16 @@ class Names:
         if first is None or len(name) < 3 or name.isdecimal() or name in COMMON_WORDS or "[" in name:
             return
         names = self._names.setdefault(first[0], [])
-        if name not in names and self._count < NAMES_KNOWN:
+        if name not in names and self.version < NAMES_KNOWN:
             names.append(name)
             names.sort(key=len, reverse=True)
-            self._count += 1
+            self.version += 1
+
+    def _may_have_domain(self, text: str) -> bool:
+        if not self._domains or "\\" not in text:
+            return False
+        lower = text.lower()
+        return len(self._domains) > _DOMAINS_TRIED or any(domain in lower for domain in self._domains)
 
     def _is_account(self, found: re.Match[str]) -> bool:
         """Say whether a word stands after a known domain and its backslashes, and belongs to a person."""

@@ -23,10 +23,12 @@ from carecordon.model.errors import Refused
 from carecordon.model.event import Fields, Scalar, Value
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match
 from carecordon.model.result import Begin, Closing, InputFile, SourceSeen
-from carecordon.report.identifiers import PERSONAL, bears_user, is_nhs_number, is_system
+from carecordon.report.identifiers import bears_user, is_nhs_number, is_system, personal
 from carecordon.report.names import Names, account_of
 
 TOKENS_KEPT = 100_000
+TEXTS_KEPT = 10_000
+TEXT_KEPT_CHARS = 2_000
 _ROUNDS = 4
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _T = TypeVar("_T")
@@ -44,6 +46,8 @@ class Redactor:
         self._key = key
         self._tokens: dict[tuple[str, str], str] = {}
         self._names = Names()
+        self._cleaned: dict[str, str] = {}
+        self._cleaned_at = 0
 
     def learn(self, found: Match | CorrelationMatch) -> None:
         """Remember the user names that a match shows."""
@@ -143,7 +147,20 @@ class Redactor:
         return self._text_once(head) + self._token("user", name) + self._text_once(tail)
 
     def _text_once(self, text: str) -> str:
-        return self._names.replaced(PERSONAL.sub(self._shaped, text), lambda name: self._token("user", name))
+        """Return the text cleaned; remembers short ones, since the values of events repeat themselves."""
+        if self._cleaned_at != self._names.version or len(self._cleaned) > TEXTS_KEPT:
+            self._cleaned.clear()
+            self._cleaned_at = self._names.version
+        cleaned = self._cleaned.get(text)
+        if cleaned is None:
+            pattern = personal(text)
+            cleaned = self._names.replaced(pattern.sub(self._shaped, text) if pattern else text, self._user)
+            if len(text) <= TEXT_KEPT_CHARS:
+                self._cleaned[text] = cleaned
+        return cleaned
+
+    def _user(self, name: str) -> str:
+        return self._token("user", name)
 
     def _shaped(self, found: re.Match[str]) -> str:
         """Return the token for what is recognised by its shape; what is stepped over as it is."""

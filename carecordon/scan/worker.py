@@ -62,6 +62,7 @@ class Worker:
     def __init__(self, setup: Setup) -> None:
         """Build the engine from the cache."""
         self._setup = setup
+        self.rules = setup.rules
         self.engine = Engine(
             setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound
         )

@@ -99,8 +99,9 @@ class Item:
 
     field: str | None
     checks: tuple[Check, ...]
-    needs_all: bool = False
-    is_negated: bool = False
+    needs_all: bool
+    is_negated: bool
+    takes_missing: bool  # whether the checks hold where the field is not carried
 
 
 def read_item(key: str, content: Any, values: Values) -> Item:
@@ -110,7 +111,9 @@ def read_item(key: str, content: Any, values: Values) -> Item:
     checks = tuple(_read_check(one, tuple(modifiers), values) for one in listed) or (Absent(),)
     if not field:
         checks = tuple(_anywhere(check) for check in checks)
-    return Item(field or None, checks, "all" in modifiers, "neq" in modifiers)
+    needs_all = "all" in modifiers
+    takes_missing = (all if needs_all else any)(_takes_missing(check) for check in checks)
+    return Item(field or None, checks, needs_all, "neq" in modifiers, takes_missing)
 
 
 def _read_check(value: Scalar, modifiers: tuple[str, ...], values: Values) -> Check:
@@ -271,20 +274,33 @@ def _number_of(text: str) -> float | None:
 
 def item_matches(item: Item, fields: Fields) -> bool:
     """Returns whether the event's fields satisfy the item."""
-    results = (_check_matches(check, item.field, fields) for check in item.checks)
-    found = all(results) if item.needs_all else any(results)
-    return found != item.is_negated
+    if item.field is None:
+        scalars = tuple(one for value in fields.values() for one in _each(value))
+    elif item.field not in fields:
+        return item.takes_missing != item.is_negated
+    else:
+        scalars = _each(fields[item.field])
+    for check in item.checks:
+        if _check_matches(check, item.field, scalars, fields) != item.needs_all:
+            return item.needs_all == item.is_negated
+    return item.needs_all != item.is_negated
 
 
-def _check_matches(check: Check, field: str | None, fields: Fields) -> bool:
-    if field is None:
-        return any(_scalar_matches(check, one, fields) for value in fields.values() for one in _each(value))
-    if isinstance(check, Carried):
-        return (field in fields) == check.wanted
+def _check_matches(check: Check, field: str | None, scalars: tuple[Scalar, ...], fields: Fields) -> bool:
+    """Returns whether a field that is carried with these scalars (no field: all of the event's) passes the check."""
     if isinstance(check, Absent):
-        value = fields.get(field)
-        return value is None or value == () or (isinstance(value, tuple) and None in value)
-    return field in fields and any(_scalar_matches(check, one, fields) for one in _each(fields[field]))
+        return field is not None and fields[field] in (None, ())
+    if isinstance(check, Carried):
+        return field is not None and check.wanted
+    for scalar in scalars:
+        text = text_of(scalar)
+        if text is not None and _text_passes(check, text, scalar, fields):
+            return True
+    return False
+
+
+def _takes_missing(check: Check) -> bool:
+    return isinstance(check, Absent) or (isinstance(check, Carried) and not check.wanted)
 
 
 def _anywhere(check: Check) -> Check:
@@ -300,13 +316,13 @@ def _each(value: Value) -> tuple[Scalar, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _scalar_matches(check: Check, value: Scalar, fields: Fields) -> bool:
-    text = text_of(value)
-    if text is None:
-        return False
+def _text_passes(check: Check, text: str, scalar: Scalar, fields: Fields) -> bool:
     match check:
         case Texts():
-            return any(matches(wanted, text) for wanted in check.patterns)
+            for wanted in check.patterns:  # noqa: SIM110 - nearly all the time goes here
+                if matches(wanted, text):
+                    return True
+            return False
         case Regex(expression):
             return _compiled(expression).search(text) is not None
         case Network(cidr):
@@ -315,7 +331,7 @@ def _scalar_matches(check: Check, value: Scalar, fields: Fields) -> bool:
             return any(_is_same(check, text, text_of(other)) for other in _each(fields.get(check.field)))
         case Number(relation, number, date_part):
             found = _number_of(text) if date_part is None else _date_part(text, date_part)
-            if isinstance(value, bool) or found is None:
+            if isinstance(scalar, bool) or found is None:
                 return False
             return found == number if relation == "is" else COMPARISONS[relation](found, number)
         case Absent() | Carried():

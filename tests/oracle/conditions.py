@@ -128,11 +128,10 @@ class _Reader:
         return Named(word)
 
     def _meant_by(self, pattern: str) -> list[str]:
-        if pattern == "them":
-            meant = [name for name in self.names if not name.startswith("_")]
-        else:
-            wanted = re.compile(".*".join(re.escape(run) for run in pattern.split("*")))
-            meant = [name for name in self.names if wanted.fullmatch(name)]
+        # A pattern is `them` narrowed: it leaves `_names` out as well, unless it asks for them itself.
+        names = [name for name in self.names if pattern.startswith("_") or not name.startswith("_")]
+        wanted = re.compile(".*" if pattern == "them" else ".*".join(map(re.escape, pattern.split("*"))))
+        meant = [name for name in names if wanted.fullmatch(name)]
         if not meant:
             raise Refused(f"condition: nothing is named like {pattern!r}")
         return meant

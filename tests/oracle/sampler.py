@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 # The parse tree has no public door; the oracle only draws samples with it and proves each sample with RE2.
-_parse = getattr(re, "_parser").parse  # noqa: B009
+_parse = getattr(re, "_parser").parse  # noqa: B009 - mypy knows no such name
 _PRINTABLE = [letter for letter in string.printable if letter not in "\n\r\x0b\x0c\t"]
 _CLASSES = {
     "CATEGORY_DIGIT": string.digits,

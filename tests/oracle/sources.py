@@ -176,7 +176,9 @@ def serves(event: Event, logsource: dict[str, Any]) -> bool:
 def _is_kind(fields: Fields, channel: str, kind: Kind) -> bool:
     if fields.get("EventID") not in kind.ids:
         return False
-    if kind.event_types and _lower(fields.get("EventType")) not in kind.event_types:
+    event_type = fields.get("EventType")
+    spoken = [_lower(one) for one in (event_type if isinstance(event_type, tuple) else (event_type,))]
+    if kind.event_types and not set(spoken) & set(kind.event_types):
         return False
     if kind.provider is not None:
         return _lower(fields.get("Provider_Name")) == kind.provider.lower()

@@ -63,6 +63,7 @@ COMPARED = [
     ("10 null takes missing", "s: {A: null}", {"B": "x"}, {"A": "x"}),
     ("10 null takes null", "s: {A: null}", {"A": None}, {"A": "-"}),
     ("10 null takes an empty list", "s: {A: null}", {"A": []}, {"A": ["x"]}),
+    ("10 null is no list of nulls", "s: {A: null}", {"A": []}, {"A": [None]}),
     ("10 null is not empty text", "s: {A: null}", {}, {"A": ""}),
     ("10 empty text", "s: {A: ''}", {"A": ""}, {"A": None}),
     ("10 empty text is not missing", "s: {A: ''}", {"A": ""}, {}),
@@ -140,7 +141,9 @@ CONDITIONS = [
     ("all of them", "abc", True),
     ("all of them", "ab", False),
     ("any of a*", "a", True),
-    ("all of *", "abc", False),  # the pattern takes `_hidden` as well, `them` does not
+    ("all of *", "abc", True),
+    ("1 of *", "_", False),
+    ("1 of _h*", "_", True),
     ("a and not 1 of b*", "a", True),
     ("a and not 1 of b*", "ab", False),
     ("not 1 of b* and not 1 of c", "a", True),

@@ -139,6 +139,7 @@ SERVED = [
     ({"category": "registry_add", "product": "windows"}, SYSMON, 12, {"EventType": "DeleteKey"}, False),
     ({"category": "registry_delete", "product": "windows"}, SYSMON, 12, {"EventType": "DeleteValue"}, True),
     ({"category": "registry_delete", "product": "windows"}, SYSMON, 12, {}, False),
+    ({"category": "registry_delete", "product": "windows"}, SYSMON, 12, {"EventType": ["x", "deletekey"]}, True),
     ({"category": "registry_event", "product": "windows"}, SYSMON, 14, {}, True),
     ({"category": "registry_set"}, SYSMON, 13, {}, False),
     ({"category": "ps_script", "product": "windows"}, "PowerShellCore/Operational", 4104, {}, True),

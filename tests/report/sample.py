@@ -1,4 +1,4 @@
-"""A made-up result that has everything in it: every level, a long fold, a hostile event, a correlation, all blind spots."""
+"""A made-up result with everything in it: all levels, a fold, a hostile event, a correlation, blind spots."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def closing(*, partial: bool = False) -> Closing:
             BlindSpot(Unseen.GAP, f"log {n}: records are missing between {first} and {second}", None, None, WARD, n)
             for n in range(1, 14)
         ),
-        BlindSpot(Unseen.CLEARED, "the Security log was cleared", "evidence/dc1/Security.evtx", 77, "dc1.example.org", 1),
+        BlindSpot(
+            Unseen.CLEARED, "the Security log was cleared", "evidence/dc1/Security.evtx", 77, "dc1.example.org", 1
+        ),
     )
     sources = (
         SourceSeen("dc1.example.org", "Security", 120_000, START, START + 10_000 * S),

@@ -33,4 +33,10 @@ def test_shortened_text_keeps_its_ends_and_its_limit(text: str, limit: int) -> N
 
 
 def test_null_and_empty_differ() -> None:
-    assert [value_text(value) for value in (None, "", True, 0, ("a", None))] == ["(null)", "(empty)", "true", "0", "a, (null)"]
+    assert [value_text(value) for value in (None, "", True, 0, ("a", None))] == [
+        "(null)",
+        "(empty)",
+        "true",
+        "0",
+        "a, (null)",
+    ]

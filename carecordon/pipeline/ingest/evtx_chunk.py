@@ -28,6 +28,7 @@ _MIN_HOLE = 32
 _RECORD_HEAD = struct.Struct("<4sIQ")
 _SIZE = struct.Struct("<I")
 _CHUNK_HEAD = struct.Struct("<8sQQQQIII")
+_NO_NUMBER = (1 << 64) - 1
 _END_OF_STREAM = b"\0"
 # The parser wants a file around the chunk; ours, so that it never sees a damaged one.
 _FILE_HEADER = struct.pack("<8sQQQIHHHH76xII", b"ElfFile\0", 0, 0, 1, 128, 1, 3, 4096, 1, 0, 0).ljust(4096, b"\0")
@@ -43,8 +44,9 @@ class _Span(NamedTuple):
 
 
 def holds_records(chunk: bytes) -> bool:
-    """Return whether the chunk has its magic, or a record where the first must stand."""
-    return chunk.startswith(CHUNK_MAGIC) or chunk.startswith(_RECORD_MAGIC, _RECORDS_START)
+    """Return whether the chunk, perhaps cut, has its magic, or a record where the first must stand."""
+    has_magic = chunk.startswith(CHUNK_MAGIC) and len(chunk) > _RECORDS_START
+    return has_magic or chunk.startswith(_RECORD_MAGIC, _RECORDS_START)
 
 
 def numbers_of(chunk: bytes) -> tuple[int, int] | None:
@@ -61,10 +63,14 @@ def read_chunk(chunk: bytes, position: int) -> Generator[Record | Bad, None, int
     Returns the position after its last record.
     """
     whole = chunk.ljust(CHUNK_BYTES, b"\0")
-    spans = _undamaged(whole) or _spans(whole)
+    spans = _undamaged(whole)
+    readable = whole
+    if not spans:
+        spans = _spans(whole)
+        readable = _bridged(whole, spans)
     for note in _notes(chunk, spans):
         yield Bad(position, note, 0)
-    decoded = _decoded(_bridged(whole, spans), len(spans))
+    decoded = _decoded(readable, len(spans))
     for span in spans:
         outcome = next(decoded, "the parser stopped before this record")
         if span.lost:
@@ -108,7 +114,7 @@ def _undamaged(chunk: bytes) -> list[_Span]:
     at = _RECORDS_START
     while at < free:
         magic, size, number = _RECORD_HEAD.unpack_from(chunk, at)
-        if magic != _RECORD_MAGIC or size < _MIN_RECORD or at + size > free:
+        if magic != _RECORD_MAGIC or size < _MIN_RECORD or at + size > free or number != numbers[0] + len(spans):
             return []
         spans.append(_Span(at, at + size, number))
         at += size
@@ -184,19 +190,17 @@ def _resume_at(chunk: bytes, at: int, limit: int, last: int | None) -> int | Non
 
 
 def _bridged(chunk: bytes, spans: list[_Span]) -> bytes:
-    """Return the chunk with a true header and each hole made an empty record.
+    """Return the chunk with each hole made an empty record, and a header by which the parser reads on to the end.
 
-    Nothing moves, for records point into each other; what the parser needs from a hole it may still find there.
+    Nothing moves, for records point into each other; what the parser needs from a hole it may
+    still find there. The parser stops at the record with the header's last number, so that
+    number is made one that no record has.
     """
     end = spans[-1].end if spans else _RECORDS_START
-    is_intact = chunk.startswith(CHUNK_MAGIC) and _CHUNK_HEAD.unpack_from(chunk)[7] == end
-    holes = [span for span in spans if span.lost]
-    if is_intact and not holes:
-        return chunk
-    bridged = bytearray(chunk)
-    first, last = (spans[0].number, spans[-1].number) if spans else (1, 0)
     last_start = spans[-1].start if spans else _RECORDS_START
-    _CHUNK_HEAD.pack_into(bridged, 0, CHUNK_MAGIC, first, last, first, last, 128, last_start, end)
+    bridged = bytearray(chunk)
+    _CHUNK_HEAD.pack_into(bridged, 0, CHUNK_MAGIC, 0, _NO_NUMBER, 0, _NO_NUMBER, 128, last_start, end)
+    holes = [span for span in spans if span.lost]
     for hole in holes:
         size = hole.end - hole.start
         _RECORD_HEAD.pack_into(bridged, hole.start, _RECORD_MAGIC, size, hole.number)

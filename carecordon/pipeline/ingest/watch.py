@@ -61,6 +61,7 @@ class Watch:
                 track.loose(time)
             else:
                 track.turn(rid, time)
+        self._shed(2 * LOGS_FOLLOWED)
 
     def merge(self, part: Watch, file: str = "", block: int = 0) -> None:
         """Take in what another watch saw, which is spent by it.
@@ -103,7 +104,6 @@ class Watch:
         track = self._tracks.get((device, folded))
         if track is None:
             track = self._tracks[device, folded] = Track(name)
-            self._shed(2 * LOGS_FOLLOWED)
         track.spell(name)
         telling = _TELLING.get((folded or "", kind.event_id or 0))
         if telling and (kind.provider or _EVENTLOG).lower() == _EVENTLOG:

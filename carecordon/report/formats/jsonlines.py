@@ -14,7 +14,7 @@ import orjson
 from carecordon.model.errors import Refused
 from carecordon.model.event import Fields
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match
-from carecordon.model.result import Begin, InputFile, Result, Summary
+from carecordon.model.result import Begin, InputFile, Result, RulesSummary, Summary
 from carecordon.model.times import rfc3339
 from carecordon.report.format import Format, View
 
@@ -130,6 +130,17 @@ def summary(summary: Summary) -> Line:
         "rules_refused": summary.rules_refused,
         "seconds": round(summary.seconds, 3),
         "partial": summary.partial,
+    }
+
+
+def rules_summary(summary: RulesSummary) -> Line:
+    """Return the last line of a check of rules."""
+    return {
+        "type": "summary",
+        "rules_loaded": summary.loaded,
+        "rules_ready": summary.ready,
+        "rules_dormant": summary.dormant,
+        "rules_refused": summary.refused,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -22,7 +23,9 @@ def read(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n@x", "\u200b=1", "\xa0-1", "\uff1dA1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n@x", "\u200b=1", "\xa0-1", "\uff1dA1"]
+)
 def test_a_formula_gets_an_apostrophe(text: str) -> None:
     assert cell(text) == "'" + text
 
@@ -43,7 +46,7 @@ def test_no_cell_starts_a_formula(text: str) -> None:
 @given(st.lists(st.one_of(st.text(), NASTY), min_size=3, max_size=3))
 def test_a_row_reads_back_as_its_cells(values: list[str]) -> None:
     path, name, value = values
-    found = match(DUMP, 1, device=path, **{name: value})
+    found = replace(match(DUMP, 1, device=path), fields={name: value})
     (cells,) = read(row(found))
     by_name = dict(zip(COLUMNS, cells, strict=True))
     assert by_name["device"] == cell(path)

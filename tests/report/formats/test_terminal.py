@@ -31,7 +31,9 @@ def test_no_line_is_wider_than_the_terminal_or_ends_in_spaces(width: int) -> Non
 
 @pytest.mark.parametrize("width", [60, 100])
 def test_nothing_from_outside_drives_the_terminal(width: int) -> None:
-    where = dataclasses.replace(match(DUMP, 0, device=HOSTILE, **{HOSTILE: HOSTILE}), file=HOSTILE, channel=HOSTILE)
+    where = dataclasses.replace(
+        match(DUMP, 0, device=HOSTILE), fields={HOSTILE: HOSTILE}, file=HOSTILE, channel=HOSTILE
+    )
     rule = dataclasses.replace(DUMP, title=HOSTILE, techniques=(HOSTILE,))
     text = page([dataclasses.replace(where, rule=rule)], width=width)
     assert all(line.isprintable() for line in text.split("\n"))
@@ -93,9 +95,16 @@ def test_a_partial_result_says_so_first_and_last() -> None:
 def test_every_blind_spot_is_told_or_counted() -> None:
     text = page([], closing(), width=160)
     for words in (
-        "Logs that were cleared (1)", "Files that could not be read", "this record is damaged (2 events)",
-        "windows ps_script: no events (114 rules)", "OriginalFileName (33 rules)", "the clock was set back once",
-        "Records missing from logs (13)", "(13 records)", "3 more; all with --json", "rules/broken.yml:12:3: the condition",
+        "Logs that were cleared (1)",
+        "Files that could not be read",
+        "this record is damaged (2 events)",
+        "windows ps_script: no events (114 rules)",
+        "OriginalFileName (33 rules)",
+        "the clock was set back once",
+        "Records missing from logs (13)",
+        "(13 records)",
+        "3 more; all with --json",
+        "rules/broken.yml:12:3: the condition",
         "Rules that are dormant (18)",
-    ):  # fmt: skip
+    ):
         assert words in text

@@ -76,18 +76,20 @@ class Engine:
                 yield index, outcome
 
     def _table(self, table: Table) -> Iterator[Hit]:
-        columns = {name: (*column.values, ABSENT) for name, column in table.columns.items()}
         possible = self._possible_keywords(table)
-        for number, kind in enumerate(table.kinds):
+        asked: dict[str, tuple[Any, ...]] = {}
+        order = np.argsort(table.kind, kind="stable")
+        ends = np.cumsum(np.bincount(table.kind, minlength=len(table.kinds)))
+        for kind, end, start in zip(table.kinds, ends.tolist(), [0, *ends.tolist()], strict=False):
             plan = self.plan(kind)
-            rows = np.flatnonzero(table.kind == number)
-            plan.events += len(rows)
-            if not plan.variants or not len(rows):
+            plan.events += end - start
+            if not plan.variants or start == end:
                 continue
+            rows = order[start:end]
             if plan.has_references or not plan.keywords.isdisjoint(possible):
                 signatures = (plan.signature(row_of(table, row), possible) for row in rows.tolist())
             else:
-                signatures = zip(*self._numbers(plan, table, columns, rows), strict=True) if plan.keys else repeat(())
+                signatures = zip(*self._numbers(plan, table, asked, rows), strict=True) if plan.keys else repeat(())
             known = plan.signatures
             for row, signature in zip(rows.tolist(), signatures, strict=False):
                 outcome = known[signature]
@@ -95,18 +97,21 @@ class Engine:
                     yield row, outcome
 
     @staticmethod
-    def _numbers(plan: Plan, table: Table, columns: dict[str, tuple[Any, ...]], rows: Any) -> Iterator[Iterable[int]]:
-        """Yield per slot the numbers of its rows: the values' own dictionary is looked up, not each text anew."""
+    def _numbers(plan: Plan, table: Table, asked: dict[str, tuple[Any, ...]], rows: Any) -> Iterator[Iterable[int]]:
+        """Yield per slot the numbers of its rows: a value that many rows share is one object, hashed once."""
         for slot, key in zip(plan.slots, plan.keys, strict=True):
             column = table.columns.get(key)
             if column is None:
                 yield repeat(slot.absent, len(rows))
-            else:
-                yield map(slot.memo.__getitem__, map(columns[key].__getitem__, column.index[rows].tolist()))
+                continue
+            values = asked.get(key)
+            if values is None:
+                values = asked[key] = (*column.values, ABSENT)  # index -1 finds the mark of absence
+            yield map(slot.memo.__getitem__, map(values.__getitem__, column.index[rows].tolist()))
 
     def _possible_keywords(self, table: Table) -> frozenset[int]:
-        if not self.keywords.every:
-            return self.keywords.every
+        if table.text is not None or not self.keywords.every:
+            return self.keywords.possible(table.text or b"")
         texts = (value for column in table.columns.values() for value in column.values if isinstance(value, str))
         return self.keywords.possible("\n".join(texts).encode("utf-8", "replace"))
 

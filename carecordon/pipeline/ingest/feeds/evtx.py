@@ -71,11 +71,13 @@ class _Tally:
         self._seen = 0
         self._beyond = 0
         self._lost = 0
+        self._cut = 0
         self._last: int | None = None
 
     def admit(self, chunk: bytes) -> Iterator[bytes | Bad]:
         """Yield the chunk if it may hold records, after what was lost before it."""
         self._seen += 1
+        self._cut = len(chunk) % CHUNK_BYTES
         if not holds_records(chunk):
             is_unused = self._seen > self._promised and chunk == bytes(len(chunk))
             self._lost += not is_unused
@@ -96,7 +98,9 @@ class _Tally:
             reason += f", and {_chunks_are(self._lost)} overwritten" if self._lost else ""
             yield self._told(reason, missing + self._lost, self._next)
         elif self._lost:
-            yield self._told(f"{_chunks_are(self._lost)} overwritten", self._lost, self._next)
+            cut = f"the file ends inside a chunk, after {self._cut:,} bytes" if self._cut else ""
+            reason = cut if cut and self._lost == 1 else f"{_chunks_are(self._lost)} overwritten{cut and f'; {cut}'}"
+            yield self._told(reason, self._lost, self._next)
         elif self._beyond and not self._is_dirty:
             held = self._promised + self._beyond
             yield Bad(0, f"the file header counts {self._promised:,} chunks, the file holds {held:,}: all were read", 0)

@@ -15,7 +15,7 @@ from carecordon.model.block import Bad, Block, Record
 from carecordon.model.feed import Feed, Stream
 from carecordon.pipeline.ingest.json_text import MAX_RECORD, TOO_LONG, decode
 from carecordon.pipeline.ingest.pieces import into_blocks, pieces_of
-from carecordon.pipeline.ingest.stream import head_as_utf8, utf8
+from carecordon.pipeline.ingest.stream import head_as_utf8, take, utf8
 
 _NAME = "jsonstream"
 _BLOCK_BYTES = 512 * 1024
@@ -26,6 +26,7 @@ _SEPARATORS = b" \t\r\n,[]\x1e"
 _TOKEN = re.compile(rb'(?:[^"{}]++|"(?:[^"\\\n]++|\\.)*+")*+(["{}])', re.DOTALL)
 _STRING_REST = re.compile(rb'(?:[^"\\\n]++|\\.)*+(["\n])', re.DOTALL)
 _LINE_INDENT = re.compile(rb"(?:^|\n)([ \t]*)$")
+_OPEN_LINE = re.compile(rb"\{[ \t]*\r?\n")
 _NEXT_OBJECT = re.compile(rb'\}[\s,]*+(?=\{\s*")')
 
 
@@ -58,7 +59,7 @@ class _Cutter:
 
     def cut(self, text: Stream) -> Iterator[bytes | Bad]:
         """Yield each object, and each piece of text between objects that is no separator as bad."""
-        while more := text.read(max(_READ_BYTES, len(self._held))):
+        while more := take(text, max(_READ_BYTES, len(self._held))):
             self._held += more
             yield from self._objects(final=False)
             if len(self._held) > MAX_RECORD:
@@ -110,7 +111,7 @@ class _Cutter:
         if indent:
             same_indent = re.compile(rb"\n" + indent[1] + rb'(?=\{\s*["}])')
             borders = [found.end() for found in same_indent.finditer(self._held, self._start + 1)]
-        if not borders:
+        if not borders and not _OPEN_LINE.match(self._held, self._start):
             borders = [found.end() for found in _NEXT_OBJECT.finditer(self._held, self._start + 1)]
         begin = self._start
         for border in (*borders, len(self._held)):
@@ -149,7 +150,7 @@ class _Cutter:
                         return held[at:]
                 continue
             tail = _odd_backslash(held) if in_string else b""
-            more = text.read(_READ_BYTES)
+            more = take(text, _READ_BYTES)
             if not more:
                 return b""
             held, at = tail + more, 0

@@ -132,5 +132,6 @@ def test_a_mutilated_rule_is_loaded_or_refused(edits: list[tuple[int, int, str]]
     for at, cut, new in edits:
         text = text[:at] + new + text[at + cut :]
     loaded = load([RuleText("x.yml", text.encode())])
+    assert edits or (len(loaded.rules), len(loaded.correlations)) == (1, 1)
     assert all(refusal.line >= 1 and refusal.column >= 1 and refusal.reason for refusal in loaded.refused)
     assert not any("cannot be read:" in refusal.reason for refusal in loaded.refused)

@@ -19,8 +19,16 @@ from tests.pipeline.ingest.feeds.reading import read_all
 GOOD = b'{"EventID": 1, "Image": "C:\\\\Windows\\\\a.exe"}'
 MIB = 1024 * 1024
 
-SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats(allow_nan=False).filter(math.isfinite)
-DOCUMENTS = st.dictionaries(st.text(), st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text()
+    | st.floats(allow_nan=False).filter(math.isfinite)
+)
+DOCUMENTS = st.dictionaries(
+    st.text(), st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+)
 
 
 class Repeated:
@@ -42,7 +50,9 @@ class Repeated:
         return piece[:size]
 
 
-@given(st.lists(DOCUMENTS, max_size=4), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), st.sampled_from(["\n", "\r\n"]))
+@given(
+    st.lists(DOCUMENTS, max_size=4), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), st.sampled_from(["\n", "\r\n"])
+)
 def test_what_was_written_is_read(documents: list[dict[str, Any]], encoding: str, line_end: str) -> None:
     text = line_end.join(json.dumps(document) for document in documents)
     reading = read_all(JSONLINES, text.encode(encoding))

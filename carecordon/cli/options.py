@@ -1,0 +1,57 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from carecordon.model.errors import TheirFault
+from carecordon.model.event import LogSource
+from carecordon.scan.rulebook import Collection, read_values
+
+USAGE = 2
+
+RulesOption = Annotated[list[Path] | None, typer.Option(help="Folder, file or zip of Sigma rules, in addition.")]
+NoOwnRules = Annotated[bool, typer.Option("--no-own-rules", help="Leave Carecordon's own rules out.")]
+ValuesOption = Annotated[Path | None, typer.Option(help="YAML file of values for %placeholders%.")]
+LogSourceOption = Annotated[
+    str | None, typer.Option(metavar="product=…,service=…", help="What JSON documents of no known shape are.")
+]
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong with the call and end with status 2."""
+    typer.echo(f"carecordon: {message}", err=True)
+    raise typer.Exit(USAGE)
+
+
+def values_of(path: Path | None) -> dict[str, list[str | int]] | None:
+    """Return the placeholder values in a file; ends with status 2 if they cannot be read."""
+    if path is None:
+        return None
+    try:
+        return read_values(path)
+    except TheirFault as fault:
+        fail(str(fault))
+
+
+def bound_of(text: str | None) -> LogSource | None:
+    """Return the log source written as `product=…,service=…`; ends with status 2 if it is none."""
+    if text is None:
+        return None
+    parts: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals or name not in LogSource._fields or not value:
+            fail(f"--logsource {text}: write it like product=linux,service=auditd (product, category, service)")
+        parts[name] = value.lower()
+    return LogSource(**parts)
+
+
+def tell_collections(collections: tuple[Collection, ...]) -> None:
+    """Print hash and licence of each zip of rules, on standard error."""
+    for one in collections:
+        licence = one.licence or "no licence file inside"
+        typer.echo(f"rules from {one.path}: SHA-256 {one.sha256}, licence: {licence}", err=True)

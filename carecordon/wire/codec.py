@@ -1,0 +1,151 @@
+"""A batch as bytes: columnar, dictionary-coded, msgpack inside zstd; what comes in is distrusted.
+
+Layout (an array, in this order): version, kinds, row kinds, devices, row devices, times,
+sequences, columns. Row arrays are little-endian bytes: int32 for indexes, int64 for times (UTC
+ns, INT64_MIN = unknown) and sequences. A column is [name, index, values]. Text stands in the
+unpacked bytes as it is, so one scan over them finds any text in any value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from carecordon.model.batch import ABSENT, Column, Table
+from carecordon.model.errors import TheirFault
+from carecordon.model.event import Kind, LogSource, Value
+
+VERSION = 1
+MAX_PACKED = 16 * 1024 * 1024
+MAX_UNPACKED = 64 * 1024 * 1024
+MAX_RATIO = 200
+MAX_ROWS = 65_536
+MAX_COLUMNS = 4_096
+LEVEL = 3
+
+_Scalar = str | int | float | bool | None
+_Values = tuple[str | int | float | bool | None | tuple[_Scalar, ...], ...]
+_Kind = tuple[str | None, str | None, int | None, tuple[str | None, str | None, str | None] | None]
+
+
+class _Column(msgspec.Struct, array_like=True, frozen=True):
+    name: Annotated[str, msgspec.Meta(max_length=1024)]
+    index: bytes
+    values: msgspec.Raw
+
+
+class _Batch(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+    kinds: Annotated[list[_Kind], msgspec.Meta(max_length=MAX_ROWS)]
+    kind: bytes
+    devices: Annotated[list[str | None], msgspec.Meta(max_length=MAX_ROWS)]
+    device: bytes
+    time: bytes
+    sequence: bytes
+    columns: Annotated[list[_Column], msgspec.Meta(max_length=MAX_COLUMNS)]
+
+
+_BATCH = msgspec.msgpack.Decoder(_Batch)
+_VALUES = msgspec.msgpack.Decoder(_Values)
+
+
+def encode(table: Table) -> bytes:
+    """Return the batch as bytes. Raises TheirFault if a value does not fit (an integer past 64 bits)."""
+    try:
+        columns = [
+            _Column(name, column.index.astype("<i4").tobytes(), msgspec.Raw(msgspec.msgpack.encode(column.values)))
+            for name, column in table.columns.items()
+        ]
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise TheirFault(f"batch: a value cannot be sent: {error}") from error
+    batch = _Batch(
+        VERSION,
+        [(kind.channel, kind.provider, kind.event_id, kind.bound) for kind in table.kinds],
+        table.kind.astype("<i4").tobytes(),
+        list(table.devices),
+        table.device.astype("<i4").tobytes(),
+        table.time.astype("<i8").tobytes(),
+        table.sequence.astype("<i8").tobytes(),
+        columns,
+    )
+    return zstandard.ZstdCompressor(level=LEVEL).compress(msgspec.msgpack.encode(batch))
+
+
+def decode(data: bytes) -> Table:
+    """Return the batch. Raises TheirFault for anything that `encode` would not have made.
+
+    Sizes are checked before unpacking. The values of a column are decoded when it is first
+    asked for; values of another type raise TheirFault then.
+    """
+    raw = _unpacked(data)
+    try:
+        batch = _BATCH.decode(raw)
+    except msgspec.DecodeError as error:
+        raise TheirFault(f"batch: {error}") from error
+    if batch.version != VERSION:
+        raise TheirFault(f"batch: version {batch.version}, this side speaks {VERSION}: bring both to one release")
+    rows = len(batch.kind) // 4
+    if rows > MAX_ROWS:
+        raise TheirFault(f"batch: {rows} rows, at most {MAX_ROWS} are taken: send smaller batches")
+    kinds = tuple(Kind(c, p, e, None if b is None else LogSource(*b)) for c, p, e, b in batch.kinds)
+    columns = {
+        column.name: Column(_index(column.index, rows, column.name), load=_loader(column)) for column in batch.columns
+    }
+    return Table(
+        kinds,
+        _index(batch.kind, rows, "kind", len(kinds), lowest=0),
+        tuple(batch.devices),
+        _index(batch.device, rows, "device", len(batch.devices), lowest=0),
+        _int64(batch.time, rows, "time"),
+        _int64(batch.sequence, rows, "sequence"),
+        columns,
+        raw,
+    )
+
+
+def _unpacked(data: bytes) -> bytes:
+    if len(data) > MAX_PACKED:
+        raise TheirFault(f"batch: {len(data)} bytes, at most {MAX_PACKED} are taken: send smaller batches")
+    try:
+        size = zstandard.get_frame_parameters(data).content_size
+        if size > min(MAX_UNPACKED, MAX_RATIO * len(data)):
+            raise TheirFault(f"batch: would unpack to {size} bytes, more than any true batch")
+        return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise TheirFault(f"batch: not zstd: {error}") from error
+
+
+def _loader(column: _Column) -> Callable[[], tuple[Value, ...]]:
+    index = np.frombuffer(column.index, "<i4")
+    highest = int(index.max()) if index.size else ABSENT
+
+    def load() -> tuple[Value, ...]:
+        try:
+            values = _VALUES.decode(column.values)
+        except msgspec.DecodeError as error:
+            raise TheirFault(f"batch: column {column.name}: {error}") from error
+        if highest >= len(values):
+            raise TheirFault(f"batch: column {column.name}: an index past its {len(values)} values")
+        return values
+
+    return load
+
+
+def _index(data: bytes, rows: int, name: str, limit: int | None = None, lowest: int = ABSENT) -> npt.NDArray[np.int32]:
+    if len(data) != 4 * rows:
+        raise TheirFault(f"batch: column {name} has {len(data)} bytes for {rows} rows")
+    index = np.frombuffer(data, "<i4")
+    if rows and (index.min() < lowest or (limit is not None and index.max() >= limit)):
+        raise TheirFault(f"batch: column {name} has an index out of range")
+    return index
+
+
+def _int64(data: bytes, rows: int, name: str) -> npt.NDArray[np.int64]:
+    if len(data) != 8 * rows:
+        raise TheirFault(f"batch: {name} has {len(data)} bytes for {rows} rows")
+    return np.frombuffer(data, "<i8")
