@@ -30,7 +30,6 @@ from carecordon.model.event import Kind
 from carecordon.model.gather import gather
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.accelerate import accelerator
-from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.scan.cache import DiskCache
@@ -254,8 +253,7 @@ def _wire(rows: list[_Row]) -> Iterator[bytes]:
 
 
 FIGURES: dict[str, Callable[[Job], dict[str, Any]]] = {
-    function.__name__: function
-    for function in (survey, ready, first_pass, second_pass, no_memo, decode_only, batch)
+    function.__name__: function for function in (survey, ready, first_pass, second_pass, no_memo, decode_only, batch)
 }
 
 

@@ -31,7 +31,7 @@ def _version(*, wanted: bool) -> None:
 @app.callback()
 def options(
     *,
-    version: bool = typer.Option(  # noqa: ARG001  # typer calls _version, nobody else reads it
+    version: bool = typer.Option(
         False, "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version."
     ),
 ) -> None:

@@ -1,4 +1,4 @@
-"""`carecordon rules`: what the rules are, whether they load, whether their proofs hold, what events could serve them."""
+"""`carecordon rules`: what the rules are, whether they load and hold, and what events could serve them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from typing import Annotated
 import orjson
 import typer
 
-from carecordon.cli.options import LogSourceOption, NoOwnRules, RulesOption, ValuesOption, bound_of, fail, tell_collections, values_of
+from carecordon.cli.options import (
+    LogSourceOption,
+    NoOwnRules,
+    RulesOption,
+    ValuesOption,
+    bound_of,
+    fail,
+    tell_collections,
+    values_of,
+)
 from carecordon.model.errors import Refused, TheirFault
 from carecordon.model.result import RulesSummary
 from carecordon.pipeline.detect.sigma.program import Program
@@ -36,16 +45,29 @@ def list_rules(*, rules: RulesOption = None, no_own_rules: NoOwnRules = False, a
         source = coverage.named(rule.logsource)
         if as_json:
             _line(
-                type="rule", rule_id=rule.id, title=rule.title, level=rule.level, techniques=rule.techniques,
-                state=state, logsource=rule.logsource._asdict(), file=rule.path, line=rule.line,
+                type="rule",
+                rule_id=rule.id,
+                title=rule.title,
+                level=rule.level,
+                techniques=rule.techniques,
+                state=state,
+                logsource=rule.logsource._asdict(),
+                file=rule.path,
+                line=rule.line,
             )
         else:
             typer.echo(f"{rule.level:13} {state:7} {source:30} {rule.title}  ({rule.path}:{rule.line})")
     for correlation in book.rules.correlations:
         if as_json:
             _line(
-                type="rule", rule_id=correlation.id, title=correlation.title, level=correlation.level,
-                techniques=correlation.techniques, state="ready", logsource=None, file=correlation.path,
+                type="rule",
+                rule_id=correlation.id,
+                title=correlation.title,
+                level=correlation.level,
+                techniques=correlation.techniques,
+                state="ready",
+                logsource=None,
+                file=correlation.path,
                 line=correlation.line,
             )
         else:
@@ -100,7 +122,11 @@ def test(
             failed += not verdict.ok
             if as_json:
                 _line(
-                    type="verdict", rule_id=verdict.rule_id, file=verdict.path, line=verdict.line, ok=verdict.ok,
+                    type="verdict",
+                    rule_id=verdict.rule_id,
+                    file=verdict.path,
+                    line=verdict.line,
+                    ok=verdict.ok,
                     reason=verdict.reason,
                 )
             elif not verdict.ok:
@@ -134,9 +160,15 @@ def show_coverage(
     for cover in found:
         if as_json:
             _line(
-                type="coverage", rule_id=cover.rule.id, title=cover.rule.title, level=cover.rule.level,
-                state=_state(cover), events=cover.events, missing_fields=cover.missing,
-                file=cover.rule.path, line=cover.rule.line,
+                type="coverage",
+                rule_id=cover.rule.id,
+                title=cover.rule.title,
+                level=cover.rule.level,
+                state=_state(cover),
+                events=cover.events,
+                missing_fields=cover.missing,
+                file=cover.rule.path,
+                line=cover.rule.line,
             )
         else:
             lacking = f"; no event carries {', '.join(cover.missing)}" if cover.missing else ""

@@ -45,9 +45,11 @@ CLEAN, FOUND, UNREAD, STOPPED = 0, 1, 3, 130
 PIPE_WIDTH = 120
 
 
-def scan(  # noqa: PLR0913  # a command line has as many parameters as it has options
+def scan(
     *,
-    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Event files, archives, folders.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Event files, archives, folders.")
+    ] = None,
     rules: RulesOption = None,
     no_own_rules: NoOwnRules = False,
     values: ValuesOption = None,
@@ -60,8 +62,12 @@ def scan(  # noqa: PLR0913  # a command line has as many parameters as it has op
         Level | None, typer.Option(help="Show findings of this level and above; exit 1 only for those [default: low].")
     ] = None,
     timezone: Annotated[str, typer.Option(metavar="TZ", help="Zone to show times in, e.g. Europe/London.")] = "UTC",
-    redact: Annotated[bool, typer.Option("--redact", help="Replace patients' and users' identifiers by tokens.")] = False,
-    cores: Annotated[int | None, typer.Option(min=1, help="Processes to use [default: as the input's size asks].")] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Replace patients' and users' identifiers by tokens.")
+    ] = False,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="Processes to use [default: as the input's size asks].")
+    ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read standard input too.")] = False,
 ) -> None:
     """Say which rules match which events in PATH..., and what could not be seen.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,20 @@ from carecordon.model.event import Fields, Kind, Value
 
 ABSENT = -1
 """The index in a column of a row that does not carry the field."""
+
+
+UNKNOWN = -(1 << 63)
+"""The time in a Table of an event that gives none."""
+
+
+class Header(NamedTuple):
+    """What a row says of itself: `time` UTC ns, `record_id` the log's own number, `position` see Rows."""
+
+    kind: Kind
+    device: str | None
+    time: int | None
+    record_id: int | None
+    position: int
 
 
 HEADER = ("Computer", "EventRecordID", "Provider_Name")
@@ -40,6 +55,10 @@ class Rows:
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.kinds)
+
+    def header(self, row: int) -> Header:
+        """Return what a row says of itself."""
+        return Header(self.kinds[row], self.devices[row], self.times[row], self.record_ids[row], self.positions[row])
 
     def complete(self, row: int) -> Fields:
         """Return a row's fields with the header's names among them.
@@ -105,6 +124,32 @@ class Table:
     def __len__(self) -> int:
         """Return the number of events."""
         return len(self.kind)
+
+    def header(self, row: int) -> Header:
+        """Return what a row says of itself; its sequence is its position."""
+        time = int(self.time[row])
+        record_id = self._value("EventRecordID", row)
+        return Header(
+            self.kinds[int(self.kind[row])],
+            self.devices[int(self.device[row])],
+            None if time == UNKNOWN else time,
+            record_id if isinstance(record_id, int) and not isinstance(record_id, bool) else None,
+            int(self.sequence[row]),
+        )
+
+    def complete(self, row: int) -> Fields:
+        """Return a row's fields."""
+        return {
+            name: column.values[int(column.index[row])]
+            for name, column in self.columns.items()
+            if column.index[row] != ABSENT
+        }
+
+    def _value(self, name: str, row: int) -> Value:
+        column = self.columns.get(name)
+        if column is None or column.index[row] == ABSENT:
+            return None
+        return column.values[int(column.index[row])]
 
 
 Batch = Rows | Table

@@ -17,7 +17,7 @@ def flatten(document: Mapping[str, Any]) -> Fields:
     Works without recursion, so nesting depth is only bounded by what was decoded.
     """
     found: dict[str, Any] = {}
-    waiting: list[tuple[str, Any]] = [(name, value) for name, value in reversed(document.items())]
+    waiting: list[tuple[str, Any]] = list(reversed(list(document.items())))
     while waiting and len(found) < MAX_FIELDS:
         name, value = waiting.pop()
         if isinstance(value, dict):

@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from carecordon.model.batch import ABSENT, Column, Rows, Table
+from carecordon.model.batch import ABSENT, UNKNOWN, Column, Rows, Table
 from carecordon.model.fields import harden
-
-UNKNOWN = -(1 << 63)
-"""The time of an event that gives none."""
 
 
 def gather(rows: Rows) -> Table:

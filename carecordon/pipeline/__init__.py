@@ -1,0 +1,1 @@
+"""The journey of an event and its stations; only journey.py knows them all."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from carecordon.model.batch import Batch, Rows, Table
+from carecordon.model.batch import Batch, Rows
 from carecordon.model.block import Bad, Block
 from carecordon.model.effect import Effect, Record
-from carecordon.model.event import Fields, LogSource
+from carecordon.model.event import LogSource
 from carecordon.model.feed import Feed
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, RuleHead
-from carecordon.pipeline.detect.sigma.engine import Engine, row_of
+from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.heads import correlation_rule, head_of
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.ingest.normalise import Normaliser
@@ -96,20 +96,30 @@ def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad
         yield rows
 
 
-def detect_step(state: DetectState, batch: Batch, now: int) -> tuple[DetectState, list[Effect]]:
+def detect_step(
+    state: DetectState,
+    batch: Batch,
+    now: int,  # noqa: ARG001  # rules speak of event time so far; the live hub's steps will ask
+) -> tuple[DetectState, list[Effect]]:
     """Return the matches of a batch. `now` (UTC ns) is not asked for yet: rules speak of event time."""
     effects: list[Effect] = []
     for row, outcome in state.engine.match(batch):
-        fields = batch.complete(row) if isinstance(batch, Rows) else row_of(batch, row)
+        fields = batch.complete(row)
+        kind, device, time, record_id, position = batch.header(row)
         for variant in outcome:
             head = state.heads[variant.rule]
             carried = fields if head.id in state.correlated else {}
             evidence = state.engine.evidence(variant, fields)
-            effects.append(Record(_match(head, batch, row, fields, evidence, carried)))
+            header = (position, record_id, time, device, kind.channel, kind.event_id)
+            effects.append(Record(Match(head, "", *header, evidence, carried)))
     return state, effects
 
 
-def triage_step(state: TriageState, matches: Sequence[Match], now: int) -> tuple[TriageState, list[Effect]]:
+def triage_step(
+    state: TriageState,
+    matches: Sequence[Match],
+    now: int,  # noqa: ARG001  # windows close by event time so far; the live hub's will ask
+) -> tuple[TriageState, list[Effect]]:
     """Return what is to be told of these matches, which come in order of event time."""
     effects: list[Effect] = [Record(match) for match in matches if not match.rule.is_silent]
     effects.extend(Record(found) for found in state.correlator.feed(matches) if not found.rule.is_silent)
@@ -119,20 +129,3 @@ def triage_step(state: TriageState, matches: Sequence[Match], now: int) -> tuple
 def triage_end(state: TriageState) -> tuple[list[CorrelationMatch], list[BlindSpot]]:
     """Return the correlations that were still open when the input ended, and what correlating could not see."""
     return [found for found in state.correlator.close() if not found.rule.is_silent], state.correlator.unseen()
-
-
-def _match(head: RuleHead, batch: Batch, row: int, fields: Fields, evidence: Fields, carried: Fields) -> Match:
-    if isinstance(batch, Table):
-        kind = batch.kinds[int(batch.kind[row])]
-        time = int(batch.time[row])
-        device = batch.devices[int(batch.device[row])]
-        record_id, position = None, int(batch.sequence[row])
-    else:
-        kind, device = batch.kinds[row], batch.devices[row]
-        record_id, position = batch.record_ids[row], batch.positions[row]
-        time_or_none = batch.times[row]
-        return Match(
-            head, "", position, record_id, time_or_none, device, kind.channel, kind.event_id, evidence, carried
-        )
-    return Match(head, "", position, record_id, time, device, kind.channel, kind.event_id, evidence, carried)
-

@@ -31,6 +31,8 @@ class Assembly:
     skipped: int = 0
     matches: int = 0
     is_damaged: bool = False
+    before: list[int] = field(default_factory=list)
+    """Records before each block."""
     _next: int = 0
     _waiting: dict[int, Answer | Bad | Lost] = field(default_factory=dict)
     _bad: list[BlindSpot] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Assembly:
         """Take in what block `number` gave, and whatever waited for it."""
         self._waiting[number] = piece
         while self._next in self._waiting:
+            self.before.append(self.records)
             self._place(self._waiting.pop(self._next), spool, watch)
             self._next += 1
 

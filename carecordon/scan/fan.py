@@ -58,7 +58,7 @@ class Fan:
     def __init__(self, make: Callable[[], Callable[[Any], Any]], cores: int) -> None:
         """Start the workers: as copies of one made here where the system can fork, else each from scratch."""
         can_fork = "fork" in multiprocessing.get_all_start_methods()
-        self._context = multiprocessing.get_context("fork" if can_fork else "spawn")
+        self._context: Any = multiprocessing.get_context("fork" if can_fork else "spawn")
         self._work: Callable[[Any], Any] | None = None
         self._make = make
         if cores <= 1 or can_fork:

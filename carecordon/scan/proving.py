@@ -57,7 +57,8 @@ def prove_text(path: str, text: bytes, proof: bytes | None) -> Iterator[Verdict]
     for refused in rules.refused:
         yield Verdict(refused.rule_id or "", refused.path, refused.line, False, refused.reason)
     if proof is None:
-        for rule in (*rules.rules, *rules.correlations):
+        every: list[Rule | Correlation] = [*rules.rules, *rules.correlations]
+        for rule in every:
             if not rule.silent:
                 yield Verdict(rule.id, path, rule.line, False, f"no proof: {PROOF} file beside the rule is missing")
         return

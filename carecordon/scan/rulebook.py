@@ -1,4 +1,4 @@
-"""The rules of a run, read from disk: folders, files and zips of Sigma rules, our own, and the cache of what they compile to."""
+"""The rules of a run: read from folders, files and zips and from our own, compiled, and kept in the cache."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ class Scan:
             *(BlindSpot(Unseen.FILE, one.reason, one.name, count=1) for one in sorted(self._unread, key=_by_name)),
             *(spot for one in inputs for spot in one.blind_spots()),
             *coverage.blind_spots(coverage.covers(program, self.kinds_seen())),
-            *self._watch.blind_spots(),
+            *self._watch.blind_spots(self._records_before),
             *spots,
         ]
         refused = tuple(
@@ -192,6 +192,9 @@ class Scan:
             tuple(self._watch.sources()),
             self._summary(inputs, len(program.dormant), seconds, is_partial=is_partial),
         )
+
+    def _records_before(self, file: str, block: int) -> int:
+        return next((one.before[block] for one in self._inputs if one.name == file and block < len(one.before)), 0)
 
     def _summary(self, inputs: Sequence[Assembly], dormant: int, seconds: float, *, is_partial: bool) -> Summary:
         rules = self.setup.rules

@@ -63,9 +63,7 @@ class Worker:
         """Build the engine from the cache."""
         self._setup = setup
         self.rules = setup.rules
-        self.engine = Engine(
-            setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound
-        )
+        self.engine = Engine(setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound)
         self._read = journey.reading(self.engine, setup.bound)
         self._detect = journey.detecting(setup.rules, self.engine)
         gc.collect()

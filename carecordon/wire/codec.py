@@ -29,7 +29,7 @@ MAX_COLUMNS = 4_096
 LEVEL = 3
 
 _Scalar = str | int | float | bool | None
-_Values = tuple[str | int | float | bool | None | tuple[_Scalar, ...], ...]
+_Values = tuple[str | int | float | bool | tuple[_Scalar, ...] | None, ...]
 _Kind = tuple[str | None, str | None, int | None, tuple[str | None, str | None, str | None] | None]
 
 

@@ -1,0 +1,1 @@
+"""From bytes to batches: feeds decode, normalise names, watch notes what was there."""

@@ -92,7 +92,8 @@ class Normaliser:
         if is_flat and (self._bound is None or ("EventID" in document and "Channel" in document)):
             return self._flat(document, position, rows)
         if self._bound is not None:
-            return self._by_hand(self._bound, document, position, rows)
+            self._by_hand(self._bound, document, position, rows)
+            return None
         return NOT_AN_EVENT
 
     def _flat(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:

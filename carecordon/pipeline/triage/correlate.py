@@ -72,7 +72,6 @@ class Correlator:
         """
         self._tally: Tally = Counter()
         self._horizon = horizon_ns
-        self._until = BEGINNING_OF_TIME
         self._newest = BEGINNING_OF_TIME
         self._numbers = count()
         ids = {rule.head.id for rule in rules}
@@ -102,8 +101,7 @@ class Correlator:
             if listeners:
                 self._hand(match, listeners)
         newest = self._newest if now is None else min(self._newest, now)
-        self._until = max(self._until, newest - self._horizon)
-        return self._advance(self._until)
+        return self._advance(newest - self._horizon)
 
     def close(self) -> list[CorrelationMatch]:
         """Return everything that is left, as if nothing more will ever happen."""

@@ -146,8 +146,6 @@ class Average:
 
     def verdict(self, since: int, first: int) -> Verdict | None:
         """Return the mean if the condition holds."""
-        if not self._count:
-            return None
         figure = Fraction(self._total) / self._count
         return (figure, first) if meets(self._bounds, figure) else None
 
@@ -172,8 +170,6 @@ class Percentile:
 
     def verdict(self, since: int, first: int) -> Verdict | None:
         """Return the percentile if the condition holds."""
-        if not self._values:
-            return None
         figure = percentile_of(self._values, self._percent)
         return (figure, first) if meets(self._bounds, figure) else None
 
@@ -215,7 +211,7 @@ class RulesSeen:
     def verdict(self, since: int, first: int) -> Verdict | None:
         """Return the number of different rules seen if the condition holds."""
         figure = len(self._seen)
-        if not figure or not meets(self._bounds, figure):
+        if not meets(self._bounds, figure):
             return None
         if self._expression is not None and not holds(self._expression, self._seen):
             return None

@@ -74,7 +74,7 @@ class Stage:
         waiting = self._waiting
         waiting.sort()
         if len(waiting) > self._limits.waiting:
-            until = max(until, waiting[-self._limits.waiting][0] + 1)
+            until = max(until, waiting[-self._limits.waiting - 1][0] + 1)
         ready = waiting[: bisect_left(waiting, (until,))]
         del waiting[: len(ready)]
         self._done = max(self._done, until)

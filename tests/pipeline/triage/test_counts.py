@@ -45,10 +45,23 @@ def test_a_long_attack_is_one_burst_with_its_greatest_window_as_figure() -> None
         >> 10:06 failed User=anna
         >> 10:07 failed User=anna
         >> 10:08 failed User=anna
-        >> 10:16 failed User=anna
         >> 10:17 failed User=anna
         >> end
-        << brute User=anna 4 from 10:00 to 10:17: 1 2 3 4 5 6
+        << brute User=anna 4 from 10:00 to 10:17: 1 2 3 4 5
+    """
+    assert play([BRUTE], script) == tidy(script)
+
+
+def test_a_burst_is_told_though_its_group_goes_on_quietly() -> None:
+    script = """
+        >> 10:00 failed User=anna
+        >> 10:01 failed User=anna
+        >> 10:02 failed User=anna
+        >> 10:12 failed User=anna
+        >> 10:18 failed User=anna
+        >> 10:27 failed User=anna
+        << brute User=anna 3 from 10:00 to 10:02: 1 2 3
+        >> end
     """
     assert play([BRUTE], script) == tidy(script)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from carecordon.model.correlation import AllOf, AnyOf, CorrelationRule, CorrelationType, Not, Seen
@@ -87,6 +87,7 @@ def rounded(all_told: Sequence[plain.Told]) -> list[plain.Told]:
     return sorted((group, round(figure, 9), start, end, members) for group, figure, start, end, members in all_told)
 
 
+@settings(max_examples=200)
 @given(rules(), matches())
 def test_the_plain_reading_agrees(rule: CorrelationRule, events: list[Match]) -> None:
     # Bounds are whole numbers and values too: averages that only rounding parts from a bound cannot arise.
@@ -201,10 +202,19 @@ def test_a_whole_window_over_the_cap_is_told() -> None:
 
 def test_too_many_groups_forget_the_quietest_and_tell_it() -> None:
     correlator = Correlator([counting(2)], limits=Limits(groups=3))
-    found = correlator.feed(failure(time, user) for time, user in enumerate(["v", "v", "w", "x", "y", "v", "z"]))
+    found = correlator.feed(failure(time, user) for time, user in enumerate(["v", "w", "v", "x", "y", "v", "z"]))
     found += correlator.close()
-    assert [one.members for one in found] == [(("log", 0), ("log", 1))]
-    assert sum(spot.count or 0 for spot in correlator.unseen()) == 4
+    assert [one.members for one in found] == [(("log", 0), ("log", 2), ("log", 5))]
+    assert sum(spot.count or 0 for spot in correlator.unseen()) == 2
+
+
+def test_no_more_matches_wait_than_there_is_room_for() -> None:
+    correlator = Correlator([counting(3)], horizon_ns=1000, limits=Limits(waiting=4))
+    for time in (5, 3, 8, 1, 9, 2, 7):
+        correlator.feed([failure(time)])
+        assert len(correlator._stages[0]._waiting) <= 4
+    assert [one.members for one in correlator.close()] == [tuple(("log", time) for time in (1, 2, 3, 5, 7, 8, 9))]
+    assert correlator.unseen() == []
 
 
 def test_what_comes_after_the_horizon_is_not_counted_but_told() -> None:

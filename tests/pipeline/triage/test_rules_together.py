@@ -8,6 +8,7 @@ import pytest
 
 from carecordon.model.correlation import AllOf, AnyOf, CorrelationRule, Not, Seen
 from carecordon.model.errors import OurFault
+from carecordon.pipeline.triage.conditions import denied
 from carecordon.pipeline.triage.correlate import Correlator, by_dependency
 from tests.pipeline.triage.script import correlation, play, tidy
 
@@ -85,6 +86,12 @@ def test_an_expression_over_the_rules(expression: AllOf | Not, events: str, fire
     assert play([rule], script) == script + told
 
 
+def test_what_an_expression_denies() -> None:
+    assert denied(AllOf((A, Not(B)))) == {"b"}
+    assert denied(Not(AnyOf((A, Not(B))))) == {"a"}
+    assert denied(AnyOf((A, Not(Not(B))))) == frozenset()
+
+
 def test_in_order_and_only_the_tightest_run_is_told() -> None:
     rule = correlation("break_in", "temporal_ordered", "a b", "5m")
     script = """
@@ -96,6 +103,33 @@ def test_in_order_and_only_the_tightest_run_is_told() -> None:
         >> 10:10 b User=anna
         << break_in User=anna 2 from 10:02 to 10:03: 3 4
         >> end
+    """
+    assert play([rule], script) == tidy(script)
+
+
+def test_runs_that_share_no_event_are_two() -> None:
+    rule = correlation("break_in", "temporal_ordered", "a b", "5m")
+    script = """
+        >> 10:00 a User=anna
+        >> 10:01 b User=anna
+        >> 10:02 a User=anna
+        >> 10:03 b User=anna
+        >> 10:08 a User=anna
+        << break_in User=anna 2 from 10:00 to 10:01: 1 2
+        >> 10:14 b User=anna
+        << break_in User=anna 2 from 10:02 to 10:03: 3 4
+        >> end
+    """
+    assert play([rule], script) == tidy(script)
+
+
+def test_a_rule_named_twice_is_one_where_order_does_not_matter() -> None:
+    rule = correlation("pair", "temporal", "a a b", "5m")
+    script = """
+        >> 10:00 a User=anna
+        >> 10:01 b User=anna
+        >> end
+        << pair User=anna 2 from 10:00 to 10:01: 1 2
     """
     assert play([rule], script) == tidy(script)
 
@@ -148,7 +182,7 @@ def test_some_of_the_rules_in_order(bounds: dict[str, float], events: str, figur
 
 @pytest.mark.parametrize(
     ("events", "members"),
-    [("a b", "1 2"), ("a c b", None), ("c a b", "2 3"), ("a c a b", "3 4"), ("b a", None)],
+    [("a b", "1 2"), ("a c b", None), ("c a b", "2 3"), ("a c a b", "3 4"), ("a b,c", None), ("b a", None)],
 )
 def test_in_order_and_nothing_of_a_kind_in_between(events: str, members: str | None) -> None:
     """In an ordered expression `not c` means: no c between the first and the last."""
@@ -182,6 +216,20 @@ def test_a_chain_sees_the_count_reached_though_failures_go_on() -> None:
     assert play(chain(silent=True), script) == tidy(script)
     told = "\n<< brute User=anna Source=192.0.2.1 4 from 10:00 to 10:05: 1 3 4 6"
     assert play(chain(silent=False), script) == tidy(script) + told
+
+
+def test_an_event_that_comes_by_two_ways_is_one_member() -> None:
+    rules = [
+        correlation("both", "temporal", "brute failed", "10m"),
+        correlation("brute", "event_count", "failed", "10m", gte=2, silent=True),
+    ]
+    script = """
+        >> 10:00 failed User=anna
+        >> 10:01 failed User=anna
+        >> end
+        << both User=anna 2 from 10:00 to 10:01: 1 2
+    """
+    assert play(rules, script) == tidy(script)
 
 
 def test_a_chain_s_time_counts_from_when_its_condition_last_held() -> None:

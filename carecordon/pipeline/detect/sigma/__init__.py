@@ -1,0 +1,1 @@
+"""Sigma rules: loaded once, compiled into plans, matched a value at a time."""

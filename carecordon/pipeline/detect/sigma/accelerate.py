@@ -6,13 +6,15 @@ Only literals: what a regular expression means is RE2's word alone, with or with
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
 from carecordon.model.ports import Cache
 
+hyperscan: Any
 try:
-    import hyperscan
+    hyperscan = importlib.import_module("hyperscan")
 except ImportError:
     hyperscan = None
 
@@ -34,7 +36,8 @@ class Scanner:
 
     def found_bytes(self, data: bytes | memoryview) -> set[int]:
         """Return the indexes of the literals in UTF-8 `data`."""
-        self._hits = hits = set()
+        hits: set[int] = set()
+        self._hits = hits
         self._scan(data, match_event_handler=self._hit)
         return hits
 

@@ -86,8 +86,9 @@ class Engine:
             if not plan.variants or start == end:
                 continue
             rows = order[start:end]
+            signatures: Iterable[tuple[Any, ...]]
             if plan.has_references or not plan.keywords.isdisjoint(possible):
-                signatures = (plan.signature(row_of(table, row), possible) for row in rows.tolist())
+                signatures = (plan.signature(table.complete(row), possible) for row in rows.tolist())
             else:
                 signatures = zip(*self._numbers(plan, table, asked, rows), strict=True) if plan.keys else repeat(())
             known = plan.signatures
@@ -134,14 +135,3 @@ class Engine:
     def sources_seen(self) -> list[Plan]:
         """Return the plans made so far: the kinds of events that were met."""
         return list(self.plans.values())
-
-
-def row_of(table: Table, row: int) -> Fields:
-    """Return one row of a table as a mapping."""
-    found: Fields = {}
-    for name, column in table.columns.items():
-        index = int(column.index[row])
-        if index >= 0:
-            found[name] = column.values[index]
-    return found
-

@@ -15,12 +15,12 @@ from typing import Any
 
 from carecordon.model.batch import HEADER
 from carecordon.model.event import Kind, Value
+from carecordon.pipeline.detect.sigma.fieldrefs import FieldReference
 from carecordon.pipeline.detect.sigma.ir import REF_OPS, Atom
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, FieldMatcher, Truths
 from carecordon.pipeline.detect.sigma.memo import Memo, ValueMemo
 from carecordon.pipeline.detect.sigma.nodes import Known, Test, atoms_of, demand, fold
 from carecordon.pipeline.detect.sigma.program import DECIMAL, KEYWORDS, Program, Variant
-from carecordon.pipeline.detect.sigma.fieldrefs import FieldReference
 
 Outcome = tuple[Variant, ...]
 CONSTANTS = ("Channel", "EventID", "Provider_Name")

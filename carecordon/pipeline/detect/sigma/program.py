@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from carecordon.model.event import Kind, LogSource
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
-from carecordon.pipeline.detect.sigma.ir import REF_OPS, Always, And, Atom, Item, Node, Not, Op, Or, Rule, RuleSet
+from carecordon.pipeline.detect.sigma.ir import REF_OPS, Always, And, Atom, Item, Node, Not, Op, Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.logsource import SourceTest, bound_serves, serves, sources_for
 from carecordon.pipeline.detect.sigma.matcher import FieldMatcher

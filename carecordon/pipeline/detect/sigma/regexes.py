@@ -36,7 +36,7 @@ def demanded(pattern: str) -> tuple[str, ...] | None:
     outside ASCII (such as the long s) is the caller's to look out for.
     """
     try:
-        tree = re._parser.parse(pattern)  # type: ignore[attr-defined]  # the only parser there is for this syntax
+        tree = re._parser.parse(pattern)  # type: ignore[attr-defined]  # noqa: SLF001  # no public parser reads this syntax
     except (re.error, RecursionError, OverflowError):
         return None
     try:

@@ -1,0 +1,50 @@
+"""Opens what a path names as a scan does, and collects all that comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from carecordon.model.block import Bad
+from carecordon.scan.open import Facts, open_source
+from carecordon.scan.walk import Unread, walk
+
+
+@dataclass
+class Found:
+    """All inputs of some paths: events by name, facts by name, bad records, and what is not read."""
+
+    events: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Unread]:
+        return [unread for unread in self.unread if unread.is_failure]
+
+    @property
+    def faults(self) -> list[str]:
+        return [fault for facts in self.facts.values() for fault in facts.faults]
+
+
+def find(*paths: Path | str) -> Found:
+    """Return all that the paths hold."""
+    found = Found()
+    for source in walk(str(path) for path in paths):
+        if isinstance(source, Unread):
+            found.unread.append(source)
+            continue
+        for opened in open_source(source):
+            if isinstance(opened, Unread):
+                found.unread.append(opened)
+                continue
+            found.events[opened.name] = 0
+            for item in opened.blocks():
+                for record in (item,) if isinstance(item, Bad) else opened.feed.read(item):
+                    if isinstance(record, Bad):
+                        found.bad.append((opened.name, record.reason))
+                    else:
+                        found.events[opened.name] += 1
+            found.facts[opened.name] = opened.facts()
+    return found
