@@ -35,7 +35,7 @@ def members(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, La
         yield Unread(name, f"the zip archive cannot be read: {os_reason(fault)[:200]}", True)
         return
     for entry in entries:
-        if not entry.is_dir():
+        if not entry.filename.endswith("/"):
             yield _member(file, f"{name}!{entry.filename}", entry, budget)
 
 

@@ -21,8 +21,8 @@ from tests.fuzz.targets import Target, targets
 
 MAX_INPUT_S = 1.0
 MAX_GROWTH_MB = 64
-_HANG_S = 30
-_WARM_UP = 200
+_STEP = 200
+_HANG_S = 30 + _STEP * MAX_INPUT_S
 _PROCESSES = 2
 
 
@@ -51,7 +51,6 @@ def fuzz(target: Target, seed: int, numbers: Iterable[int]) -> Result:
     """Return what becomes of the inputs with these numbers, run here; the clock is processor time."""
     seeds = target.seeds()
     result = Result()
-    base_mb = 0.0
     for number in numbers:
         content = mutated(random.Random(f"{target.name}:{seed}:{number}"), seeds)
         start = time.process_time()
@@ -63,9 +62,6 @@ def fuzz(target: Target, seed: int, numbers: Iterable[int]) -> Result:
         if took > result.slowest_s:
             result.slowest_s, result.slowest = took, number
         result.inputs += 1
-        if result.inputs == _WARM_UP:
-            base_mb = _peak_mb()
-    result.growth_mb = _peak_mb() - base_mb if base_mb else 0.0
     return result
 
 
@@ -94,10 +90,14 @@ def _run(target: Target, seed: int, inputs: int) -> Result:
 
 
 def _part(pipe: Connection, target: Target, seed: int, numbers: range) -> None:
+    """Fuzz these inputs in steps, each with an alarm for a reader that never comes back."""
     result = Result()
-    for start in range(0, len(numbers), 1000):
-        faulthandler.dump_traceback_later(_HANG_S * 10, exit=True)
-        result.add(fuzz(target, seed, numbers[start : start + 1000]))
+    base_mb = 0.0
+    for start in range(0, len(numbers), _STEP):
+        faulthandler.dump_traceback_later(_HANG_S, exit=True)
+        result.add(fuzz(target, seed, numbers[start : start + _STEP]))
+        base_mb = base_mb or _peak_mb()
+    result.growth_mb = _peak_mb() - base_mb
     pipe.send(result)
 
 

@@ -71,38 +71,38 @@ def mutated(rng: random.Random, seeds: Sequence[bytes]) -> bytes:
     return bytes(content)
 
 
-def _flip(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _flip(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     if content:
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
 
 
-def _noise(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _noise(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     at = rng.randrange(len(content) + 1)
     content[at : at + rng.randrange(40)] = rng.randbytes(rng.randrange(40))
 
 
-def _number(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _number(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     width, form = rng.choice(((2, "<H"), (4, "<I"), (8, "<Q")))
     if len(content) >= width:
         struct.pack_into(form, content, rng.randrange(len(content) - width + 1), rng.choice(_NUMBERS) % 256**width)
 
 
-def _token(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _token(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     at = rng.randrange(len(content) + 1)
     token = rng.choice(_TOKENS) * rng.choice((1, 1, 1, 2, 50))
     content[at : at + rng.choice((0, len(token)))] = token
 
 
-def _cut(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _cut(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     del content[rng.randrange(len(content) + 1) :]
 
 
-def _drop(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _drop(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     at = rng.randrange(len(content) + 1)
     del content[at : at + rng.choice((1, 4, 8, rng.randrange(2000)))]
 
 
-def _repeat(rng: random.Random, content: bytearray, seeds: Sequence[bytes]) -> None:
+def _repeat(rng: random.Random, content: bytearray, _seeds: Sequence[bytes]) -> None:
     at = rng.randrange(len(content) + 1)
     content[at:at] = content[at : at + rng.randrange(1000)] * rng.choice((1, 1, 2, 20))
 

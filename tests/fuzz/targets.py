@@ -18,7 +18,7 @@ import zstandard
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad
 from carecordon.model.feed import HEAD_BYTES, Feed
-from carecordon.pipeline.ingest.feeds import all_feeds, sniff
+from carecordon.pipeline.ingest.feeds import all_feeds
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.scan.open import open_source
 from carecordon.scan.walk import Source, Unread
@@ -75,7 +75,7 @@ def _normalise(normaliser: Normaliser, document: dict[str, object], rows: Rows) 
 def _open(content: bytes) -> int:
     """Return how many blocks a packed file holds."""
     count = 0
-    before, sys.stdin = sys.stdin, types.SimpleNamespace(buffer=io.BytesIO(content))  # type: ignore[assignment]
+    before, sys.stdin = sys.stdin, types.SimpleNamespace(buffer=io.BytesIO(content))
     try:
         for opened in open_source(Source("stdin", None, None, True)):
             if not isinstance(opened, Unread):

@@ -23,6 +23,7 @@ from carecordon.model.block import Block
 from carecordon.scan import layers, unzip
 from carecordon.scan import open as opening_room
 from carecordon.scan.open import Opened, open_source
+from carecordon.scan.unpack import Unzstd
 from carecordon.scan.walk import Source, Unread
 from tests.scan.opening import find
 
@@ -321,7 +322,7 @@ def test_the_total_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_run_of_one_byte_comes_in_small_pieces() -> None:
     bomb = layers.Peeked(layers.FromFile(io.BytesIO(zstd(bytes(64 * MIB)))))
-    unpacked = opening_room.Unzstd(bomb, layers.Budget(lambda: MIB))
+    unpacked = Unzstd(bomb, layers.Budget(lambda: MIB))
     sizes = []
     while piece := unpacked.read(MIB):
         sizes.append(len(piece))

@@ -203,7 +203,7 @@ def _bridged(chunk: bytes, spans: list[_Span]) -> bytes:
     holes = [span for span in spans if span.lost]
     for hole in holes:
         size = hole.end - hole.start
-        _RECORD_HEAD.pack_into(bridged, hole.start, _RECORD_MAGIC, size, hole.number)
+        _RECORD_HEAD.pack_into(bridged, hole.start, _RECORD_MAGIC, size, 0)
         bridged[hole.start + 16 : hole.start + 25] = bytes(8) + _END_OF_STREAM
         _SIZE.pack_into(bridged, hole.end - 4, size)
     return bytes(bridged)

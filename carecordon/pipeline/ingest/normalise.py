@@ -71,7 +71,7 @@ class Normaliser:
             time is None
             or type(device) is not str
             or (record_id is not None and type(record_id) is not int)
-            or not absent.isdisjoint(document)
+            or not document.keys().isdisjoint(absent)
         ):
             return self._by_shape(document, position, rows)
         rows.kinds.append(kind)

@@ -6,42 +6,55 @@ from datetime import UTC, datetime
 from typing import Any
 
 NS = 1_000_000_000
+MAX_FRACTIONS = 4_096
 _PLAIN = 19
 """Length of `2026-11-25T01:02:03`."""
 
 
 class Clockwork:
-    """Reads times; remembers the second it read last, since events come many to the second."""
+    """Reads times; remembers the second it read last and the fractions it met, since events come many to the second."""
 
     def __init__(self) -> None:
         """Start with nothing read."""
         self._text = ""
-        self._second = 0
+        self._second_ns = 0
+        self._fractions: dict[str, int] = {}
 
     def utc_ns(self, text: Any) -> int | None:
         """Return a time in UTC ns, None where it is no time; a time without zone counts as UTC.
 
         Reads ISO 8601 with `T` or a space and up to nine digits of a second (more are cut).
         """
-        if not isinstance(text, str):
+        if type(text) is not str:
             return None
-        head = text[:_PLAIN]
-        if head != self._text:
-            second = _second(head)
-            if second is None:
-                return _slowly(text)
-            self._text, self._second = head, second
-        if len(text) in (23, 24) and text[19] == "." and text[23:] in ("", "Z"):
-            milliseconds = text[20:23]
-            if milliseconds.isdecimal() and milliseconds.isascii():
-                return self._second * NS + int(milliseconds) * 1_000_000
-        rest = text[_PLAIN:]
-        if rest in ("", "Z"):
-            return self._second * NS
-        fraction = rest[1:-1] if rest[-1] == "Z" else rest[1:]
-        if rest[0] == "." and fraction.isdecimal() and fraction.isascii():
-            return self._second * NS + int(fraction[:9].ljust(9, "0"))
-        return _slowly(text)
+        try:
+            if text[:_PLAIN] == self._text:
+                return self._second_ns + self._fractions[text[_PLAIN:]]
+        except KeyError:
+            pass
+        return self._read(text)
+
+    def _read(self, text: str) -> int | None:
+        head, rest = text[:_PLAIN], text[_PLAIN:]
+        second = _second(head)
+        fraction = _fraction(rest)
+        if second is None or fraction is None:
+            return _slowly(text)
+        self._text, self._second_ns = head, second * NS
+        if len(self._fractions) >= MAX_FRACTIONS:
+            self._fractions.clear()
+        self._fractions[rest] = fraction
+        return second * NS + fraction
+
+
+def _fraction(rest: str) -> int | None:
+    """Return the nanoseconds of what follows the second, None where a zone or anything else follows."""
+    digits = rest.removesuffix("Z")
+    if not digits:
+        return 0
+    if digits[0] == "." and digits[1:].isdecimal() and digits.isascii():
+        return int(digits[1:10].ljust(9, "0"))
+    return None
 
 
 def _second(head: str) -> int | None:
