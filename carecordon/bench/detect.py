@@ -33,7 +33,7 @@ from carecordon.pipeline.detect.sigma.accelerate import accelerator
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.scan.cache import DiskCache
-from carecordon.scan.fan import Task
+from carecordon.scan.hand import Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.rulebook import read_rulebook
 from carecordon.scan.walk import Source, walk

@@ -23,7 +23,8 @@ from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan import coverage
 from carecordon.scan.assembly import Assembly
-from carecordon.scan.fan import Fan, Lost, Task
+from carecordon.scan.fan import Fan, Lost
+from carecordon.scan.hand import Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
 from carecordon.scan.walk import Source, Unread, walk

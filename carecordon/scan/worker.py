@@ -16,7 +16,7 @@ from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.watch import Watch
-from carecordon.scan.fan import Task
+from carecordon.scan.hand import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,14 @@ class Worker:
 
     def __init__(self, setup: Setup) -> None:
         """Build the engine from the cache."""
+        gc.disable()  # building makes much and drops little
         self._setup = setup
         self.rules = setup.rules
         self.engine = Engine(setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound)
         self._read = journey.reading(self.engine, setup.bound)
         self._detect = journey.detecting(setup.rules, self.engine)
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # what stays to the end need not be looked through again and again
+        gc.enable()
 
     def __call__(self, task: Task | None) -> Answer | list[KindSeen]:
         """Return the answer to a task, or the last word."""

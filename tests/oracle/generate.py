@@ -15,6 +15,14 @@ from tests.oracle.witness import NoWay, near_values, value_for
 
 TRIES = 400
 KEYWORD_FIELDS = ("Data", "Payload", "ScriptBlockText")
+ODD_LETTERS = (
+    "a ",
+    "\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}",
+    "\n",
+    "\0 ",
+    "\\",
+)
 Document = dict[str, Anything]
 
 
@@ -40,6 +48,7 @@ def made_from(rule: Rule, seed: int) -> tuple[list[Made], str | None]:
         made.append(Made(nested(missed, rule), must_not=rule.rule_id))
     for _ in range(2):
         made.extend(_variants(matching_fields(rule, rng, first_tries=0), rule, rng))
+    made.append(Made(nested(_padded(fields, rng), rule)))
     return made, None if missed is not None else "no near-miss in one field"
 
 
@@ -111,6 +120,16 @@ def _variants(fields: Fields, rule: Rule, rng: Random) -> Iterator[Made]:
     other_form = as_4688(fields, rule)
     if other_form is not None:
         yield Made(other_form)
+
+
+def _padded(fields: Fields, rng: Random) -> Fields:
+    """Returns the fields with one text made long or odd: engines take other ways for long values and odd letters."""
+    texts = [name for name, value in fields.items() if isinstance(value, str) and name not in SYSTEM_NAMES]
+    if not texts:
+        return fields
+    name = rng.choice(texts)
+    padding = rng.choice(ODD_LETTERS) * rng.choice((1, 1, 300, 300, 5_000))
+    return {**fields, name: rng.choice(("{1}{0}", "{0}{1}", "{0}{1}{0}")).format(fields[name], padding)}
 
 
 def _holds_in(shape: Callable[[Fields, Rule], Document], fields: Fields, rule: Rule) -> bool:

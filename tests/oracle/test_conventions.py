@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import yaml
@@ -23,7 +24,9 @@ def test_engine_and_plain_evaluator_agree_on_every_convention(tmp_path: Path) ->
     rules_path.parent.mkdir()
     rules_path.write_text(yaml.safe_dump_all(documents, allow_unicode=True), "utf-8")
 
-    switches = [{name: 1 for name in "ABCH" if number & 1 << "ABCH".index(name)} for number in range(16)]
+    switches: list[dict[str, Any]] = [
+        {name: 1 for name in "ABCH" if number & 1 << "ABCH".index(name)} for number in range(16)
+    ]
     data = [*(case[2] for case in COMPARED), *(case[3] for case in COMPARED), *switches]
     events_path = tmp_path / "events.jsonl"
     events_path.write_text("".join(json.dumps(event(**one)) + "\n" for one in data), "utf-8")

@@ -27,7 +27,7 @@ def fires(detection: str, **data: Any) -> bool:
 
 
 # convention, detection, data that must match, data that must not (near-misses in one field)
-COMPARED = [
+COMPARED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("8 case", "s: {Image: '*\\CMD.exe'}", {"Image": "C:\\cmd.EXE"}, {"Image": "C:\\cmd.exe2"}),
     ("8 case of other letters", "s: {A: 'ÄRZTE'}", {"A": "ärzte"}, {"A": "arzte"}),
     ("8 star takes new lines", "s: {A: 'x*y'}", {"A": "x\r\n\r\ny"}, {"A": "x\r\n\r\nz"}),

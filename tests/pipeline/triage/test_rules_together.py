@@ -107,6 +107,19 @@ def test_in_order_and_only_the_tightest_run_is_told() -> None:
     assert play([rule], script) == tidy(script)
 
 
+def test_a_run_in_order_keeps_within_the_timespan() -> None:
+    rule = correlation("steps", "temporal_ordered", "a b c", "5m")
+    script = """
+        >> 10:00 a User=anna
+        >> 10:04 b User=anna
+        >> 10:05 c User=anna
+        >> end
+        << steps User=anna 3 from 10:00 to 10:05: 1 2 3
+    """
+    assert play([rule], script) == tidy(script)
+    assert "<<" not in play([rule], script.replace("10:05", "10:06"))
+
+
 def test_runs_that_share_no_event_are_two() -> None:
     rule = correlation("break_in", "temporal_ordered", "a b", "5m")
     script = """

@@ -46,7 +46,7 @@ REF_OPS = frozenset({Op.REF_EQ, Op.REF_STARTS, Op.REF_ENDS, Op.REF_CONTAINS})
 ORDER_OPS = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
 
 
-class Atom(msgspec.Struct, frozen=True, array_like=True):
+class Atom(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One comparison of one field; `field` is '' for a keyword, which any value of the event may satisfy.
 
     `value` is already lower case unless `cased` (RE carries its case in its pattern and is
@@ -61,32 +61,32 @@ class Atom(msgspec.Struct, frozen=True, array_like=True):
     part: str = ""
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True, tag="i"):
+class Item(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
     """One detection item: any (or `every`) of its atoms."""
 
     atoms: tuple[Atom, ...]
     every: bool = False
 
 
-class And(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+class And(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
     """All parts hold."""
 
     parts: tuple[Node, ...]
 
 
-class Or(msgspec.Struct, frozen=True, array_like=True, tag="o"):
+class Or(msgspec.Struct, frozen=True, array_like=True, tag="o", gc=False):
     """At least one part holds."""
 
     parts: tuple[Node, ...]
 
 
-class Not(msgspec.Struct, frozen=True, array_like=True, tag="n"):
+class Not(msgspec.Struct, frozen=True, array_like=True, tag="n", gc=False):
     """The part does not hold."""
 
     part: Node
 
 
-class Always(msgspec.Struct, frozen=True, array_like=True, tag="c"):
+class Always(msgspec.Struct, frozen=True, array_like=True, tag="c", gc=False):
     """A constant: what folding leaves behind."""
 
     holds: bool

@@ -6,14 +6,14 @@ what is already known of a kind of event and drops the parts that this decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
+
+import msgspec
 
 Truths = frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(msgspec.Struct, frozen=True, gc=False):
     """At least one of these atoms holds."""
 
     atoms: Truths
@@ -23,8 +23,7 @@ class AnyOf:
         return not self.atoms.isdisjoint(truths)
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(msgspec.Struct, frozen=True, gc=False):
     """Every one of these atoms holds."""
 
     atoms: Truths
@@ -34,8 +33,7 @@ class AllOf:
         return self.atoms <= truths
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(msgspec.Struct, frozen=True, gc=False):
     """All parts hold."""
 
     parts: tuple[Test, ...]
@@ -45,8 +43,7 @@ class Every:
         return all(part.holds(truths) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Some:
+class Some(msgspec.Struct, frozen=True, gc=False):
     """At least one part holds."""
 
     parts: tuple[Test, ...]
@@ -56,8 +53,7 @@ class Some:
         return any(part.holds(truths) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class No:
+class No(msgspec.Struct, frozen=True, gc=False):
     """The part does not hold."""
 
     part: Test
@@ -67,8 +63,7 @@ class No:
         return not self.part.holds(truths)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, gc=False):
     """A constant."""
 
     value: bool

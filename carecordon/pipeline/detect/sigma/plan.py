@@ -86,15 +86,15 @@ class Plan:
         self._index(program.rarity)
 
     def _fold(self, program: Program, kind: Kind) -> None:
-        known: set[int] = set()
-        truths: set[int] = set()
+        known: Truths = NOTHING
+        truths: Truths = NOTHING
         if kind.bound is None:
             for name, value in zip(CONSTANTS, (kind.channel, kind.event_id, kind.provider), strict=True):
                 matcher = program.matcher(name)
                 known |= matcher.numbers
                 truths |= matcher.truths(ABSENT if value is None else value)
         for variant in program.variants(kind):
-            test = fold(variant.test, frozenset(known), frozenset(truths))
+            test = fold(variant.test, known, truths)
             if not (isinstance(test, Known) and not test.value):
                 self.variants.append(variant)
                 self._tests.append(test)

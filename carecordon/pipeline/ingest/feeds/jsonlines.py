@@ -16,7 +16,7 @@ import orjson
 from carecordon.model.block import Bad, Block, Record
 from carecordon.model.feed import HEAD_BYTES, Feed, Stream
 from carecordon.pipeline.ingest.json_text import MAX_RECORD, TOO_LONG, decode
-from carecordon.pipeline.ingest.stream import head_as_utf8, utf8
+from carecordon.pipeline.ingest.stream import head_as_utf8, take, utf8
 
 _NAME = "jsonlines"
 _BLOCK_BYTES = 1024 * 1024
@@ -48,7 +48,7 @@ def _split(stream: Stream) -> Iterator[Block | Bad]:
     held: list[bytes] = []
     held_bytes = 0
     skipping = False
-    while piece := text.read(_BLOCK_BYTES):
+    while piece := take(text, _BLOCK_BYTES):
         end = piece.rfind(b"\n") + 1
         if skipping and (start := piece.find(b"\n") + 1):
             piece, end, skipping = piece[start:], end - start, False

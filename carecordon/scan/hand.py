@@ -1,0 +1,129 @@
+"""One worker process: blocks go over to it in shared memory, so that neither side ever waits for the other to read.
+
+A pipe holds too little for a block: its writer would sleep until the reader, busy with the
+block before, comes round to it. So the pipe carries only where a block lies in the memory
+that both see; it is large enough for the notes of WAITING blocks.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from carecordon.model.block import Block
+
+WAITING = 2
+"""Blocks a worker may have been handed and not answered."""
+SLOT_BYTES = 2 * 1024 * 1024
+"""A larger block goes through the pipe, to a worker that has nothing else to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A block and its place: the source's number and the block's number in it."""
+
+    source: int
+    number: int
+    block: Block
+
+
+class _Note(NamedTuple):
+    """Where in the shared memory a task's block lies: its data, then its context."""
+
+    source: int
+    number: int
+    feed: str
+    start: int
+    data_bytes: int
+    context_bytes: int
+
+
+class Hand:
+    """A worker as the parent sees it. Tasks are answered in the order they were given."""
+
+    def __init__(self, context: Any, make: Callable[[], Callable[[Any], Any]]) -> None:
+        """Start the process; it answers tasks with what `make()` returns."""
+        self.pipe: Connection
+        self.pipe, theirs = context.Pipe()
+        self.tasks: deque[Task] = deque()
+        self._given = 0
+        memory = context.RawArray("B", WAITING * SLOT_BYTES)
+        self._memory = memoryview(memory).cast("B")
+        self._process = context.Process(target=_serve, args=(theirs, memory, make), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def may_take(self, task: Task) -> bool:
+        """Say whether the task can be given without waiting."""
+        return len(self.tasks) < WAITING if _size(task.block) <= SLOT_BYTES else not self.tasks
+
+    def give(self, task: Task) -> bool:
+        """Hand the task over; return whether the worker is still there to take it."""
+        self.tasks.append(task)
+        block, start = task.block, self._given % WAITING * SLOT_BYTES
+        self._given += 1
+        message: _Note | Task = task
+        if _size(block) <= SLOT_BYTES:
+            middle, end = start + len(block.data), start + _size(block)
+            self._memory[start:middle] = block.data
+            self._memory[middle:end] = block.context
+            message = _Note(task.source, task.number, block.feed, start, len(block.data), len(block.context))
+        try:
+            self.pipe.send(message)
+        except OSError:
+            return False
+        return True
+
+    def answer(self) -> Any:
+        """Return the answer to the first task given and not answered. Raises EOFError or OSError if the worker died."""
+        found = self.pipe.recv()
+        self.tasks.popleft()
+        return found
+
+    def last_word(self) -> Any:
+        """Return the worker's last word and let it go. Raises EOFError or OSError if it died."""
+        try:
+            self.pipe.send(None)
+            return self.pipe.recv()
+        finally:
+            self.bury()
+
+    def bury(self) -> None:
+        """Wait for the end of a worker that has nothing more to do, or is dead."""
+        self.pipe.close()
+        self._process.join()
+
+    def stop(self) -> None:
+        """End the worker at once, whatever it is doing."""
+        self._process.terminate()
+        self._process.join()
+
+
+def _size(block: Block) -> int:
+    return len(block.data) + len(block.context)
+
+
+def _serve(pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any]]) -> None:
+    """Answer tasks until told to stop: the worker's whole life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    view = memoryview(memory).cast("B")
+    work = make()
+    while True:
+        try:
+            message = pipe.recv()
+        except (EOFError, OSError):
+            return
+        pipe.send(work(_task(message, view) if isinstance(message, _Note) else message))
+        if message is None:
+            return
+
+
+def _task(note: _Note, view: memoryview) -> Task:
+    """Return the task that lies in the shared memory."""
+    middle = note.start + note.data_bytes
+    data, context = view[note.start : middle], view[middle : middle + note.context_bytes]
+    return Task(note.source, note.number, Block(note.feed, bytes(data), bytes(context)))
