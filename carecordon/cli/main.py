@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 import carecordon
 from carecordon.cli import bench, rules, scan
+from carecordon.cli.options import USAGE, say
+
+READER_GONE = 141
+"""What a shell makes of a program that wrote into a closed pipe: 128 + SIGPIPE."""
+
+
+class _Quiet(TyperGroup):
+    """The commands; where the reader of standard output goes away, as `| head` does, they end without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is called."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # else Python itself would flush, and complain
+            raise typer.Exit(READER_GONE) from None
+
 
 app = typer.Typer(
     name="carecordon",
+    cls=_Quiet,
     help="Find an attack on any device of a health service.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,13 +65,22 @@ def options(
     """Find an attack on any device of a health service."""
 
 
-def main() -> None:
-    """Run the command line."""
+def main() -> NoReturn:
+    """Run the command line and end with its status; what is wrong with the call is told in one line."""
     try:
-        app()
-    except BrokenPipeError:  # the reader went away, e.g. `| head`
-        sys.stderr.close()
-        raise SystemExit(141) from None
+        status = app(prog_name="carecordon", standalone_mode=False)
+    except TyperException as error:
+        _tell(error)
+        status = USAGE
+    sys.exit(status or 0)
+
+
+def _tell(error: TyperException) -> None:
+    """Say what is wrong; a group of commands named alone has already shown its help."""
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if message:
+        say(f"{message} (see {context.command_path} --help)" if context else message)
 
 
 if __name__ == "__main__":

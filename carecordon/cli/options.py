@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -9,9 +10,11 @@ import typer
 
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
+from carecordon.report.visible import visible
 from carecordon.scan.rulebook import Collection, read_values
 
-USAGE = 2
+CLEAN, FOUND, USAGE, UNREAD, STOPPED = 0, 1, 2, 3, 130
+"""Exit statuses; where several apply, 2 comes before 130, then 3, then 1."""
 
 RulesOption = Annotated[list[Path] | None, typer.Option(help="Folder, file or zip of Sigma rules, in addition.")]
 NoOwnRules = Annotated[bool, typer.Option("--no-own-rules", help="Leave Carecordon's own rules out.")]
@@ -21,9 +24,14 @@ LogSourceOption = Annotated[
 ]
 
 
+def say(message: str) -> None:
+    """Put a line on standard error; names in it may hold anything."""
+    typer.echo(f"carecordon: {visible(message)}", err=True)
+
+
 def fail(message: str) -> NoReturn:
     """Say what is wrong with the call and end with status 2."""
-    typer.echo(f"carecordon: {message}", err=True)
+    say(message)
     raise typer.Exit(USAGE)
 
 
@@ -50,8 +58,8 @@ def bound_of(text: str | None) -> LogSource | None:
     return LogSource(**parts)
 
 
-def tell_collections(collections: tuple[Collection, ...]) -> None:
-    """Print hash and licence of each zip of rules, on standard error."""
+def tell_collections(collections: tuple[Collection, ...], clean: Callable[[str], str] = str) -> None:
+    """Print hash and licence of each zip of rules, on standard error; `clean` takes out what must not be seen."""
     for one in collections:
         licence = one.licence or "no licence file inside"
-        typer.echo(f"rules from {one.path}: SHA-256 {one.sha256}, licence: {licence}", err=True)
+        say(clean(f"rules from {one.path}: SHA-256 {one.sha256}, licence: {licence}"))

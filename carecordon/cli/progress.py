@@ -10,6 +10,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TimeRemaini
 from rich.text import Text
 
 _PER_S = 1.0
+"""Seconds after which a rate says something."""
+_WIDE = 90
+"""Columns from which on there is room for a bar beside the words."""
 
 
 class ScanProgress:
@@ -20,8 +23,9 @@ class ScanProgress:
 
     def __init__(self, console: Console, files: int, size_bytes: int | None) -> None:
         """Show progress on `console` towards `files` files of `size_bytes` bytes (None: not known, as on a pipe)."""
+        bar = () if console.width < _WIDE else (BarColumn(bar_width=20),)
         self._progress = Progress(
-            BarColumn(bar_width=20),
+            *bar,
             _Told(),
             TimeRemainingColumn(compact=True),
             console=console,
@@ -62,8 +66,8 @@ class _Told(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         fields = task.fields
-        files = f"{fields['files']:,} of {fields['all_files']:,} files"
+        files = f"{fields['files']:,} of {fields['all_files']:,} {'file' if fields['all_files'] == 1 else 'files'}"
         elapsed = task.elapsed or 0.0
         rate = f", {fields['events'] / elapsed:,.0f} events/s" if elapsed >= _PER_S else ""
         share = "" if task.total is None else f"{task.percentage:.0f} %, "
-        return Text(f"{share}{files}{rate}, {fields['matches']:,} matches")
+        return Text(f"{share}{files}{rate}, {fields['matches']:,} {'match' if fields['matches'] == 1 else 'matches'}")

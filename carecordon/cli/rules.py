@@ -11,19 +11,24 @@ import orjson
 import typer
 
 from carecordon.cli.options import (
+    STOPPED,
+    UNREAD,
     LogSourceOption,
     NoOwnRules,
     RulesOption,
     ValuesOption,
     bound_of,
     fail,
+    say,
     tell_collections,
     values_of,
 )
 from carecordon.model.errors import Refused, TheirFault
+from carecordon.model.match import Unseen
 from carecordon.model.result import RulesSummary
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.report.formats import jsonlines
+from carecordon.report.visible import visible
 from carecordon.scan import coverage
 from carecordon.scan.cache import DiskCache
 from carecordon.scan.proving import prove, prove_own
@@ -56,7 +61,7 @@ def list_rules(*, rules: RulesOption = None, no_own_rules: NoOwnRules = False, a
                 line=rule.line,
             )
         else:
-            typer.echo(f"{rule.level:13} {state:7} {source:30} {rule.title}  ({rule.path}:{rule.line})")
+            typer.echo(visible(f"{rule.level:13} {state:7} {source:30} {rule.title}  ({rule.path}:{rule.line})"))
     for correlation in book.rules.correlations:
         if as_json:
             _line(
@@ -73,7 +78,7 @@ def list_rules(*, rules: RulesOption = None, no_own_rules: NoOwnRules = False, a
         else:
             kind = f"correlation {correlation.type}"
             place = f"{correlation.path}:{correlation.line}"
-            typer.echo(f"{correlation.level:13} {'ready':7} {kind:30} {correlation.title}  ({place})")
+            typer.echo(visible(f"{correlation.level:13} {'ready':7} {kind:30} {correlation.title}  ({place})"))
 
 
 @app.command()
@@ -93,7 +98,7 @@ def check(
         if as_json:
             sys.stdout.buffer.write(jsonlines.encoded(jsonlines.refused(refused)))
         else:
-            typer.echo(str(refused))
+            typer.echo(visible(str(refused)))
     if as_json:
         sys.stdout.buffer.write(jsonlines.encoded(jsonlines.rules_summary(summary)))
     else:
@@ -101,13 +106,14 @@ def check(
         for source, count in sorted(sources.items()):
             typer.echo(f"dormant: {count} of {source}: no known events serve this log source")
         typer.echo(
-            f"{summary.loaded} rules loaded: {summary.ready} ready, {summary.dormant} dormant; {summary.refused} refused"
+            f"{summary.loaded:,} rules loaded: {summary.ready:,} ready, {summary.dormant:,} dormant;"
+            f" {summary.refused:,} refused"
         )
     raise typer.Exit(1 if summary.refused else 0)
 
 
-@app.command()
-def test(
+@app.command("test")
+def prove_rules(
     *,
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rules with proofs beside them [default: our own].")
@@ -130,7 +136,7 @@ def test(
                     reason=verdict.reason,
                 )
             elif not verdict.ok:
-                typer.echo(f"{verdict.path}:{verdict.line}: {verdict.reason}")
+                typer.echo(visible(f"{verdict.path}:{verdict.line}: {verdict.reason}"))
     except TheirFault as fault:
         fail(str(fault))
     if as_json:
@@ -153,33 +159,49 @@ def show_coverage(
     """Say per rule whether the log source it needs is in these events, so that no match means something."""
     book = _book(rules, own=not no_own_rules, values=values)
     setup = Setup(book.rules, DiskCache(), bound_of(logsource))
-    scan = Scan(setup, tuple(sys.argv))
-    scan.run(events)
+    scan = Scan(setup, tuple(sys.argv[1:]))
+    closing = scan.run(events).closing
     found = coverage.covers(Program(book.rules, None, setup.bound), scan.kinds_seen())
-    states = Counter(map(_state, found))
     for cover in found:
+        _tell_cover(cover, as_json=as_json)
+    unread = [spot for spot in closing.unseen if spot.kind in (Unseen.FILE, Unseen.RECORD)]
+    for spot in unread:
         if as_json:
-            _line(
-                type="coverage",
-                rule_id=cover.rule.id,
-                title=cover.rule.title,
-                level=cover.rule.level,
-                state=_state(cover),
-                events=cover.events,
-                missing_fields=cover.missing,
-                file=cover.rule.path,
-                line=cover.rule.line,
-            )
+            sys.stdout.buffer.write(jsonlines.encoded(jsonlines.unseen(spot)))
         else:
-            lacking = f"; no event carries {', '.join(cover.missing)}" if cover.missing else ""
-            typer.echo(f"{_state(cover):8} {cover.events:>9,} events  {cover.rule.title}  ({cover.rule.id}){lacking}")
+            typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
+    states = Counter(map(_state, found))
     if as_json:
-        _line(type="summary", rules=len(found), **{name: states[name] for name in ("served", "absent", "dormant")})
+        counts = {name: states[name] for name in ("served", "absent", "dormant")}
+        _line(type="summary", rules=len(found), **counts, partial=closing.summary.partial)
     else:
         typer.echo(
             f"{len(found)} rules: {states['served']} served by these events, {states['absent']} without events of their"
             f" log source, {states['dormant']} dormant"
         )
+    if closing.summary.partial:
+        say("stopped before all events were read: what is absent here may still be there")
+        raise typer.Exit(STOPPED)
+    raise typer.Exit(UNREAD if closing.summary.files_failed else 0)
+
+
+def _tell_cover(cover: coverage.Cover, *, as_json: bool) -> None:
+    if as_json:
+        _line(
+            type="coverage",
+            rule_id=cover.rule.id,
+            title=cover.rule.title,
+            level=cover.rule.level,
+            state=_state(cover),
+            events=cover.events,
+            missing_fields=cover.missing,
+            file=cover.rule.path,
+            line=cover.rule.line,
+        )
+        return
+    lacking = f"; no event carries {', '.join(cover.missing)}" if cover.missing else ""
+    text = f"{_state(cover):8} {cover.events:>9,} events  {cover.rule.title}  ({cover.rule.id}){lacking}"
+    typer.echo(visible(text))
 
 
 def _state(cover: coverage.Cover) -> str:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 from rich.console import Console
 
 from carecordon.cli.options import (
+    CLEAN,
+    FOUND,
+    STOPPED,
+    UNREAD,
     LogSourceOption,
     NoOwnRules,
     RulesOption,
@@ -26,23 +30,24 @@ from carecordon.cli.options import (
     values_of,
 )
 from carecordon.cli.progress import ScanProgress
+from carecordon.cli.shown import Counted, at_least, redacted
 from carecordon.model.errors import TheirFault
-from carecordon.model.match import CorrelationMatch, Level, Match
+from carecordon.model.match import Level
 from carecordon.model.result import Result
-from carecordon.pipeline.ingest.times import Clockwork
-from carecordon.report.format import Format, View
+from carecordon.pipeline.ingest.times import NS, Clockwork
+from carecordon.report.format import View
+from carecordon.report.formats import terminal
 from carecordon.report.formats.csv import CSV
 from carecordon.report.formats.jsonlines import JSONLINES
-from carecordon.report.formats.terminal import TERMINAL
 from carecordon.report.redact import Redactor
 from carecordon.scan.cache import DiskCache
-from carecordon.scan.rulebook import read_rulebook
+from carecordon.scan.rulebook import Rulebook, read_rulebook
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup
 
-CLEAN, FOUND, UNREAD, STOPPED = 0, 1, 3, 130
 PIPE_WIDTH = 120
+_DATE = len("2026-11-25")
 
 
 def scan(
@@ -55,9 +60,14 @@ def scan(
     values: ValuesOption = None,
     logsource: LogSourceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output (docs/output.md).")] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as CSV.")] = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Leave earlier events alone.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Leave later events alone.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as CSV too.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Leave earlier events alone; UTC unless it names a zone."),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Leave later events alone; a date means its whole day.")
+    ] = None,
     min_level: Annotated[
         Level | None, typer.Option(help="Show findings of this level and above; exit 1 only for those [default: low].")
     ] = None,
@@ -77,125 +87,93 @@ def scan(
     """
     if as_json and csv is not None:
         fail("--json and --csv exclude each other: choose one")
-    named = [*(paths or ()), *([STDIN] if stdin else ())]
+    named = [*(paths or ()), *([STDIN] if stdin and STDIN not in (paths or ()) else ())]
     if not named:
         fail("name at least one file or folder, or use --stdin")
     zone = _zone(timezone)
-    first, last = _moment(since, "--from"), _moment(until, "--to")
+    first, last = _moment(since, "--from"), _moment(until, "--to", is_end=True)
+    if first is not None and last is not None and first > last:
+        fail(f"--from {since} is later than --to {until}: no event can be between them")
     bound = bound_of(logsource)
+    redactor = Redactor(secrets.token_bytes(32)) if redact else None
     cache = DiskCache()
-    try:
-        book = read_rulebook(rules or (), cache, values_of(values), own=not no_own_rules)
-    except TheirFault as fault:
-        fail(str(fault))
-    tell_collections(book.collections)
-    setup = Setup(book.rules, cache, bound, first, last)
-    result = _run(Scan(setup, tuple(sys.argv), cores), named)
-    result = _redacted(result) if redact else result
-    shown = result if min_level is None else replace(result, findings=AtLeast(result, min_level))
-    highest = _write(shown, _format(as_json=as_json), zone)
-    if csv is not None:
-        _write_csv(shown, csv)
-    raise typer.Exit(_status(result, highest, min_level or Level.LOW))
+    with ExitStack() as stack:
+        sheet = stack.enter_context(_opened(csv)) if csv is not None else None
+        book = _book(rules, cache, values, own=not no_own_rules)
+        tell_collections(book.collections, redactor.text if redactor else str)
+        setup = Setup(book.rules, cache, bound, first, last)
+        result = _run(Scan(setup, tuple(sys.argv[1:]), cores), named)
+        if redactor:
+            result = redacted(result, redactor)
+        counted = Counted(result if min_level is None else at_least(result, min_level))
+        result = replace(result, findings=counted)
+        if sheet is not None:  # first, since the reader of standard output may go away
+            _write_csv(result, sheet)
+        _write(result, zone, as_json=as_json)
+    raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW))
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
-    """The findings of a result at or above a level; may be read any number of times."""
-
-    result: Result
-    level: Level
-
-    def __iter__(self) -> Iterator[Match | CorrelationMatch]:
-        """Yield them."""
-        return (found for found in self.result.findings if found.rule.level.rank >= self.level.rank)
-
-
-@dataclass(frozen=True, slots=True)
-class Redacted:
-    """The findings of a result without identifiers; may be read any number of times."""
-
-    result: Result
-    redactor: Redactor
-
-    def __iter__(self) -> Iterator[Match | CorrelationMatch]:
-        """Yield them."""
-        for found in self.result.findings:
-            if isinstance(found, Match):
-                yield self.redactor.match(found)
-            else:
-                yield self.redactor.correlation(found)
-
-
-def _redacted(result: Result) -> Result:
-    redactor = Redactor(secrets.token_bytes(32))
-    for found in result.findings:  # names first, since one met late must be replaced early
-        redactor.learn(found)
-    return Result(redactor.begin(result.begin), Redacted(result, redactor), redactor.closing(result.closing))
+def _book(rules: list[Path] | None, cache: DiskCache, values: Path | None, *, own: bool) -> Rulebook:
+    known = values_of(values)
+    with Console(stderr=True).status("Loading rules; the first time takes longer"):
+        try:
+            return read_rulebook(rules or (), cache, known, own=own)
+        except TheirFault as fault:
+            fail(str(fault))
 
 
 def _run(scan: Scan, paths: list[str]) -> Result:
     console = Console(stderr=True)
-    shown: list[ScanProgress] = []
-    before = Progress()
-
-    def show(now: Progress) -> None:
-        nonlocal before
-        if not shown:
-            shown.append(ScanProgress(console, now.files_total, now.total_bytes).__enter__())
-        shown[0].advance(
-            size_bytes=now.read_bytes - before.read_bytes,
-            files=now.files - before.files,
-            events=now.events - before.events,
-            matches=now.matches - before.matches,
-        )
-        before = replace(now)
-
-    if console.is_terminal:
-        scan.on_progress = show
-    try:
+    if not console.is_terminal:
         return scan.run(paths)
-    finally:
-        for progress in shown:
-            progress.__exit__(None, None, None)
+    with ExitStack() as stack:
+        line: list[ScanProgress] = []
+        before = Progress()
+
+        def show(now: Progress) -> None:
+            nonlocal before
+            if not line:
+                line.append(stack.enter_context(ScanProgress(console, now.files_total, now.total_bytes)))
+            line[0].advance(
+                size_bytes=now.read_bytes - before.read_bytes,
+                files=now.files - before.files,
+                events=now.events - before.events,
+                matches=now.matches - before.matches,
+            )
+            before = replace(now)
+
+        scan.on_progress = show
+        return scan.run(paths)
 
 
-def _format(*, as_json: bool) -> Format:
-    return JSONLINES if as_json else TERMINAL
-
-
-def _write(result: Result, form: Format, zone: tzinfo) -> int:
-    """Write the result to standard output; return the rank of the highest level in it, -1 if nothing was found."""
-    highest = [-1]
-    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if sys.stdout.isatty() else PIPE_WIDTH
-    counted = replace(result, findings=Counted(result, highest))
+def _write(result: Result, zone: tzinfo, *, as_json: bool) -> None:
+    """Write the result to standard output; in colour where that is a terminal."""
+    view = View(shutil.get_terminal_size((PIPE_WIDTH, 24)).columns, zone)
+    if sys.stdout.isatty() and not as_json:
+        console = Console(width=view.width, highlight=False)
+        for line in terminal.styled(result, view):
+            console.print(line, soft_wrap=True)
+        return
+    form = JSONLINES if as_json else terminal.TERMINAL
     out = sys.stdout.buffer
-    for piece in form.tell(counted, View(width, zone)):
+    for piece in form.tell(result, view):
         out.write(piece.encode("utf-8", "backslashreplace"))
     out.flush()
-    return highest[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The findings of a result; notes the highest level that went by."""
-
-    result: Result
-    highest: list[int]
-
-    def __iter__(self) -> Iterator[Match | CorrelationMatch]:
-        """Yield them."""
-        for found in self.result.findings:
-            self.highest[0] = max(self.highest[0], found.rule.level.rank)
-            yield found
-
-
-def _write_csv(result: Result, path: Path) -> None:
+def _opened(path: Path) -> TextIO:
     try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.writelines(CSV.tell(result, View()))
+        return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
-        fail(f"{path}: cannot be written: {error.strerror}")
+        fail(f"--csv {path}: cannot be written: {error.strerror}")
+
+
+def _write_csv(result: Result, sheet: TextIO) -> None:
+    try:
+        sheet.writelines(CSV.tell(result, View()))
+        sheet.flush()
+    except OSError as error:
+        fail(f"--csv {sheet.name}: cannot be written: {error.strerror}")
 
 
 def _status(result: Result, highest: int, least: Level) -> int:
@@ -213,13 +191,15 @@ def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        fail(f"--timezone {name}: no such time zone; name one like Europe/London")
+        fail(f"--timezone '{name}': no such time zone; name one like Europe/London")
 
 
-def _moment(text: str | None, option: str) -> int | None:
+def _moment(text: str | None, option: str, *, is_end: bool = False) -> int | None:
+    """Return a time in UTC ns; a date alone is the first moment of that day, for an end the last."""
     if text is None:
         return None
-    moment = Clockwork().utc_ns(text if "T" in text or " " in text else f"{text}T00:00:00")
+    is_date = len(text) <= _DATE
+    moment = Clockwork().utc_ns(f"{text}T00:00:00" if is_date else text)
     if moment is None:
-        fail(f"{option} {text}: not a time; write it like 2026-11-25T01:02:03Z (UTC without a zone)")
-    return moment
+        fail(f"{option} {text}: not a time; write it like 2026-11-25T01:02:03Z, or a date like 2026-11-25")
+    return moment + 86_400 * NS - 1 if is_date and is_end else moment

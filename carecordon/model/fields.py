@@ -14,14 +14,16 @@ MAX_FIELDS = 20_000
 def flatten(document: Mapping[str, Any]) -> Fields:
     """Return the document as fields: `{"a": {"b": 1}}` gives `a.b`; a list of mappings gives one tuple a key.
 
-    Works without recursion, so nesting depth is only bounded by what was decoded.
+    An empty mapping gives null. Works without recursion, so nesting depth is only bounded by what was decoded.
     """
     found: dict[str, Any] = {}
     waiting: list[tuple[str, Any]] = list(reversed(list(document.items())))
     while waiting and len(found) < MAX_FIELDS:
         name, value = waiting.pop()
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             waiting.extend((f"{name}.{inner}", part) for inner, part in reversed(value.items()))
+        elif isinstance(value, dict):
+            _add(found, name, None)
         elif isinstance(value, list | tuple):
             _add_list(found, waiting, name, value)
         else:
@@ -42,7 +44,7 @@ def _add_list(found: dict[str, Any], waiting: list[tuple[str, Any]], name: str, 
         _add(found, name, tuple(values))
         return
     for value in reversed(values):
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             waiting.extend((f"{name}.{inner}", part) for inner, part in reversed(value.items()))
         else:
             waiting.append((name, value))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from carecordon.model.batch import ABSENT, UNKNOWN, Column, Rows, Table
+from carecordon.model.event import Value
 from carecordon.model.fields import harden
 
 
@@ -15,7 +16,8 @@ def gather(rows: Rows) -> Table:
     total = len(rows)
     kinds: dict[Any, int] = {}
     devices: dict[Any, int] = {}
-    values: dict[str, dict[Any, int]] = {}
+    known_by_name: dict[str, dict[Any, int]] = {}
+    values: dict[str, list[Value]] = {}
     index: dict[str, Any] = {}
     for row in range(total):
         fields = rows.complete(row)
@@ -23,9 +25,11 @@ def gather(rows: Rows) -> Table:
         for name, value in fields.items():
             if name not in index:
                 index[name] = np.full(total, ABSENT, np.int32)
-                values[name] = {}
-            known = values[name]
-            index[name][row] = known.setdefault((type(value), value), len(known))
+                known_by_name[name], values[name] = {}, []
+            known = known_by_name[name]
+            index[name][row] = known.setdefault(_told_apart(value), len(known))
+            if len(known) > len(values[name]):
+                values[name].append(value)
     return Table(
         tuple(dict.fromkeys(rows.kinds)),
         np.array([kinds.setdefault(kind, len(kinds)) for kind in rows.kinds], np.int32),
@@ -33,5 +37,12 @@ def gather(rows: Rows) -> Table:
         np.array([devices.setdefault(device, len(devices)) for device in rows.devices], np.int32),
         np.array([UNKNOWN if time is None else time for time in rows.times], np.int64),
         np.array(rows.positions, np.int64),
-        {name: Column(index[name], tuple(value for _, value in values[name])) for name in index},
+        {name: Column(index[name], tuple(values[name])) for name in index},
     )
+
+
+def _told_apart(value: Value) -> Any:
+    """Return a key that differs where values do: True, 1, 1.0 are equal in Python, and so are 0.0 and -0.0."""
+    if isinstance(value, str):
+        return value
+    return tuple(map(_told_apart, value)) if isinstance(value, tuple) else (type(value), repr(value))

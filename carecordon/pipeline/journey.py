@@ -21,6 +21,7 @@ from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.heads import correlation_rule, head_of
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.ingest.normalise import Normaliser
+from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.correlate import Correlator
 
@@ -35,6 +36,8 @@ class ReadState:
 
     normaliser: Normaliser
     possible_keywords: Callable[[bytes], frozenset[int]]
+    added_keywords: frozenset[int]
+    """Those that may stand in what normalising adds to an event."""
     watch: Watch = field(default_factory=Watch)
 
 
@@ -57,7 +60,7 @@ class TriageState:
 
 def reading(engine: Engine, bound: LogSource | None) -> ReadState:
     """Return a fresh state for reading; documents of no known shape are bound to `bound`."""
-    return ReadState(Normaliser(bound), engine.keywords.possible)
+    return ReadState(Normaliser(bound), engine.keywords.possible, engine.keywords.possible(ADDED))
 
 
 def detecting(rules: RuleSet, engine: Engine) -> DetectState:
@@ -74,7 +77,7 @@ def triaging(rules: RuleSet) -> TriageState:
 
 def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad]:
     """Yield the block's events in batches of at most GROUP rows, and what could not be read, in order."""
-    keywords = state.possible_keywords(block.data) if feed.is_text else None
+    keywords = state.possible_keywords(block.data) | state.added_keywords if feed.is_text else None
     rows = Rows(keywords=keywords)
     add = state.normaliser.add
     for record in feed.read(block):

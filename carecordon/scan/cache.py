@@ -41,8 +41,13 @@ class DiskCache:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
-                file.write(hashlib.sha256(blob).digest() + blob)
-            Path(file.name).replace(self._path(key))
+                try:
+                    file.write(hashlib.sha256(blob).digest() + blob)
+                    file.close()
+                    Path(file.name).replace(self._path(key))
+                except OSError:
+                    Path(file.name).unlink()
+                    raise
             self._trim()
         except OSError:
             return

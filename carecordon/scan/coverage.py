@@ -67,19 +67,14 @@ def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
         for name in cover.missing:
             fields[cover.rule.logsource, name] += 1
     for source, count in sorted(dormant.items(), key=str):
-        reason = f"{named(source)}: no known events serve this log source, so its rules are dormant ({_rules(count)})"
+        reason = f"{named(source)}: no known events serve this log source, so its rules are dormant"
         yield BlindSpot(Unseen.LOGSOURCE, reason, count=count)
     for source, count in sorted(absent.items(), key=str):
-        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event in the input ({_rules(count)})", count=count)
+        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event in the input", count=count)
     for (source, name), count in sorted(fields.items(), key=str):
-        reason = f"{named(source)}: no event carries the field {name} ({_rules(count)} ask for it)"
-        yield BlindSpot(Unseen.FIELD, reason, count=count)
+        yield BlindSpot(Unseen.FIELD, f"{named(source)}: no event carries the field {name}", count=count)
 
 
 def named(source: LogSource) -> str:
     """Return a log source as people say it, e.g. `windows process_creation`."""
     return " ".join(part for part in (source.product, source.service, source.category) if part) or "any log source"
-
-
-def _rules(count: int) -> str:
-    return "1 rule" if count == 1 else f"{count} rules"

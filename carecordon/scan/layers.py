@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from carecordon.model.feed import Stream
 from carecordon.scan.walk import os_reason
@@ -51,7 +51,7 @@ class Budget:
 class FromFile:
     """A file's bytes, at most `limit` of them: a file that grows is read as long as it was at first."""
 
-    def __init__(self, file: BinaryIO, limit: int | None = None) -> None:
+    def __init__(self, file: Stream, limit: int | None = None) -> None:
         """Read from `file`."""
         self.fault: str | None = None
         self._file = file

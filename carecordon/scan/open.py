@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from carecordon.model.block import Bad, Block
-from carecordon.model.feed import HEAD_BYTES, Feed
+from carecordon.model.feed import HEAD_BYTES, Feed, Stream
 from carecordon.pipeline.ingest.feeds import sniff
 from carecordon.pipeline.ingest.stream import take
 from carecordon.scan.kinds import describe, promises_events
@@ -96,19 +96,20 @@ class _Origin:
         return None
 
 
-def open_source(source: Source) -> Iterator[Opened | Unread]:
+def open_source(source: Source, stdin: Stream | None = None) -> Iterator[Opened | Unread]:
     """Yield the one input that a file is, or the many that an archive holds, and what of them is not read.
 
-    Never raises on what a file holds or what becomes of it; the file is closed at the end.
+    `stdin` is read where the source is standard input. Never raises on what a file holds or
+    what becomes of it; the file is closed at the end.
     """
     if source.path is None:
-        yield from _Opening(source, sys.stdin.buffer, None).layers()
+        yield from _Opening(source, stdin or sys.stdin.buffer).layers()
         return
     try:
         with open(source.path, "rb", opener=_without_waiting) as file:
             origin = _Origin(file)
             if stat.S_ISREG(origin.mode):
-                yield from _Opening(source, file, origin).layers()
+                yield from _Opening(source, file, file, origin).layers()
             else:
                 yield Unread(source.name, f"it is no file but a {special_kind(origin.mode)}", source.is_named)
     except FileNotFoundError:
@@ -125,18 +126,20 @@ def _without_waiting(path: str, flags: int) -> int:
 class _Opening:
     """Takes one source apart, layer by layer."""
 
-    def __init__(self, source: Source, file: BinaryIO, origin: _Origin | None) -> None:
-        """Begin with the file's own bytes."""
+    def __init__(
+        self, source: Source, stream: Stream, file: BinaryIO | None = None, origin: _Origin | None = None
+    ) -> None:
+        """Begin with the source's own bytes; `file` and `origin` are there where it is a file, to be read anywhere."""
         self._source = source
         self._file = file
         self._origin = origin
-        self._tally = Tally(FromFile(file, origin.size if origin else None))
+        self._tally = Tally(FromFile(stream, origin.size if origin else None))
         self._budget = Budget(lambda: self._tally.size)
 
     def layers(self) -> Iterator[Opened | Unread]:
         """Yield the inputs of the source."""
         content = Peeked(self._tally)
-        if self._origin and content.head(4).startswith(ZIP_MAGICS):
+        if self._file and self._origin and content.head(4).startswith(ZIP_MAGICS):
             size = self._origin.size
             self._budget.consumed = lambda: size
             yield from self._members(self._file, self._source.name, 1)

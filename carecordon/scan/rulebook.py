@@ -17,10 +17,13 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.ports import Cache
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.detect.sigma.load import RuleText, load, rule_set_hash
+from carecordon.scan.walk import shown_path
 
 SUFFIXES = (".yml", ".yaml")
 MAX_RULE_BYTES = 8 * 1024 * 1024
 MAX_MEMBERS = 100_000
+MAX_ZIP_BYTES = 256 * 1024 * 1024
+"""What the rules of one zip may unpack to."""
 LICENCE_NAMES = ("license", "license.md", "license.txt", "licence", "licence.md", "licence.txt", "copying")
 Values = Mapping[str, Sequence[str | int]]
 
@@ -66,7 +69,7 @@ def read_values(path: Path) -> dict[str, list[str | int]]:
     """Return placeholder values: a YAML mapping of name to value or list. Raises TheirFault if it is none."""
     try:
         document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise TheirFault(f"{path}: cannot be read as placeholder values: {error}") from error
     if not isinstance(document, dict):
         raise TheirFault(f"{path}: placeholder values are a YAML mapping of name to a value or a list of values")
@@ -99,7 +102,7 @@ def _read_plain(path: Path) -> Iterator[tuple[str, bytes]]:
     for file in files:
         try:
             with file.open("rb") as stream:
-                yield str(file), stream.read(MAX_RULE_BYTES + 1)
+                yield shown_path(str(file)), stream.read(MAX_RULE_BYTES + 1)
         except OSError as error:
             raise TheirFault(f"{file}: cannot be read: {error.strerror}") from error
 
@@ -112,15 +115,21 @@ def _read_zip(path: Path, texts: dict[str, bytes]) -> Collection:
             if len(members) > MAX_MEMBERS:
                 raise TheirFault(f"{path}: holds {len(members)} members; at most {MAX_MEMBERS} are read")
             licence = None
+            left = MAX_ZIP_BYTES
             for member in members:
                 name = member.filename.rsplit("/", 1)[-1].lower()
                 if name in LICENCE_NAMES and licence is None:
                     licence = _first_line(_member(archive, member))
                 elif name.endswith(SUFFIXES):
-                    texts[f"{path}!{member.filename}"] = _member(archive, member)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        raise TheirFault(f"{path}: cannot be read as a zip of rules: {error}") from error
-    return Collection(str(path), sha256, licence)
+                    text = texts[shown_path(f"{path}!{member.filename}")] = _member(archive, member)
+                    left -= len(text)
+                if left < 0:
+                    raise TheirFault(f"{path}: its rules unpack to more than {MAX_ZIP_BYTES >> 20} MiB; split it")
+    except TheirFault:
+        raise
+    except Exception as error:  # zipfile raises whatever the bytes lead it to
+        raise TheirFault(f"{path}: cannot be read as a zip of rules: {error}; make it anew or unpack it") from error
+    return Collection(shown_path(str(path)), sha256, licence)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -140,8 +149,10 @@ def _first_line(text: bytes) -> str | None:
 
 def _compiled(texts: Sequence[RuleText], values: Values, cache: Cache) -> tuple[RuleSet, bool]:
     digest = rule_set_hash(texts, values)
-    paths = hashlib.sha256("\0".join(text.path for text in texts).encode("utf-8", "surrogateescape")).hexdigest()
-    key = f"rules-{carecordon.__version__}-{digest[:40]}-{paths[:16]}"
+    places = hashlib.sha256()
+    for text in texts:
+        places.update(text.path.encode() + b"\0" + hashlib.sha256(text.text).digest())
+    key = f"rules-{carecordon.__version__}-{digest[:40]}-{places.hexdigest()[:16]}"
     blob = cache.load(key)
     if blob is not None:
         try:

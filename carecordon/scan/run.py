@@ -7,6 +7,7 @@ spool until all are known, and only then are they correlated and told, in order.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from carecordon.scan.fan import Fan, Lost
 from carecordon.scan.hand import Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
+from carecordon.scan.stop import Stop, UntilStop
 from carecordon.scan.walk import Source, Unread, walk
 from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
 
@@ -81,21 +83,21 @@ class Scan:
     def run(self, paths: Sequence[str]) -> Result:
         """Return the result; stopped by hand (KeyboardInterrupt), that of what was read so far, marked partial."""
         started = time.monotonic()
-        is_partial = False
         fan: Fan | None = None
-        try:
-            sources = self._walk(paths)
-            fan = Fan(partial(Worker, self.setup), self._cores(sources))
-            for answer in fan.run(self._tasks(sources)):
-                self._take(answer)
-            for kinds in fan.finish():
-                self._kinds.extend(kinds)
-        except KeyboardInterrupt:
-            is_partial = True
-            if fan is not None:
-                fan.stop()
+        with Stop() as stop:
+            try:
+                sources = self._walk(paths)
+                with stop.waiting():
+                    fan = Fan(partial(Worker, self.setup), self._cores(sources))
+                for answer in fan.run(self._tasks(sources, stop)):
+                    self._take(answer)
+                for kinds in fan.finish():
+                    self._kinds.extend(kinds)
+            except KeyboardInterrupt:  # asked for twice, or before there was anything to tell
+                if fan is not None:
+                    fan.stop()
         correlations, spots = self._correlate()
-        closing = self._closing(spots, time.monotonic() - started, is_partial=is_partial)
+        closing = self._closing(spots, time.monotonic() - started, is_partial=stop.is_asked)
         begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
         return Result(begin, Findings(self._spool, correlations), closing)
 
@@ -124,18 +126,21 @@ class Scan:
                 return 1
         return os.cpu_count() or 1
 
-    def _tasks(self, sources: Iterable[Source]) -> Iterator[Task]:
-        """Yield the blocks of all inputs, and note what is not read."""
+    def _tasks(self, sources: Iterable[Source], stop: Stop) -> Iterator[Task]:
+        """Yield the blocks of all inputs until the stop, and note what is not read."""
         for source in sources:
-            for opened in open_source(source):
+            for opened in open_source(source, UntilStop(sys.stdin.buffer, stop)):
                 if isinstance(opened, Unread):
                     self._unread.append(opened)
                 else:
-                    yield from self._blocks(opened)
+                    yield from self._blocks(opened, stop, is_stream=source.path is None)
+                if stop.is_asked:
+                    return
             self._done_bytes += source.size or 0
             self._progress.files += 1
 
-    def _blocks(self, opened: Opened) -> Iterator[Task]:
+    def _blocks(self, opened: Opened, stop: Stop, *, is_stream: bool) -> Iterator[Task]:
+        """Yield the blocks of an input; where it is stopped a stream ends by itself, and gives what it still holds."""
         number = len(self._inputs)
         assembly = Assembly(opened.name)
         self._inputs.append(assembly)
@@ -145,7 +150,10 @@ class Scan:
                 assembly.take(place, piece, self._spool, self._watch)
             else:
                 yield Task(number, place, piece)
-        assembly.facts = opened.facts()
+            if stop.is_asked and not is_stream:
+                break
+        if not stop.is_asked:
+            assembly.facts = opened.facts()
         self._current = None
 
     def _take(self, answer: Answer | Lost) -> None:
@@ -154,7 +162,7 @@ class Scan:
         else:
             source, number = answer.source, answer.number
             self._progress.events += answer.events
-            self._progress.matches += len(answer.matches)
+            self._progress.matches += sum(not match.rule.is_silent for match in answer.matches)
         self._inputs[source].take(number, answer, self._spool, self._watch)
         self._progress.read_bytes = self._done_bytes + (self._current.progress() if self._current else 0)
         self.on_progress(self._progress)

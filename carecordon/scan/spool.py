@@ -65,7 +65,7 @@ class Spool:
         try:
             packed = self._encode(body)
         except (OverflowError, UnicodeEncodeError):
-            packed = self._encode((*body[:4], _packable(match.fields), _packable(match.carried)))
+            packed = self._encode((*map(_packed, body[:4]), _packable(match.fields), _packable(match.carried)))
         time = LAST if match.time is None else match.time
         return time, match.file, match.position, match.rule.id, packed
 

@@ -24,17 +24,22 @@ VERSION = 1
 MAX_PACKED = 16 * 1024 * 1024
 MAX_UNPACKED = 64 * 1024 * 1024
 MAX_RATIO = 200
+FREE_BYTES = 4 * 1024 * 1024
+"""What unpacks to no more than this is taken at any ratio: rows that are all alike pack very well."""
 MAX_ROWS = 65_536
 MAX_COLUMNS = 4_096
+MAX_VALUES = MAX_ROWS
+MAX_NAME = 1_024
 LEVEL = 3
 
 _Scalar = str | int | float | bool | None
-_Values = tuple[str | int | float | bool | tuple[_Scalar, ...] | None, ...]
+_Value = str | int | float | bool | tuple[_Scalar, ...] | None
+_Values = Annotated[tuple[_Value, ...], msgspec.Meta(max_length=MAX_VALUES)]
 _Kind = tuple[str | None, str | None, int | None, tuple[str | None, str | None, str | None] | None]
 
 
 class _Column(msgspec.Struct, array_like=True, frozen=True):
-    name: Annotated[str, msgspec.Meta(max_length=1024)]
+    name: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
     index: bytes
     values: msgspec.Raw
 
@@ -51,29 +56,38 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
 
 
 _BATCH = msgspec.msgpack.Decoder(_Batch)
-_VALUES = msgspec.msgpack.Decoder(_Values)
+_VALUES: msgspec.msgpack.Decoder[tuple[Value, ...]] = msgspec.msgpack.Decoder(_Values)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def encode(table: Table) -> bytes:
-    """Return the batch as bytes. Raises TheirFault if a value does not fit (an integer past 64 bits)."""
+    """Return the batch as bytes.
+
+    Raises TheirFault if a value does not fit (an integer past 64 bits), or if the batch is larger than `decode` takes.
+    """
+    _check_shape(table)
     try:
         columns = [
             _Column(name, column.index.astype("<i4").tobytes(), msgspec.Raw(msgspec.msgpack.encode(column.values)))
             for name, column in table.columns.items()
         ]
+        raw = msgspec.msgpack.encode(
+            _Batch(
+                VERSION,
+                [(kind.channel, kind.provider, kind.event_id, kind.bound) for kind in table.kinds],
+                table.kind.astype("<i4").tobytes(),
+                list(table.devices),
+                table.device.astype("<i4").tobytes(),
+                table.time.astype("<i8").tobytes(),
+                table.sequence.astype("<i8").tobytes(),
+                columns,
+            )
+        )
     except (OverflowError, UnicodeEncodeError) as error:
         raise TheirFault(f"batch: a value cannot be sent: {error}") from error
-    batch = _Batch(
-        VERSION,
-        [(kind.channel, kind.provider, kind.event_id, kind.bound) for kind in table.kinds],
-        table.kind.astype("<i4").tobytes(),
-        list(table.devices),
-        table.device.astype("<i4").tobytes(),
-        table.time.astype("<i8").tobytes(),
-        table.sequence.astype("<i8").tobytes(),
-        columns,
-    )
-    return zstandard.ZstdCompressor(level=LEVEL).compress(msgspec.msgpack.encode(batch))
+    packed = zstandard.ZstdCompressor(level=LEVEL).compress(raw)
+    _check_size(len(packed), len(raw))
+    return packed
 
 
 def decode(data: bytes) -> Table:
@@ -85,7 +99,7 @@ def decode(data: bytes) -> Table:
     raw = _unpacked(data)
     try:
         batch = _BATCH.decode(raw)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise TheirFault(f"batch: {error}") from error
     if batch.version != VERSION:
         raise TheirFault(f"batch: version {batch.version}, this side speaks {VERSION}: bring both to one release")
@@ -109,15 +123,25 @@ def decode(data: bytes) -> Table:
 
 
 def _unpacked(data: bytes) -> bytes:
-    if len(data) > MAX_PACKED:
-        raise TheirFault(f"batch: {len(data)} bytes, at most {MAX_PACKED} are taken: send smaller batches")
     try:
-        size = zstandard.get_frame_parameters(data).content_size
-        if size > min(MAX_UNPACKED, MAX_RATIO * len(data)):
-            raise TheirFault(f"batch: would unpack to {size} bytes, more than any true batch")
-        return zstandard.ZstdDecompressor().decompress(data)
+        _check_size(len(data), zstandard.get_frame_parameters(data).content_size)
+        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise TheirFault(f"batch: not zstd: {error}") from error
+
+
+def _check_size(packed: int, unpacked: int) -> None:
+    if packed > MAX_PACKED:
+        raise TheirFault(f"batch: {packed} bytes, at most {MAX_PACKED} are taken: send smaller batches")
+    if unpacked > min(MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * packed)):
+        raise TheirFault(f"batch: {packed} bytes would unpack to {unpacked}, too many: send smaller batches")
+
+
+def _check_shape(table: Table) -> None:
+    if len(table) > MAX_ROWS or len(table.columns) > MAX_COLUMNS or any(len(name) > MAX_NAME for name in table.columns):
+        raise TheirFault(
+            f"batch: at most {MAX_ROWS} rows and {MAX_COLUMNS} fields with names of {MAX_NAME} characters are sent"
+        )
 
 
 def _loader(column: _Column) -> Callable[[], tuple[Value, ...]]:
@@ -127,7 +151,7 @@ def _loader(column: _Column) -> Callable[[], tuple[Value, ...]]:
     def load() -> tuple[Value, ...]:
         try:
             values = _VALUES.decode(column.values)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             raise TheirFault(f"batch: column {column.name}: {error}") from error
         if highest >= len(values):
             raise TheirFault(f"batch: column {column.name}: an index past its {len(values)} values")

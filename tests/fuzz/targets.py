@@ -22,6 +22,7 @@ from carecordon.pipeline.ingest.feeds import all_feeds
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.scan.open import open_source
 from carecordon.scan.walk import Source, Unread
+from tests.pipeline.ingest.feeds.evtx_made import made_event, made_log
 from tests.pipeline.ingest.feeds.evtx_sample import CHUNK, HEADER, SHARED
 
 EVENTS = (
@@ -102,9 +103,11 @@ def _winxml() -> tuple[bytes, ...]:
 
 
 def _evtx() -> tuple[bytes, ...]:
-    """Return small logs: the first records of the first chunk of some true ones; none without outside data."""
+    """Return small logs: one made by hand, and the first records of some true ones where there is outside data."""
     paths = sorted(SHARED.rglob("*.evtx"))
-    return tuple(_few_records(path.read_bytes()[: HEADER + CHUNK]) for path in paths[:: len(paths) // _EVTX_SEEDS or 1])
+    return made_log(made_event("nurse"), made_event("porter")), *(
+        _few_records(path.read_bytes()[: HEADER + CHUNK]) for path in paths[:: len(paths) // _EVTX_SEEDS or 1]
+    )
 
 
 def _few_records(log: bytes) -> bytes:

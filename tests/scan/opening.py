@@ -1,13 +1,21 @@
-"""Opens what a path names as a scan does, and collects all that comes of it."""
+"""Makes small inputs, packed or not, opens them as a scan does and collects all that comes of it."""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import zstandard
 
 from carecordon.model.block import Bad
 from carecordon.scan.open import Facts, open_source
 from carecordon.scan.walk import Unread, walk
+
+LINE = b'{"Channel": "Security", "EventID": 4624}\n'
+LINES = LINE * 5
+MIB = 1 << 20
 
 
 @dataclass
@@ -48,3 +56,23 @@ def find(*paths: Path | str) -> Found:
                         found.events[opened.name] += 1
             found.facts[opened.name] = opened.facts()
     return found
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip archive of these members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return buffer.getvalue()
+
+
+def zstd(content: bytes) -> bytes:
+    """Return zstd data."""
+    return zstandard.ZstdCompressor().compress(content)
+
+
+def put(folder: Path, content: bytes, name: str = "input") -> Path:
+    """Write a file and return its path."""
+    (folder / name).write_bytes(content)
+    return folder / name

@@ -1,18 +1,13 @@
-"""One EVTX chunk: its records found by their own marks, holes bridged, and the parser kept from hiding what is lost."""
+"""One EVTX chunk: its records found by their own marks, holes bridged, and what the parser hides told."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Generator, Iterator
-from io import BytesIO
-from itertools import islice
-from typing import Any, NamedTuple
-
-import orjson
-from evtx import PyEvtxParser
+from typing import NamedTuple
 
 from carecordon.model.block import Bad, Record
-from carecordon.pipeline.ingest.json_text import decode
+from carecordon.pipeline.ingest.evtx_parser import parse
 
 # Source of every offset: libyal, Windows XML Event Log (EVTX) format, sections on chunk header and event record.
 CHUNK_BYTES = 65_536
@@ -21,7 +16,6 @@ MAX_RECORDS = (CHUNK_BYTES - 512) // 28
 """The most records that a chunk can hold: each has 24 bytes of header and 4 of trailer."""
 
 _RECORDS_START = 512
-_TABLES = slice(128, 512)
 _RECORD_MAGIC = b"**\0\0"
 _MIN_RECORD = 28
 _MIN_HOLE = 32
@@ -30,8 +24,6 @@ _SIZE = struct.Struct("<I")
 _CHUNK_HEAD = struct.Struct("<8sQQQQIII")
 _NO_NUMBER = (1 << 64) - 1
 _END_OF_STREAM = b"\0"
-# The parser wants a file around the chunk; ours, so that it never sees a damaged one.
-_FILE_HEADER = struct.pack("<8sQQQIHHHH76xII", b"ElfFile\0", 0, 0, 1, 128, 1, 3, 4096, 1, 0, 0).ljust(4096, b"\0")
 
 
 class _Span(NamedTuple):
@@ -70,9 +62,9 @@ def read_chunk(chunk: bytes, position: int) -> Generator[Record | Bad, None, int
         readable = _bridged(whole, spans)
     for note in _notes(chunk, spans):
         yield Bad(position, note, 0)
-    decoded = _decoded(readable, len(spans))
+    parsed = parse(readable, len(spans))
     for span in spans:
-        outcome = next(decoded, "the parser stopped before this record")
+        outcome = next(parsed, "the parser stopped before this record")
         if span.lost:
             yield Bad(position, _hole_text(span), span.lost)
         elif isinstance(outcome, str):
@@ -207,53 +199,3 @@ def _bridged(chunk: bytes, spans: list[_Span]) -> bytes:
         bridged[hole.start + 16 : hole.start + 25] = bytes(8) + _END_OF_STREAM
         _SIZE.pack_into(bridged, hole.end - 4, size)
     return bytes(bridged)
-
-
-def _decoded(chunk: bytes, expected: int) -> Iterator[dict[str, Any] | str]:
-    """Yield for each record its document or why there is none; without the chunk's own tables if these are damaged."""
-    outcomes = _parsed(chunk)
-    begin = list(islice(outcomes, 2))
-    if len(begin) < min(expected, 2):
-        without_tables = chunk[: _TABLES.start] + bytes(_TABLES.stop - _TABLES.start) + chunk[_TABLES.stop :]
-        begin, outcomes = [], _parsed(without_tables)
-    yield from begin
-    yield from outcomes
-
-
-def _parsed(chunk: bytes) -> Iterator[dict[str, Any] | str]:
-    """Yield what the parser makes of each record. It may stop early, and a panic of it is caught."""
-    try:
-        records = iter(PyEvtxParser(BytesIO(_FILE_HEADER + chunk), 1).records_json())
-    except Exception as fault:  # noqa: BLE001 - whatever the parser raises concerns this chunk alone
-        yield _shortened(fault)
-        return
-    for _ in range(MAX_RECORDS):
-        try:
-            record = next(records, None)
-        except Exception as fault:  # noqa: BLE001 - whatever the parser raises concerns this record alone
-            yield _shortened(fault)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
-        except BaseException as panic:  # noqa: BLE001 - a panic of the Rust parser is no Exception
-            yield f"the parser broke off: {_shortened(panic)}"
-            return
-        else:
-            if record is None:
-                return
-            yield _document(record)
-
-
-def _document(record: dict[str, Any]) -> dict[str, Any] | str:
-    """Return the event of a parsed record, or why it is none."""
-    try:
-        document = orjson.loads(record["data"])
-    except orjson.JSONDecodeError:
-        document = decode(str(record["data"]).encode("utf-8", "replace"))
-    if isinstance(document, str):
-        return document
-    event = document.get("Event")
-    return document if isinstance(event, dict) and "System" in event else "it holds no event"
-
-
-def _shortened(fault: BaseException) -> str:
-    return " ".join(str(fault).split())[:200]

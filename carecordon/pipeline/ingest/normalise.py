@@ -40,8 +40,11 @@ class Layout(NamedTuple):
     """How a flat document of one kind was laid out when it was first met."""
 
     kind: Kind
+    event_id_type: type
+    """True and 1.0 are equal to 1 and find its layout, but are no event ids."""
     device: str
     record_id: str
+    has_record_id: bool
     time: str
     absent: frozenset[str]
     """Names that would be looked at before these; a document that has one goes the long way."""
@@ -61,16 +64,18 @@ class Normaliser:
         """Append the document to `rows`; or return why it is no event."""
         # The short way, for a flat document of a kind and layout that was met before: nearly all of a big file.
         get = document.get
+        event_id = get("EventID")
         try:
-            layout = self._layouts[get("Channel"), get(PROVIDER), get("EventID")]
+            layout = self._layouts[get("Channel"), get(PROVIDER), event_id]
         except (KeyError, TypeError):
             return self._by_shape(document, position, rows)
-        kind, device_name, record_id_name, time_name, absent = layout
+        kind, event_id_type, device_name, record_id_name, has_record_id, time_name, absent = layout
         device, record_id, time = get(device_name), get(record_id_name), self._utc_ns(get(time_name))
         if (
             time is None
             or type(device) is not str
-            or (record_id is not None and type(record_id) is not int)
+            or (has_record_id and type(record_id) is not int)
+            or type(event_id) is not event_id_type
             or not document.keys().isdisjoint(absent)
         ):
             return self._by_shape(document, position, rows)
@@ -83,8 +88,9 @@ class Normaliser:
         return None
 
     def _by_shape(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
-        if isinstance(document.get("Event"), dict):
-            return self._nested(document["Event"], position, rows)
+        event = document.get("Event")
+        if isinstance(event, dict) and (self._bound is None or isinstance(event.get("System"), dict)):
+            return self._nested(event, position, rows)
         winlog = document.get("winlog")
         if isinstance(winlog, dict):
             return self._winlogbeat(document, winlog, position, rows)
@@ -111,19 +117,23 @@ class Normaliser:
         time_name, time = next(((name, time) for name, time in times if time is not None), ("", None))
         never_spaced = not is_spaced and (kind.channel or "").lower() in NEVER_SPACED
         if never_spaced and time is not None and "Provider_Name" not in document and kind.event_id != PROCESS_STARTED:
-            names = (*DEVICE_NAMES, *RECORD_ID_NAMES, *FLAT_TIMES, "Provider_Name", "Event", "winlog")
-            absent = frozenset(name for name in names if name not in document)
-            self._remember(document, Layout(kind, device_name, record_id_name, time_name, absent))
+            self._remember(document, kind, device_name, record_id_name, time_name)
         self._append(rows, kind, document, time, get(device_name), get(record_id_name), position)
         return None
 
-    def _remember(self, document: dict[str, Any], layout: Layout) -> None:
-        """Let later documents go the short way, where the first of each list of names is the one they use."""
-        if len(self._layouts) < MAX_KINDS:
-            try:
-                self._layouts[document["Channel"], document.get(PROVIDER), document["EventID"]] = layout
-            except (KeyError, TypeError):
-                return
+    def _remember(self, document: dict[str, Any], kind: Kind, device: str, record_id: str, time: str) -> None:
+        """Let later documents go the short way, if what this one uses is there and nothing that goes before it."""
+        event_id = document.get("EventID")
+        if len(self._layouts) >= MAX_KINDS or not isinstance(event_id, int | str):
+            return
+        has_record_id = record_id in document
+        absent = _before(device, DEVICE_NAMES) | _before(record_id if has_record_id else None, RECORD_ID_NAMES)
+        absent |= _before(time, FLAT_TIMES) | {"Provider_Name", "Event", "winlog"}
+        layout = Layout(kind, type(event_id), device, record_id, has_record_id, time, absent)
+        try:
+            self._layouts[document["Channel"], document.get(PROVIDER), event_id] = layout
+        except TypeError:
+            return  # a provider that is a list or mapping
 
     def _nested(self, event: dict[str, Any], position: int, rows: Rows) -> str | None:
         header = event.get("System")
@@ -183,3 +193,8 @@ class Normaliser:
 
 def _first(document: dict[str, Any], names: tuple[str, ...]) -> str:
     return next((name for name in names if document.get(name) is not None), names[0])
+
+
+def _before(name: str | None, names: tuple[str, ...]) -> frozenset[str]:
+    """Return the names that are looked at before `name`; all of them if it is None."""
+    return frozenset(names if name is None else names[: names.index(name)])

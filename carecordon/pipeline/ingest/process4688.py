@@ -21,6 +21,8 @@ INTEGRITY = {
     "S-1-16-20480": "Protected",
 }
 """Mandatory label to Sysmon's IntegrityLevel. Source: MS-DTYP 2.4.2.4, well-known SIDs."""
+ADDED = " ".join(INTEGRITY.values()).encode()
+"""Texts that an event may hold after `add_process_fields` though its raw text does not."""
 SAME = {"Image": "NewProcessName", "ParentImage": "ParentProcessName", "LogonId": "SubjectLogonId"}
 
 

@@ -7,17 +7,22 @@ from typing import Any
 
 NS = 1_000_000_000
 MAX_FRACTIONS = 4_096
-_PLAIN = 19
-"""Length of `2026-11-25T01:02:03`."""
+_LIMIT = (1 << 63) - NS
+"""Times are kept in 64 bits, by a table and by the spool; less a second, since a fraction comes on top."""
+_MINUTE, _PLAIN = 17, 19
+"""Lengths of `2026-11-25T01:02:` and `2026-11-25T01:02:03`."""
+SECONDS = {f"{second:02}": second * NS for second in range(60)}
+_TICKS = 11
+"""Length of `.123456789Z`: nothing longer is remembered."""
 
 
 class Clockwork:
-    """Reads times; remembers the second it read last and the fractions it met, since events come many to the second."""
+    """Reads times; remembers the minute it read last and the fractions it met, since events come many to both."""
 
     def __init__(self) -> None:
         """Start with nothing read."""
-        self._text = ""
-        self._second_ns = 0
+        self._minute = ""
+        self._minute_ns = 0
         self._fractions: dict[str, int] = {}
 
     def utc_ns(self, text: Any) -> int | None:
@@ -28,23 +33,24 @@ class Clockwork:
         if type(text) is not str:
             return None
         try:
-            if text[:_PLAIN] == self._text:
-                return self._second_ns + self._fractions[text[_PLAIN:]]
+            if text[:_MINUTE] == self._minute:
+                return self._minute_ns + SECONDS[text[_MINUTE:_PLAIN]] + self._fractions[text[_PLAIN:]]
         except KeyError:
             pass
         return self._read(text)
 
     def _read(self, text: str) -> int | None:
-        head, rest = text[:_PLAIN], text[_PLAIN:]
-        second = _second(head)
+        rest = text[_PLAIN:]
+        minute = _minute_ns(text[:_MINUTE] + "00")
+        second = SECONDS.get(text[_MINUTE:_PLAIN])
         fraction = _fraction(rest)
-        if second is None or fraction is None:
+        if minute is None or second is None or fraction is None:
             return _slowly(text)
-        self._text, self._second_ns = head, second * NS
+        self._minute, self._minute_ns = text[:_MINUTE], minute
         if len(self._fractions) >= MAX_FRACTIONS:
             self._fractions.clear()
         self._fractions[rest] = fraction
-        return second * NS + fraction
+        return minute + second + fraction
 
 
 def _fraction(rest: str) -> int | None:
@@ -57,9 +63,9 @@ def _fraction(rest: str) -> int | None:
     return None
 
 
-def _second(head: str) -> int | None:
+def _minute_ns(head: str) -> int | None:
     try:
-        return int(datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp()) if len(head) == _PLAIN else None
+        return int(datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp()) * NS if len(head) == _PLAIN else None
     except (ValueError, OverflowError):
         return None
 
@@ -76,3 +82,7 @@ def _slowly(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     return whole * NS + date.microsecond * 1_000
+
+
+def _in_range(time: int | None) -> int | None:
+    return time if time is not None and -_LIMIT < time < _LIMIT else None

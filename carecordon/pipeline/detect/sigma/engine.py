@@ -18,7 +18,7 @@ from carecordon.model.fields import harden
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
-from carecordon.pipeline.detect.sigma.matcher import ABSENT
+from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING
 from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
 from carecordon.pipeline.detect.sigma.program import Program, Variant
 
@@ -66,6 +66,8 @@ class Engine:
                 continue
             if plan.asks_header:
                 rows.complete(index)
+            if plan.asks_inside:
+                harden(fields)
             try:
                 signature = plan.signature(fields, possible)
             except TypeError:  # a list or mapping among the values: rare, so not looked for in each event
@@ -73,6 +75,7 @@ class Engine:
                 signature = plan.signature(fields, possible)
             outcome = plan.signatures[signature]
             if outcome:
+                harden(fields)  # whoever is told of the row meets values only
                 yield index, outcome
 
     def _table(self, table: Table) -> Iterator[Hit]:
@@ -81,9 +84,11 @@ class Engine:
         order = np.argsort(table.kind, kind="stable")
         ends = np.cumsum(np.bincount(table.kind, minlength=len(table.kinds)))
         for kind, end, start in zip(table.kinds, ends.tolist(), [0, *ends.tolist()], strict=False):
+            if start == end:
+                continue
             plan = self.plan(kind)
             plan.events += end - start
-            if not plan.variants or start == end:
+            if not plan.variants:
                 continue
             rows = order[start:end]
             signatures: Iterable[tuple[Any, ...]]
@@ -111,10 +116,11 @@ class Engine:
             yield map(slot.memo.__getitem__, map(values.__getitem__, column.index[rows].tolist()))
 
     def _possible_keywords(self, table: Table) -> frozenset[int]:
-        if table.text is not None or not self.keywords.every:
-            return self.keywords.possible(table.text or b"")
-        texts = (value for column in table.columns.values() for value in column.values if isinstance(value, str))
-        return self.keywords.possible("\n".join(texts).encode("utf-8", "replace"))
+        if not self.keywords.every:
+            return NOTHING
+        if table.text is not None:
+            return self.keywords.possible(table.text)
+        return self.keywords.possible_in({name: column.values for name, column in table.columns.items()})
 
     def evidence(self, variant: Variant, fields: Fields) -> Fields:
         """Return those fields that the rule names and the event carries, and those that hold its keywords."""
@@ -122,9 +128,8 @@ class Engine:
         found: Fields = {}
         for name in rule.fields:
             key = variant.view.get(name, name)
-            if name not in fields and key not in fields:
-                continue
-            found[name] = fields[key] if key in fields else fields[name]
+            if key in fields:
+                found[name] = fields[key]
         keywords = self.program.keywords_of(variant)
         if keywords:
             truths = self.program.matcher("").truths

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
-from carecordon.pipeline.detect.sigma.values import scalars, text_of
+from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of, scalars, text_of
 
 COMPARE: Mapping[Op, Callable[[str, str], bool]] = {
     Op.REF_EQ: str.__eq__,
@@ -23,16 +23,21 @@ class FieldReference:
         """Take an atom whose op is one of REF_OPS."""
         self._field = atom.field
         self._other = str(atom.value)
+        self.names = (self._field.removesuffix(DECIMAL), self._other.removesuffix(DECIMAL))
         self._cased = atom.cased
         self._compare = COMPARE[atom.op]
 
     def holds(self, fields: Mapping[str, Any]) -> bool:
-        """Return whether the comparison holds for this event."""
-        others = self._texts(fields.get(self._other))
-        return bool(others) and any(
-            self._compare(text, other) for text in self._texts(fields.get(self._field)) for other in others
-        )
+        """Return whether the comparison holds for this event. Raises TypeError where a value is a list or mapping."""
+        name, other_name = self.names
+        others = self._texts(fields.get(other_name), is_decimal=self._other is not other_name)
+        texts = self._texts(fields.get(name), is_decimal=self._field is not name) if others else ()
+        return any(self._compare(text, other) for text in texts for other in others)
 
-    def _texts(self, value: Any) -> list[str]:
-        texts = (text_of(part) for part in scalars(tuple(value) if isinstance(value, list) else value))
-        return [text if self._cased else text.lower() for text in texts if text is not None]
+    def _texts(self, value: Any, *, is_decimal: bool) -> list[str]:
+        if isinstance(value, list | dict):
+            raise TypeError("not hardened yet")
+        texts = [text for part in scalars(value) if (text := text_of(part)) is not None]
+        if is_decimal:
+            texts = [decimal_of(text) for text in texts]
+        return texts if self._cased else [text.lower() for text in texts]

@@ -4,7 +4,9 @@ Keyword rules ask for a text anywhere in an event, and some speak of every Windo
 Of each keyword a fragment is taken that JSON writes as it is (no quote, backslash, slash,
 control or non-ASCII character). Where the fragment does not stand in the raw text of a
 block, no event in it holds the keyword. What could hide one opens the gate for all: an
-escaped ASCII character, and the two characters whose lower case is ASCII.
+escaped ASCII character, and the three characters that are equal to ASCII when case is
+folded. A keyword that a number or a truth value may hold is always possible, since 1e3 is
+1000.0 to a rule, and a batch holds numbers as bytes.
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from carecordon.pipeline.detect.sigma.ir import PLAIN_OPS, Atom
 from carecordon.pipeline.detect.sigma.regexes import demanded
 
 Numbers = frozenset[int]
-HIDING = ("\\u00", "\\u21", "\\u01", "\u212a", "\u0130")
-"""Escapes of ASCII, Kelvin sign and dotted capital I, and the latter two themselves."""
+HIDING = (*(f"\\u00{digit}" for digit in "234567"), "\\u212", "\\u013", "\\u017", "\u212a", "\u0130", "\u017f")
+"""Escapes of printable ASCII, Kelvin sign, dotted capital I and long s, and the latter three themselves."""
 AS_IT_IS = re.compile(r"[ !#-&(-.0-\[\]-~]+")
 MIN_FRAGMENT = 3
+NUMERIC = re.compile(r"[-+]?\d*\.?\d*(e[-+]?\d*)?")
+WORDS = ("true", "false", "-inf", "nan")
+"""Texts of values that are neither text nor decimal."""
 
 
 class KeywordGate:
@@ -82,4 +87,9 @@ def _fragments(atom: Atom) -> list[str]:
     """Return fragments of which one stands in every raw text that holds the keyword; [] if unknown."""
     whole = [str(atom.value).lower()] if atom.op in PLAIN_OPS else (demanded(str(atom.value)) or ())
     best = [max(AS_IT_IS.findall(text), key=len, default="") for text in whole]
-    return best if all(len(fragment) >= MIN_FRAGMENT for fragment in best) else []
+    return best if not any(map(_may_be_anywhere, best)) else []
+
+
+def _may_be_anywhere(fragment: str) -> bool:
+    is_numeric = NUMERIC.fullmatch(fragment) is not None
+    return len(fragment) < MIN_FRAGMENT or is_numeric or any(fragment in word for word in WORDS)

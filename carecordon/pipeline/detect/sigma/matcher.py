@@ -147,6 +147,8 @@ class Patterns:
     def truths(self, lower: str, original: str, opened: set[int], found: set[int]) -> None:
         """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate."""
         candidates: Iterable[int] = opened.union(self._open) if original.isascii() else range(len(self.programs))
+        if not candidates:
+            return
         as_is, folded = original.encode(), lower.encode()
         for index in candidates:
             number, program, whole, is_cased = self.programs[index]

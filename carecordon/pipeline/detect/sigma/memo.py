@@ -53,9 +53,9 @@ class Memo(dict[Any, Any]):
 class ValueMemo(Memo):
     """A memo whose keys are the values of events.
 
-    Numbers of different types are equal as keys (True, 1, 1.0) although rules tell them
-    apart: they are remembered by type, under a key of their own. Lists that hold anything
-    but text are not remembered.
+    Numbers that are equal as keys (True, 1, 1.0; 0.0, -0.0) are told apart by rules: they are
+    remembered by type and spelling, under a key of their own. Lists that hold anything but
+    text are not remembered.
     """
 
     __slots__ = ()
@@ -67,7 +67,7 @@ class ValueMemo(Memo):
                 return self._answer(key)
             return self._remember(key, key, len(key))
         if isinstance(key, bool | int | float):
-            typed = (type(key), key)
+            typed = (type(key), repr(key) if isinstance(key, float) else key)
             return self[typed] if typed in self else self._remember(typed, key, 64)
         if isinstance(key, tuple) and not all(isinstance(part, str) for part in key):
             return self._answer(key)

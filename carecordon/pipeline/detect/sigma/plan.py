@@ -20,7 +20,8 @@ from carecordon.pipeline.detect.sigma.ir import REF_OPS, Atom
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, FieldMatcher, Truths
 from carecordon.pipeline.detect.sigma.memo import Memo, ValueMemo
 from carecordon.pipeline.detect.sigma.nodes import Known, Test, atoms_of, demand, fold
-from carecordon.pipeline.detect.sigma.program import DECIMAL, KEYWORDS, Program, Variant
+from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Variant
+from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of
 
 Outcome = tuple[Variant, ...]
 CONSTANTS = ("Channel", "EventID", "Provider_Name")
@@ -76,7 +77,9 @@ class Plan:
         self.slots = [
             Slot(program.matcher(name), frozenset(fields[name]), decimal=name.endswith(DECIMAL)) for name in self.names
         ]
-        self.asks_header = not frozenset(HEADER).isdisjoint(self.keys)
+        names_asked = {*self.keys, *(name for _, reference in self._references for name in reference.names)}
+        self.asks_header = not names_asked.isdisjoint(HEADER)
+        self.asks_inside = any("." in name for name in names_asked)
         self.memos = tuple(slot.memo for slot in self.slots)
         self.carried = [False] * len(self.slots)
         self.signatures = Memo(self._judge, MAX_SIGNATURES)
@@ -141,13 +144,3 @@ class Plan:
         for atom in truths:
             candidates.update(self._by_atom.get(atom, ()))
         return tuple(self.variants[index] for index in sorted(candidates) if self._tests[index].holds(truths))
-
-
-def decimal_of(text: str) -> str:
-    """Return a `0x..` process id as decimal text; anything else as it is."""
-    if text[:2].lower() == "0x" and len(text) <= 18:
-        try:
-            return str(int(text, 16))
-        except ValueError:
-            return text
-    return text

@@ -18,9 +18,8 @@ from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.logsource import SourceTest, bound_serves, serves, sources_for
 from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
 from carecordon.pipeline.detect.sigma.nodes import FALSE, TRUE, AllOf, AnyOf, Every, Known, No, Some, Test, atoms_of
+from carecordon.pipeline.detect.sigma.values import DECIMAL
 
-DECIMAL = "|decimal"
-"""Suffix of a field whose `0x..` text is read as decimal before rules look at it."""
 KEYWORDS = ""
 
 
@@ -122,8 +121,9 @@ class Program:
         return AllOf(numbers) if item.every and len(numbers) > 1 else AnyOf(numbers)
 
     def _number(self, atom: Atom, view: Mapping[str, str]) -> int:
-        if atom.field in view:
-            atom = Atom(view[atom.field], atom.op, atom.value, atom.cased, atom.part)
+        value = view.get(str(atom.value), atom.value) if atom.op in REF_OPS else atom.value
+        if atom.field in view or value is not atom.value:
+            atom = Atom(view.get(atom.field, atom.field), atom.op, value, atom.cased, atom.part)
         number = self._numbers.get(atom)
         if number is None:
             number = self._numbers[atom] = len(self.atoms)

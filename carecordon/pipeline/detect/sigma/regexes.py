@@ -9,6 +9,7 @@ of the pattern, and only when that is certain: a pattern without such a literal 
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import re2
@@ -35,9 +36,13 @@ def demanded(pattern: str) -> tuple[str, ...] | None:
     True of texts whose lower-case form is compared, as long as they are ASCII: folding
     outside ASCII (such as the long s) is the caller's to look out for.
     """
+    if "[:" in pattern:
+        return None  # a class by its name, which only RE2 knows
     try:
-        tree = re._parser.parse(pattern)  # type: ignore[attr-defined]  # noqa: SLF001  # no public parser reads this syntax
-    except (re.error, RecursionError, OverflowError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # what Python may read otherwise one day
+            tree = re._parser.parse(pattern)  # type: ignore[attr-defined]  # noqa: SLF001  # no public parser reads this
+    except (re.error, RecursionError, OverflowError, FutureWarning):
         return None
     try:
         found = _demand(list(tree))

@@ -9,6 +9,9 @@ from math import isfinite
 
 from carecordon.model.event import Scalar, Value
 
+DECIMAL = "|decimal"
+"""Suffix of a field whose `0x..` text is read as decimal before rules look at it."""
+
 
 def text_of(value: Scalar) -> str | None:
     """Return a scalar as the text that rules compare; None for null."""
@@ -19,6 +22,16 @@ def text_of(value: Scalar) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)
+
+
+def decimal_of(text: str) -> str:
+    """Return a `0x..` process id as decimal text; anything else as it is."""
+    if text[:2].lower() == "0x" and len(text) <= 18:
+        try:
+            return str(int(text, 16))
+        except ValueError:
+            return text
+    return text
 
 
 def scalars(value: Value) -> Iterator[Scalar]:

@@ -70,7 +70,14 @@ def _read(block: Block) -> Iterator[Record | Bad]:
     """Yield one record for each line that is not blank."""
     loads, refusal = orjson.loads, orjson.JSONDecodeError
     position = 0
-    for line in block.data.split(b"\n"):
+    data = block.data
+    view, find, start, size = memoryview(data), data.find, 0, len(data)
+    while start < size:
+        end = find(b"\n", start)
+        if end < 0:
+            end = size
+        line = view[start:end]  # a view: copying the line would cost a tenth of decoding it
+        start = end + 1
         try:
             document = loads(line) if len(line) < _BLOCK_BYTES else None
         except refusal:
@@ -78,9 +85,9 @@ def _read(block: Block) -> Iterator[Record | Bad]:
         if type(document) is dict:
             position += 1
             yield Record(position, document)
-        elif line and not line.isspace():
+        elif line and not bytes(line).isspace():
             position += 1
-            outcome = decode(line)
+            outcome = decode(bytes(line))
             yield Bad(position, outcome) if isinstance(outcome, str) else Record(position, outcome)
 
 

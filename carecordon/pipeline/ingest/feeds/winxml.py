@@ -102,7 +102,7 @@ def _parsed(piece: bytes) -> Element:
     try:
         return fromstring(piece)  # noqa: S314 - no prolog, no entities
     except ParseError:
-        return fromstring(_CONTROL.sub("\ufffd", piece.decode("utf-8", "replace")))  # noqa: S314 - as above
+        return fromstring(_CONTROL.sub("\ufffd", piece.decode("utf-8", "replace")))  # noqa: S314 - no prolog here either
 
 
 def _sections(event: Element) -> dict[str, Any]:

@@ -47,3 +47,36 @@ def read_all(feed: Feed, source: bytes | Stream) -> Reading:
                 reading.events[position] = record.document
                 reading.records = position
     return reading
+
+
+class Repeated:
+    """A stream of pieces that are never all in memory."""
+
+    def __init__(self, *parts: tuple[bytes, int]) -> None:
+        """Give each part so many times."""
+        self._parts = [(piece, times) for piece, times in parts if times]
+        self.largest = 0
+
+    def read(self, size: int, /) -> bytes:
+        self.largest = max(self.largest, size)
+        if not self._parts:
+            return b""
+        piece, times = self._parts[0]
+        self._parts[:1] = [(piece, times - 1)] if times > 1 else []
+        if len(piece) > size:
+            self._parts.insert(0, (piece[size:], 1))
+        return piece[:size]
+
+
+class Sips:
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        """Give `size` bytes at most."""
+        self._data = data
+        self._size = size
+
+    def read(self, size: int, /) -> bytes:
+        step = min(size, self._size)
+        piece, self._data = self._data[:step], self._data[step:]
+        return piece

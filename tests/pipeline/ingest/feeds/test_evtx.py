@@ -1,4 +1,4 @@
-"""EVTX, whole and damaged at every joint: good records are read, and what is lost is told with its place."""
+"""A true EVTX log, whole and damaged at every joint: good records are read, and what is lost is told with its place."""
 
 from __future__ import annotations
 
@@ -183,6 +183,19 @@ def test_left_overs_behind_the_free_space_pointer_are_no_records() -> None:
     left_over = struct.pack("<4sIQ", b"**\0\0", 64, 1) + bytes(44) + struct.pack("<I", 64)
     reading = assert_all_but(overwritten((at + size, left_over)))
     assert not reading.bad
+
+
+def name_entries(chunk: int) -> list[int]:
+    """Return the offset in the file of the first name of each chain in the chunk's table of names."""
+    start = HEADER + chunk * CHUNK
+    return [start + head for head in struct.unpack_from("<64I", sample(), start + 128) if head]
+
+
+def test_a_table_of_names_that_runs_in_a_circle_costs_nothing() -> None:
+    first, second = name_entries(1)[:2]
+    circle = ((first, struct.pack("<I", second - SECOND)), (second, struct.pack("<I", first - SECOND)))
+    assert_all_but(overwritten(*circle))
+    assert_all_but(overwritten((first, struct.pack("<I", first - SECOND))))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from carecordon.model.block import Block
 from carecordon.pipeline.ingest.feeds.jsonlines import JSONLINES
 from carecordon.pipeline.ingest.json_text import MAX_RECORD
-from tests.pipeline.ingest.feeds.reading import read_all
+from tests.pipeline.ingest.feeds.reading import Repeated, read_all
 
 GOOD = b'{"EventID": 1, "Image": "C:\\\\Windows\\\\a.exe"}'
-MIB = 1024 * 1024
+MIB = 1 << 20
 
 SCALARS = (
     st.none()
@@ -29,25 +29,6 @@ SCALARS = (
 DOCUMENTS = st.dictionaries(
     st.text(), st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
 )
-
-
-class Repeated:
-    """A stream of pieces that are never all in memory."""
-
-    def __init__(self, *parts: tuple[bytes, int]) -> None:
-        """Give each part so many times."""
-        self._parts = [(piece, times) for piece, times in parts if times]
-        self.largest = 0
-
-    def read(self, size: int, /) -> bytes:
-        self.largest = max(self.largest, size)
-        if not self._parts:
-            return b""
-        piece, times = self._parts[0]
-        self._parts[:1] = [(piece, times - 1)] if times > 1 else []
-        if len(piece) > size:
-            self._parts.insert(0, (piece[size:], 1))
-        return piece[:size]
 
 
 @given(

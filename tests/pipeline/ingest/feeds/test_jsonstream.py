@@ -10,24 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carecordon.pipeline.ingest.feeds.jsonstream import JSONSTREAM
-from tests.pipeline.ingest.feeds.reading import read_all
-from tests.pipeline.ingest.feeds.test_jsonlines import DOCUMENTS, MIB, Repeated
+from tests.pipeline.ingest.feeds.reading import Repeated, Sips, read_all
+from tests.pipeline.ingest.feeds.test_jsonlines import DOCUMENTS, MIB
 
 EVENT = {"Channel": "Security", "Event": {"Data": [{"Name": "a}{", "x": 'quo"te \\'}, {}]}}
-
-
-class Sips:
-    """A stream that gives a few bytes at a time."""
-
-    def __init__(self, data: bytes, size: int) -> None:
-        """Give `size` bytes at most."""
-        self._data = data
-        self._size = size
-
-    def read(self, size: int, /) -> bytes:
-        step = min(size, self._size)
-        piece, self._data = self._data[:step], self._data[step:]
-        return piece
 
 
 def laid_out(documents: list[dict[str, Any]]) -> list[str]:

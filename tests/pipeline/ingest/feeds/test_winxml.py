@@ -12,8 +12,8 @@ from evtx import PyEvtxParser
 from carecordon.pipeline.ingest.feeds.evtx import EVTX
 from carecordon.pipeline.ingest.feeds.winxml import WINXML
 from tests.pipeline.ingest.feeds.evtx_sample import needs_sample, sample
-from tests.pipeline.ingest.feeds.reading import read_all
-from tests.pipeline.ingest.feeds.test_jsonlines import MIB, Repeated
+from tests.pipeline.ingest.feeds.reading import Repeated, read_all
+from tests.pipeline.ingest.feeds.test_jsonlines import MIB
 
 EVENT = """<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>
 <Provider Name='Microsoft-Windows-Security-Auditing' Guid='{00000000-0000-0000-0000-000000000001}'/>

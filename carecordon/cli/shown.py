@@ -1,0 +1,64 @@
+"""A result as it is shown: from a level up, without identifiers, and with the highest level noted as it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from carecordon.model.match import CorrelationMatch, Level, Match
+from carecordon.model.result import Result
+from carecordon.report.redact import Redactor
+
+Finding = Match | CorrelationMatch
+
+
+@dataclass(frozen=True, slots=True)
+class _AtLeast:
+    """The findings of a result at or above a level; may be read any number of times."""
+
+    result: Result
+    level: Level
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yield them."""
+        return (found for found in self.result.findings if found.rule.level.rank >= self.level.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class _Redacted:
+    """The findings of a result without identifiers; may be read any number of times."""
+
+    result: Result
+    redactor: Redactor
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yield them."""
+        for found in self.result.findings:
+            yield self.redactor.match(found) if isinstance(found, Match) else self.redactor.correlation(found)
+
+
+@dataclass(slots=True)
+class Counted:
+    """The findings of a result; `highest` is the rank of the highest level that went by, -1 before any."""
+
+    result: Result
+    highest: int = field(default=-1, init=False)
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yield them."""
+        for found in self.result.findings:
+            self.highest = max(self.highest, found.rule.level.rank)
+            yield found
+
+
+def at_least(result: Result, level: Level) -> Result:
+    """Return the result without findings below the level."""
+    return replace(result, findings=_AtLeast(result, level))
+
+
+def redacted(result: Result, redactor: Redactor) -> Result:
+    """Return the result without identifiers of patients and users."""
+    for found in result.findings:  # names first, since one met late must be replaced early
+        redactor.learn(found)
+    closing = redactor.closing(result.closing)
+    return Result(redactor.begin(result.begin), _Redacted(result, redactor), closing)

@@ -1,0 +1,123 @@
+"""Exit statuses: 2 wrong usage, 130 stopped, 3 part unreadable, 1 found, 0 clean; the first that applies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Call, Event, connected, failed_logon, process, put, whoami, written
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [(process(Image="notepad.exe"), 0), (written(), 0), (failed_logon(1), 1), (connected(), 1), (whoami(), 1)],
+    ids=["nothing", "informational", "low", "no level is low", "high"],
+)
+def test_found_means_low_or_more(scan: Call, tmp_path: Path, event: Event, status: int) -> None:
+    assert scan(put(tmp_path / "a.jsonl", event)).status == status
+
+
+@pytest.mark.parametrize(
+    ("level", "event", "status", "shown"),
+    [
+        ("informational", written(), 1, 1),
+        ("low", written(), 0, 0),
+        ("low", connected(), 1, 1),
+        ("medium", failed_logon(1), 0, 0),
+        ("high", whoami(), 1, 1),
+        ("critical", whoami(), 0, 0),
+    ],
+)
+def test_min_level_sets_what_is_shown_and_what_counts(
+    scan: Call, tmp_path: Path, level: str, event: Event, status: int, shown: int
+) -> None:
+    done = scan(put(tmp_path / "a.jsonl", event), "--json", "--min-level", level)
+    assert (done.status, len(done.of("match"))) == (status, shown)
+
+
+def test_without_min_level_the_informational_is_shown_too(scan: Call, tmp_path: Path) -> None:
+    done = scan(put(tmp_path / "a.jsonl", written()), "--json")
+    assert (done.status, [line["level"] for line in done.of("match")]) == (0, ["informational"])
+
+
+def test_a_correlation_counts_as_found(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", *(failed_logon(second) for second in range(3)))
+    done = scan(path, "--json", "--min-level", "medium")
+    assert (done.status, len(done.of("correlation")), len(done.of("match"))) == (1, 1, 0)
+
+
+def test_unreadable_comes_before_found(scan: Call, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    put(path, whoami())
+    path.write_bytes(path.read_bytes() + b'{"Channel": "Secu\n')
+    done = scan(path, "--json")
+    assert done.status == 3
+    assert (len(done.of("match")), done.summary["files_failed"], done.summary["events_skipped"]) == (1, 1, 1)
+
+
+def test_a_missing_file_is_input_that_could_not_be_read(scan: Call, tmp_path: Path) -> None:
+    done = scan(put(tmp_path / "a.jsonl", whoami()), tmp_path / "gone.evtx", "--json")
+    assert done.status == 3
+    assert [(line["file"], line["reason"]) for line in done.of("unseen") if line["kind"] == "file"] == [
+        (str(tmp_path / "gone.evtx"), "there is no such file or folder")
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a file that this user may not read")
+def test_a_file_that_may_not_be_read_is_told(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    path.chmod(0)
+    assert scan(path).status == 3
+
+
+def test_wrong_usage_comes_before_all(scan: Call, tmp_path: Path) -> None:
+    done = scan(put(tmp_path / "a.jsonl", whoami()), tmp_path / "gone.evtx", "--min-level", "worst")
+    assert (done.status, done.out) == (2, b"")
+
+
+WRONG = [
+    (["scan"], "name at least one file or folder, or use --stdin"),
+    (["scan", "x", "--bogus"], "No such option: --bogus (see carecordon scan --help)"),
+    (["scan", "x", "--json", "--csv", "y"], "--json and --csv exclude each other: choose one"),
+    (["scan", "x", "--cores", "0"], "'--cores'"),
+    (["scan", "x", "--min-level", "worst"], "'worst' is not one of 'informational', 'low', 'medium', 'high', 'critical'"),
+    (["scan", "x", "--timezone", "Mars/North"], "--timezone 'Mars/North': no such time zone; name one like Europe/London"),
+    (["scan", "x", "--timezone", ""], "--timezone '': no such time zone"),
+    (["scan", "x", "--timezone", "../UTC"], "no such time zone"),
+    (["scan", "x", "--from", "yesterday"], "--from yesterday: not a time; write it like 2026-11-25T01:02:03Z"),
+    (["scan", "x", "--to", "2026-13-01"], "--to 2026-13-01: not a time"),
+    (["scan", "x", "--from", "2026-11-26", "--to", "2026-11-25"], "--from 2026-11-26 is later than --to 2026-11-25"),
+    (["scan", "x", "--logsource", "linux"], "write it like product=linux,service=auditd"),
+    (["scan", "x", "--logsource", "os=linux"], "write it like product=linux,service=auditd"),
+    (["scan", "x", "--rules", "no/such"], "no/such: no such file or folder of rules"),
+    (["scan", "x", "--values", "no/such"], "no/such: cannot be read as placeholder values"),
+    (["scan", "x", "--csv", "no/such/a.csv"], "--csv no/such/a.csv: cannot be written: No such file or directory"),
+    (["rules", "chek"], "No such command 'chek'. Did you mean 'check'? (see carecordon rules --help)"),
+    (["rules", "check"], "Missing argument 'PATH...' (see carecordon rules check --help)"),
+    (["rules", "test", "no/such"], "no/such: no rule file here"),
+    (["bench", "detect"], "Missing option '--events'"),
+]
+
+
+@pytest.mark.parametrize(("args", "told"), WRONG, ids=[" ".join(args) for args, _ in WRONG])
+def test_wrong_usage_is_told_in_one_line(call: Call, args: list[str], told: str) -> None:
+    done = call(*args)
+    assert (done.status, done.out) == (2, b"")
+    assert done.err.startswith("carecordon: ")
+    assert told in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_called_alone_it_shows_its_help(call: Call) -> None:
+    done = call()
+    assert done.status == 2
+    assert "scan" in done.text
+    assert done.err == ""
+
+
+def test_a_name_in_a_message_cannot_drive_the_terminal(call: Call) -> None:
+    done = call("scan", "x", "--rules", "no\x1b[2J\nsuch")
+    assert done.err == "carecordon: no\\x1b[2J\\nsuch: no such file or folder of rules\n"
