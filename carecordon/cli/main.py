@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Any, NoReturn
 
 import typer
@@ -16,6 +17,8 @@ from carecordon.cli.options import USAGE, say
 
 READER_GONE = 141
 """What a shell makes of a program that wrote into a closed pipe: 128 + SIGPIPE."""
+DEFECT = 70
+"""Source: BSD sysexits.h, EX_SOFTWARE."""
 
 
 class _Quiet(TyperGroup):
@@ -72,6 +75,10 @@ def main() -> NoReturn:
     except TyperException as error:
         _tell(error)
         status = USAGE
+    except Exception:  # noqa: BLE001  # the edge of the process: 1 would mean that something was found
+        traceback.print_exc()
+        say("this is a defect of ours, not of your input; please report the lines above")
+        status = DEFECT
     sys.exit(status or 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -75,32 +75,75 @@ class Rows:
         return fields
 
 
+Content = tuple[npt.NDArray[np.int32], tuple[Value, ...]]
+"""A column's index per row, and its distinct values."""
+
+
 class Column:
     """One field of a batch: its distinct values, and per row an index into them (ABSENT = not carried).
 
-    Values that came over the wire are decoded when first asked for: rules ask for few columns.
+    What came over the wire is decoded when first asked for, since rules ask for few columns;
+    until then a wrong value goes unnoticed, and `index` and `values` may raise TheirFault. `raw`
+    are bytes in which every text of the column stands as it is (None where there are none).
     """
 
-    __slots__ = ("_load", "_values", "index")
+    __slots__ = ("_content", "_load", "raw")
 
     def __init__(
         self,
-        index: npt.NDArray[np.int32],
-        values: tuple[Value, ...] | None = None,
-        load: Callable[[], tuple[Value, ...]] | None = None,
+        index: npt.NDArray[np.int32] | None = None,
+        values: tuple[Value, ...] = (),
+        load: Callable[[], Content] | None = None,
+        raw: bytes | None = None,
     ) -> None:
-        """Take the values, or a function that gives them (and may raise TheirFault)."""
-        self.index = index
-        self._values = values
+        """Take index and values, or a function that gives both."""
+        self._content: Content | None = None if index is None else (index, values)
         self._load = load
+        self.raw = raw
+
+    @property
+    def index(self) -> npt.NDArray[np.int32]:
+        """Return the index per row."""
+        return self.content[0]
 
     @property
     def values(self) -> tuple[Value, ...]:
         """Return the distinct values."""
-        if self._values is None:
-            self._values = self._load() if self._load is not None else ()
-            self._load = None
-        return self._values
+        return self.content[1]
+
+    @property
+    def content(self) -> Content:
+        """Return index and values."""
+        if self._content is None:
+            self._content = (np.empty(0, np.int32), ()) if self._load is None else self._load()
+        return self._content
+
+
+class RowView(Mapping[str, Value]):
+    """One row of a table as a mapping that decodes only the columns it is asked for."""
+
+    __slots__ = ("_columns", "_row")
+
+    def __init__(self, columns: Mapping[str, Column], row: int) -> None:
+        """Look at `row` of `columns`."""
+        self._columns = columns
+        self._row = row
+
+    def __getitem__(self, name: str) -> Value:
+        """Return a field's value. Raises KeyError where the row does not carry it."""
+        index, values = self._columns[name].content
+        at = int(index[self._row])
+        if at == ABSENT:
+            raise KeyError(name)
+        return values[at]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the fields that the row carries."""
+        return (name for name, column in self._columns.items() if column.index[self._row] != ABSENT)
+
+    def __len__(self) -> int:
+        """Return the number of fields."""
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +171,7 @@ class Table:
     def header(self, row: int) -> Header:
         """Return what a row says of itself; its sequence is its position."""
         time = int(self.time[row])
-        record_id = self._value("EventRecordID", row)
+        record_id = self.complete(row).get("EventRecordID")
         return Header(
             self.kinds[int(self.kind[row])],
             self.devices[int(self.device[row])],
@@ -137,19 +180,9 @@ class Table:
             int(self.sequence[row]),
         )
 
-    def complete(self, row: int) -> Fields:
+    def complete(self, row: int) -> RowView:
         """Return a row's fields."""
-        return {
-            name: column.values[int(column.index[row])]
-            for name, column in self.columns.items()
-            if column.index[row] != ABSENT
-        }
-
-    def _value(self, name: str, row: int) -> Value:
-        column = self.columns.get(name)
-        if column is None or column.index[row] == ABSENT:
-            return None
-        return column.values[int(column.index[row])]
+        return RowView(self.columns, row)
 
 
 Batch = Rows | Table

@@ -111,7 +111,7 @@ def detect_step(
         kind, device, time, record_id, position = batch.header(row)
         for variant in outcome:
             head = state.heads[variant.rule]
-            carried = fields if head.id in state.correlated else {}
+            carried = dict(fields) if head.id in state.correlated else {}
             evidence = state.engine.evidence(variant, fields)
             header = (position, record_id, time, device, kind.channel, kind.event_id)
             effects.append(Record(Match(head, "", *header, evidence, carried)))

@@ -10,14 +10,13 @@ from carecordon.model.block import Bad
 from carecordon.model.match import BlindSpot, Match, Unseen
 from carecordon.model.result import InputFile
 from carecordon.pipeline.ingest.watch import Watch
-from carecordon.scan.fan import Lost
+from carecordon.scan.hand import Lost
 from carecordon.scan.open import Facts
 from carecordon.scan.spool import Spool
 from carecordon.scan.worker import Answer
 
 TOLD = 100
 """Bad records of one input and one reason that are told one by one; the rest are counted."""
-DIED = "the process reading this part of the file died: its events are missing; please report this as a defect"
 
 
 @dataclass(slots=True)
@@ -49,7 +48,8 @@ class Assembly:
 
     def _place(self, piece: Answer | Bad | Lost, spool: Spool, watch: Watch) -> None:
         if isinstance(piece, Lost):
-            self._tell(Bad(self.records + 1, DIED, 0))
+            reason = f"the events of this part of the file are missing: {piece.reason}; please report it"
+            self._tell(Bad(self.records + 1, reason, 0))
             self.is_damaged = True
             watch.merge(Watch(), self.name, self._next)
         elif isinstance(piece, Bad):

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
-from carecordon.scan.hand import Hand, Task
+from carecordon.scan.hand import Hand, Lost, Task, attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The worker died over this block."""
-
-    task: Task
+DIED = "the process that read it died"
 
 
 class Fan:
@@ -42,9 +37,9 @@ class Fan:
         self._hands = [self._start() for _ in range(cores)] if cores > 1 else []
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Any]:
-        """Yield the answers of all tasks, and Lost for those whose worker died."""
+        """Yield the answers of all tasks, and Lost for those that could not be done."""
         if self._work is not None:
-            yield from map(self._work, tasks)
+            yield from (attempt(self._work, task) for task in tasks)
             return
         for task in tasks:
             while (hand := self._free(task)) is None:
@@ -57,7 +52,7 @@ class Fan:
     def finish(self) -> Iterator[Any]:
         """Yield each worker's last word (`make()(None)`) and let them go."""
         if self._work is not None:
-            yield self._work(None)
+            yield attempt(self._work, None)
             return
         for hand in self._hands:
             try:
@@ -95,6 +90,6 @@ class Fan:
         new = self._start()
         self._hands[self._hands.index(dead)] = new
         if dead.tasks:
-            yield Lost(dead.tasks.popleft())
+            yield Lost(dead.tasks.popleft(), DIED)
         for task in dead.tasks:
             new.give(task)

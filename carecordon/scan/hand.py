@@ -31,6 +31,24 @@ class Task:
     block: Block
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A task without an answer, and why: a defect of ours, or a worker that died over it."""
+
+    task: Task
+    reason: str
+
+
+def attempt(work: Callable[[Any], Any], task: Task | None) -> Any:
+    """Return the answer to a task, or Lost where working on it raised: one bad block must not stop the rest."""
+    try:
+        return work(task)
+    except Exception as fault:  # noqa: BLE001  # the edge of the process, per item: whatever it was is told
+        if task is None:
+            return []
+        return Lost(task, f"a defect of ours ({type(fault).__name__}: {str(fault)[:200]})")
+
+
 class _Note(NamedTuple):
     """Where in the shared memory a task's block lies: its data, then its context."""
 
@@ -40,6 +58,13 @@ class _Note(NamedTuple):
     start: int
     data_bytes: int
     context_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a worker says of a task that it lost; the parent still has the task."""
+
+    reason: str
 
 
 class Hand:
@@ -81,8 +106,8 @@ class Hand:
     def answer(self) -> Any:
         """Return the answer to the first task given and not answered. Raises EOFError or OSError if the worker died."""
         found = self.pipe.recv()
-        self.tasks.popleft()
-        return found
+        task = self.tasks.popleft()
+        return Lost(task, found.reason) if isinstance(found, _Failed) else found
 
     def last_word(self) -> Any:
         """Return the worker's last word and let it go. Raises EOFError or OSError if it died."""
@@ -117,7 +142,8 @@ def _serve(pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any
             message = pipe.recv()
         except (EOFError, OSError):
             return
-        pipe.send(work(_task(message, view) if isinstance(message, _Note) else message))
+        answer = attempt(work, _task(message, view) if isinstance(message, _Note) else message)
+        pipe.send(_Failed(answer.reason) if isinstance(answer, Lost) else answer)
         if message is None:
             return
 

@@ -96,7 +96,9 @@ def _read_plain(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_file():
         files: Iterable[Path] = (path,)
     elif path.is_dir():
-        files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        files = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+        if not files:
+            raise TheirFault(f"{path}: no rule file (.yml, .yaml) in this folder")
     else:
         raise TheirFault(f"{path}: no such file or folder of rules")
     for file in files:

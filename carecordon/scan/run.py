@@ -24,8 +24,8 @@ from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan import coverage
 from carecordon.scan.assembly import Assembly
-from carecordon.scan.fan import Fan, Lost
-from carecordon.scan.hand import Task
+from carecordon.scan.fan import Fan
+from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
 from carecordon.scan.stop import Stop, UntilStop
@@ -91,6 +91,7 @@ class Scan:
                     fan = Fan(partial(Worker, self.setup), self._cores(sources))
                 for answer in fan.run(self._tasks(sources, stop)):
                     self._take(answer)
+                self.on_progress(self._progress)
                 for kinds in fan.finish():
                     self._kinds.extend(kinds)
             except KeyboardInterrupt:  # asked for twice, or before there was anything to tell

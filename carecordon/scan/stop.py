@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+_LOOK_UP_S = 0.25
 
 
 class Stop:
@@ -54,15 +57,21 @@ class UntilStop:
     """A stream that may keep its reader waiting, such as standard input: it ends where the stop is asked for."""
 
     def __init__(self, stream: Any, stop: Stop) -> None:
-        """Read from `stream`, a buffered reader."""
+        """Read from `stream`, a buffered reader that nobody has read from."""
         self._stream = stream
+        self._pipe = getattr(stream, "raw", None) if hasattr(select, "poll") else None
         self._stop = stop
 
     def read(self, size: int, /) -> bytes:
         """Return what is there, at most `size` bytes, waiting for at least one; nothing at the end."""
         try:
             with self._stop.waiting():
-                piece: bytes = self._stream.read1(size)
+                if self._pipe is None:
+                    piece: bytes = self._stream.read1(size)
+                    return piece
+                # A Ctrl-C that comes a moment before a system call is heard only after it: so none may last long.
+                while not select.select([self._pipe], [], [], _LOOK_UP_S)[0]:
+                    pass
         except KeyboardInterrupt:
             return b""
-        return piece
+        return self._pipe.read(size) or b""

@@ -18,6 +18,9 @@ from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan.hand import Task
 
+GC_THRESHOLD = (50_000, 20, 50)
+"""Objects between two collections: events come and go by the thousand and hold no circles."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -68,6 +71,7 @@ class Worker:
         self._read = journey.reading(self.engine, setup.bound)
         self._detect = journey.detecting(setup.rules, self.engine)
         gc.freeze()  # what stays to the end need not be looked through again and again
+        gc.set_threshold(*GC_THRESHOLD)
         gc.enable()
 
     def __call__(self, task: Task | None) -> Answer | list[KindSeen]:

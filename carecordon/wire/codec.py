@@ -8,7 +8,6 @@ unpacked bytes as it is, so one scan over them finds any text in any value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from carecordon.model.batch import ABSENT, Column, Table
+from carecordon.model.batch import ABSENT, Column, Content, Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource, Value
 
@@ -93,8 +92,8 @@ def encode(table: Table) -> bytes:
 def decode(data: bytes) -> Table:
     """Return the batch. Raises TheirFault for anything that `encode` would not have made.
 
-    Sizes are checked before unpacking. The values of a column are decoded when it is first
-    asked for; values of another type raise TheirFault then.
+    Sizes are checked before unpacking. A column is decoded when it is first asked for: values
+    of another type and indexes out of range raise TheirFault then.
     """
     raw = _unpacked(data)
     try:
@@ -107,9 +106,9 @@ def decode(data: bytes) -> Table:
     if rows > MAX_ROWS:
         raise TheirFault(f"batch: {rows} rows, at most {MAX_ROWS} are taken: send smaller batches")
     kinds = tuple(Kind(c, p, e, None if b is None else LogSource(*b)) for c, p, e, b in batch.kinds)
-    columns = {
-        column.name: Column(_index(column.index, rows, column.name), load=_loader(column)) for column in batch.columns
-    }
+    columns = {column.name: _column(column, rows) for column in batch.columns}
+    if len(columns) < len(batch.columns):
+        raise TheirFault("batch: a column stands in it twice")
     return Table(
         kinds,
         _index(batch.kind, rows, "kind", len(kinds), lowest=0),
@@ -144,20 +143,19 @@ def _check_shape(table: Table) -> None:
         )
 
 
-def _loader(column: _Column) -> Callable[[], tuple[Value, ...]]:
-    index = np.frombuffer(column.index, "<i4")
-    highest = int(index.max()) if index.size else ABSENT
+def _column(column: _Column, rows: int) -> Column:
+    """Return the column, to be decoded and held against its own sizes when it is asked for."""
+    if len(column.index) != 4 * rows:
+        raise TheirFault(f"batch: column {column.name} has {len(column.index)} bytes for {rows} rows")
 
-    def load() -> tuple[Value, ...]:
+    def load() -> Content:
         try:
             values = _VALUES.decode(column.values)
         except _UNREADABLE as error:
             raise TheirFault(f"batch: column {column.name}: {error}") from error
-        if highest >= len(values):
-            raise TheirFault(f"batch: column {column.name}: an index past its {len(values)} values")
-        return values
+        return _index(column.index, rows, column.name, len(values)), values
 
-    return load
+    return Column(load=load, raw=bytes(column.values))
 
 
 def _index(data: bytes, rows: int, name: str, limit: int | None = None, lowest: int = ABSENT) -> npt.NDArray[np.int32]:

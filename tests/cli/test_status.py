@@ -83,8 +83,14 @@ WRONG = [
     (["scan", "x", "--bogus"], "No such option: --bogus (see carecordon scan --help)"),
     (["scan", "x", "--json", "--csv", "y"], "--json and --csv exclude each other: choose one"),
     (["scan", "x", "--cores", "0"], "'--cores'"),
-    (["scan", "x", "--min-level", "worst"], "'worst' is not one of 'informational', 'low', 'medium', 'high', 'critical'"),
-    (["scan", "x", "--timezone", "Mars/North"], "--timezone 'Mars/North': no such time zone; name one like Europe/London"),
+    (
+        ["scan", "x", "--min-level", "worst"],
+        "'worst' is not one of 'informational', 'low', 'medium', 'high', 'critical'",
+    ),
+    (
+        ["scan", "x", "--timezone", "Mars/North"],
+        "--timezone 'Mars/North': no such time zone; name one like Europe/London",
+    ),
     (["scan", "x", "--timezone", ""], "--timezone '': no such time zone"),
     (["scan", "x", "--timezone", "../UTC"], "no such time zone"),
     (["scan", "x", "--from", "yesterday"], "--from yesterday: not a time; write it like 2026-11-25T01:02:03Z"),

@@ -7,8 +7,8 @@ from typing import Any
 
 NS = 1_000_000_000
 MAX_FRACTIONS = 4_096
-_LIMIT = (1 << 63) - NS
-"""Times are kept in 64 bits, by a table and by the spool; less a second, since a fraction comes on top."""
+_LIMIT = (1 << 63) - 60 * NS
+"""Times are kept in 64 bits, by a table and by the spool; less a minute, since the rest of one comes on top."""
 _MINUTE, _PLAIN = 17, 19
 """Lengths of `2026-11-25T01:02:` and `2026-11-25T01:02:03`."""
 SECONDS = {f"{second:02}": second * NS for second in range(60)}
@@ -28,7 +28,8 @@ class Clockwork:
     def utc_ns(self, text: Any) -> int | None:
         """Return a time in UTC ns, None where it is no time; a time without zone counts as UTC.
 
-        Reads ISO 8601 with `T` or a space and up to nine digits of a second (more are cut).
+        Reads ISO 8601 with `T` or a space and up to nine digits of a second (six where a zone other
+        than Z is given; more are cut). A time outside the years 1677 to 2262, which 64 bits cannot hold, is none.
         """
         if type(text) is not str:
             return None
@@ -45,7 +46,9 @@ class Clockwork:
         second = SECONDS.get(text[_MINUTE:_PLAIN])
         fraction = _fraction(rest)
         if minute is None or second is None or fraction is None:
-            return _slowly(text)
+            return _in_range(_slowly(text))
+        if len(rest) > _TICKS or _in_range(minute) is None:
+            return _in_range(minute + second + fraction)
         self._minute, self._minute_ns = text[:_MINUTE], minute
         if len(self._fractions) >= MAX_FRACTIONS:
             self._fractions.clear()
@@ -64,9 +67,11 @@ def _fraction(rest: str) -> int | None:
 
 
 def _minute_ns(head: str) -> int | None:
+    if len(head) != _PLAIN or not head[13] == head[16] == ":":  # `2026-11-25T01:02+01` is as long
+        return None
     try:
-        return int(datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp()) * NS if len(head) == _PLAIN else None
-    except (ValueError, OverflowError):
+        return int(datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp()) * NS
+    except ValueError:
         return None
 
 

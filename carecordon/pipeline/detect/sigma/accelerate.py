@@ -66,15 +66,20 @@ class Accelerator:
                 pass  # another processor's database, or a torn one: compiled anew below
         flags = hyperscan.HS_FLAG_SINGLEMATCH | (hyperscan.HS_FLAG_CASELESS if caseless else 0)
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        has_nul = any(b"\0" in literal for literal in encoded)  # where the binding would end the literal
         database.compile(
-            expressions=encoded,
+            expressions=[_as_pattern(literal) for literal in encoded] if has_nul else encoded,
             ids=list(range(len(encoded))),
             elements=len(encoded),
             flags=flags,
-            literal=True,
+            literal=not has_nul,
         )
         self._cache.save(key, hyperscan.dumpb(database))
         return Scanner(database)
+
+
+def _as_pattern(literal: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in literal)
 
 
 def accelerator(cache: Cache) -> Accelerator | None:

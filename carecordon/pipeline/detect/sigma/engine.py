@@ -6,21 +6,22 @@ that no stream waits for one. Both layouts of a batch end in the same signatures
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
+from operator import getitem
 from typing import Any
 
 import numpy as np
 
 from carecordon.model.batch import Rows, Table
-from carecordon.model.event import Fields, Kind, LogSource
+from carecordon.model.event import Fields, Kind, LogSource, Value
 from carecordon.model.fields import harden
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
-from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING
+from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Truths
 from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
-from carecordon.pipeline.detect.sigma.program import Program, Variant
+from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Variant
 
 MAX_PLANS = 4_096
 """More kinds than this in one run (made-up channels, say) share their turn: the oldest plan goes."""
@@ -59,17 +60,20 @@ class Engine:
     def _rows(self, rows: Rows) -> Iterator[Hit]:
         plans = self.plans
         possible = self.keywords.every if rows.keywords is None else rows.keywords
+        absent = repeat(ABSENT)
         for index, (kind, fields) in enumerate(zip(rows.kinds, rows.fields, strict=True)):
             plan = plans.get(kind) or self.plan(kind)
             plan.events += 1
-            if not plan.variants:
+            if possible is not plan.possible:
+                plan.expect(possible)
+            if plan.is_idle:
                 continue
-            if plan.asks_header:
-                rows.complete(index)
-            if plan.asks_inside:
-                harden(fields)
-            try:
-                signature = plan.signature(fields, possible)
+            if plan.is_thorough:
+                self._prepare(plan, rows, index)
+            try:  # Plan.signature written out: a call would cost a tenth of an event's time here
+                signature = tuple(map(getitem, plan.memos, map(fields.get, plan.keys, absent)))
+                if not plan.is_plain:
+                    signature = plan.extended(signature, fields)
             except TypeError:  # a list or mapping among the values: rare, so not looked for in each event
                 harden(fields)
                 signature = plan.signature(fields, possible)
@@ -78,51 +82,76 @@ class Engine:
                 harden(fields)  # whoever is told of the row meets values only
                 yield index, outcome
 
+    @staticmethod
+    def _prepare(plan: Plan, rows: Rows, index: int) -> None:
+        """Bring into the fields what only some plans ask for."""
+        if plan.asks_header:
+            rows.complete(index)
+        if plan.asks_inside:
+            harden(rows.fields[index])
+
     def _table(self, table: Table) -> Iterator[Hit]:
-        possible = self._possible_keywords(table)
-        asked: dict[str, tuple[Any, ...]] = {}
-        order = np.argsort(table.kind, kind="stable")
-        ends = np.cumsum(np.bincount(table.kind, minlength=len(table.kinds)))
-        for kind, end, start in zip(table.kinds, ends.tolist(), [0, *ends.tolist()], strict=False):
-            if start == end:
+        content: dict[str, tuple[list[int], tuple[Any, ...]]] = {}
+        order = np.argsort(table.kind, kind="stable").tolist()
+        ends = np.cumsum(np.bincount(table.kind, minlength=len(table.kinds))).tolist()
+        parts = [
+            (self.plan(kind), order[start:end])
+            for kind, start, end in zip(table.kinds, [0, *ends], ends, strict=False)
+            if start < end
+        ]
+        held = self._keywords_held(table, NOTHING.union(*(plan.keywords for plan, _ in parts)))
+        for plan, rows in parts:
+            plan.events += len(rows)
+            if plan.is_idle:
                 continue
-            plan = self.plan(kind)
-            plan.events += end - start
-            if not plan.variants:
-                continue
-            rows = order[start:end]
-            signatures: Iterable[tuple[Any, ...]]
-            if plan.has_references or not plan.keywords.isdisjoint(possible):
-                signatures = (plan.signature(table.complete(row), possible) for row in rows.tolist())
-            else:
-                signatures = zip(*self._numbers(plan, table, asked, rows), strict=True) if plan.keys else repeat(())
+            signatures = self._signatures(plan, table, content, rows)
             known = plan.signatures
-            for row, signature in zip(rows.tolist(), signatures, strict=False):
+            for row, signature in zip(rows, signatures, strict=False):
+                if plan.has_references or row in held:
+                    signature = plan.joined(signature, table.complete(row), held.get(row, NOTHING))  # noqa: PLW2901
                 outcome = known[signature]
                 if outcome:
                     yield row, outcome
 
     @staticmethod
-    def _numbers(plan: Plan, table: Table, asked: dict[str, tuple[Any, ...]], rows: Any) -> Iterator[Iterable[int]]:
-        """Yield per slot the numbers of its rows: a value that many rows share is one object, hashed once."""
+    def _signatures(
+        plan: Plan, table: Table, content: dict[str, tuple[list[int], tuple[Any, ...]]], rows: list[int]
+    ) -> Iterable[tuple[Any, ...]]:
+        """Return the rows' signatures; `content` keeps what of the columns was asked for before.
+
+        A value that many rows share is one object, whose hash is reckoned once.
+        """
+        numbers: list[Iterable[int]] = []
         for slot, key in zip(plan.slots, plan.keys, strict=True):
-            column = table.columns.get(key)
-            if column is None:
-                yield repeat(slot.absent, len(rows))
+            if key not in table.columns:
+                numbers.append(repeat(slot.absent, len(rows)))
                 continue
-            values = asked.get(key)
-            if values is None:
-                values = asked[key] = (*column.values, ABSENT)  # index -1 finds the mark of absence
-            yield map(slot.memo.__getitem__, map(values.__getitem__, column.index[rows].tolist()))
+            if key not in content:
+                index, values = table.columns[key].content
+                content[key] = index.tolist(), (*values, ABSENT)  # index -1 finds the mark of absence
+            at, known = content[key]
+            numbers.append(map(slot.memo.__getitem__, map(known.__getitem__, map(at.__getitem__, rows))))
+        return zip(*numbers, strict=True) if numbers else repeat(())
 
-    def _possible_keywords(self, table: Table) -> frozenset[int]:
-        if not self.keywords.every:
-            return NOTHING
+    def _keywords_held(self, table: Table, wanted: Truths) -> dict[int, Truths]:
+        """Return the wanted keywords that rows hold: looked for in the raw text, then in the columns that may do."""
         if table.text is not None:
-            return self.keywords.possible(table.text)
-        return self.keywords.possible_in({name: column.values for name, column in table.columns.items()})
+            wanted &= self.keywords.possible(table.text)
+        held: dict[int, Truths] = {}
+        if not wanted:
+            return held
+        truths = self.program.matcher(KEYWORDS).truths
+        for column in table.columns.values():
+            if column.raw is not None and wanted.isdisjoint(self.keywords.possible(column.raw)):
+                continue
+            for number, value in enumerate(column.values):
+                found = truths(value) & wanted
+                if found:
+                    for row in np.flatnonzero(column.index == number).tolist():
+                        held[row] = held.get(row, NOTHING) | found
+        return held
 
-    def evidence(self, variant: Variant, fields: Fields) -> Fields:
+    def evidence(self, variant: Variant, fields: Mapping[str, Value]) -> Fields:
         """Return those fields that the rule names and the event carries, and those that hold its keywords."""
         rule: Rule = self.program.rules[variant.rule]
         found: Fields = {}
@@ -132,7 +161,7 @@ class Engine:
                 found[name] = fields[key]
         keywords = self.program.keywords_of(variant)
         if keywords:
-            truths = self.program.matcher("").truths
+            truths = self.program.matcher(KEYWORDS).truths
             found.update((name, value) for name, value in fields.items() if truths(value) & keywords)
         return found
 

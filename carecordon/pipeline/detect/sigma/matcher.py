@@ -15,7 +15,7 @@ from carecordon.model.event import Scalar, Value
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import ORDER_OPS, PLAIN_OPS, Atom, Op
 from carecordon.pipeline.detect.sigma.literals import Literals
-from carecordon.pipeline.detect.sigma.memo import ValueMemo
+from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
 from carecordon.pipeline.detect.sigma.regexes import compiled, demanded
 from carecordon.pipeline.detect.sigma.values import address_of, date_part, network_of, number_of, scalars, text_of
 
@@ -160,7 +160,12 @@ class Patterns:
 class FieldMatcher:
     """All atoms of one field; `truths` gives those that hold for a value, a list included."""
 
-    def __init__(self, atoms: Iterable[tuple[int, Atom]], accelerator: Accelerator | None) -> None:
+    def __init__(
+        self,
+        atoms: Iterable[tuple[int, Atom]],
+        accelerator: Accelerator | None,
+        allowance: Allowance | None = None,
+    ) -> None:
         """Take (number, atom) of this field, references to other fields left out."""
         atoms = list(atoms)
         self.numbers: Truths = frozenset(number for number, _ in atoms)
@@ -174,7 +179,7 @@ class FieldMatcher:
         self._networks = [(n, *network_of(str(a.value))) for n, a in atoms if a.op is Op.CIDR]
         self._ordered = [(n, a) for n, a in atoms if a.op in ORDER_OPS and not a.part]
         self._parts = [(n, a) for n, a in atoms if a.part]
-        self._memo = ValueMemo(self._answer)
+        self._memo = ValueMemo(self._answer, allowance=allowance)
 
     def truths(self, value: Value | Absent) -> Truths:
         """Return the numbers of the atoms that hold for `value`."""
@@ -189,7 +194,7 @@ class FieldMatcher:
         if value is None or value == ():
             return self._null | self._exists
         found: set[int] = set(self._exists)
-        for part in scalars(value):
+        for part in (value,) if isinstance(value, str) else scalars(value):
             try:
                 self._scalar(part, found)
             except UnicodeEncodeError:  # a lone surrogate, which no rule can name: read it as a question mark

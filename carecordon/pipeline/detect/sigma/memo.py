@@ -9,12 +9,24 @@ without changing a result.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 MAX_ENTRIES = 40_000
-MAX_CHARACTERS = 8_000_000
+MAX_CHARACTERS = 192_000_000
+"""What all memos of an engine together may remember, in characters of their keys: about 300 MB at the most."""
+MIN_SHARE = 256_000
+"""What one memo may remember in any case."""
 MAX_VALUE = 65_536
 """Longer texts are answered but not remembered."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How much the memos that share it may remember together, and how much they do (characters of keys)."""
+
+    limit: int = MAX_CHARACTERS
+    used: int = 0
 
 
 class Memo(dict[Any, Any]):
@@ -23,14 +35,17 @@ class Memo(dict[Any, Any]):
     Read it with `[]` only. Keys must be of one type each: see ValueMemo where they are not.
     """
 
-    __slots__ = ("_answer", "_entries", "_old", "_size")
+    __slots__ = ("_allowance", "_answer", "_entries", "_old", "_old_size", "_size")
 
-    def __init__(self, answer: Callable[[Any], Any], entries: int = MAX_ENTRIES) -> None:
-        """Remember up to twice `entries` answers of `answer`."""
+    def __init__(
+        self, answer: Callable[[Any], Any], entries: int = MAX_ENTRIES, allowance: Allowance | None = None
+    ) -> None:
+        """Remember up to twice `entries` answers of `answer`, and no more than the allowance lets it."""
         super().__init__()
         self._answer = answer
         self._entries = entries
-        self._size = 0
+        self._allowance = Allowance() if allowance is None else allowance
+        self._size = self._old_size = 0
         self._old: dict[Any, Any] = {}
 
     def __missing__(self, key: Any) -> Any:
@@ -41,21 +56,28 @@ class Memo(dict[Any, Any]):
         found = self._old.get(key, self)
         if found is self:
             found = self._answer(value)
+        allowance = self._allowance
+        if len(self) >= self._entries or (allowance.used > allowance.limit and self._size > MIN_SHARE):
+            self._turn()
         self._size += size
-        if len(self) >= self._entries or self._size > MAX_CHARACTERS:
-            self._old = dict(self)
-            self.clear()
-            self._size = size
+        allowance.used += size
         self[key] = found
         return found
+
+    def _turn(self) -> None:
+        """Forget the old segment; the young one grows old."""
+        self._allowance.used -= self._old_size
+        self._old, self._old_size = dict(self), self._size
+        self._size = 0
+        self.clear()
 
 
 class ValueMemo(Memo):
     """A memo whose keys are the values of events.
 
     Numbers that are equal as keys (True, 1, 1.0; 0.0, -0.0) are told apart by rules: they are
-    remembered by type and spelling, under a key of their own. Lists that hold anything but
-    text are not remembered.
+    remembered by type and spelling, under a key of their own. Lists that are long or hold
+    anything but text are not remembered.
     """
 
     __slots__ = ()
@@ -69,6 +91,7 @@ class ValueMemo(Memo):
         if isinstance(key, bool | int | float):
             typed = (type(key), repr(key) if isinstance(key, float) else key)
             return self[typed] if typed in self else self._remember(typed, key, 64)
-        if isinstance(key, tuple) and not all(isinstance(part, str) for part in key):
-            return self._answer(key)
-        return self._remember(key, key, 64)
+        if not isinstance(key, tuple):
+            return self._remember(key, key, 64)
+        size = 64 + sum(len(part) if isinstance(part, str) else MAX_VALUE for part in key)
+        return self._answer(key) if size > MAX_VALUE else self._remember(key, key, size)

@@ -1,7 +1,7 @@
 """A condition over atom numbers: what remains of a rule once every value comparison has a number.
 
-`holds(truths)` is asked with the set of all atoms that hold for an event. `fold` puts in
-what is already known of a kind of event and drops the parts that this decides.
+`fold` puts in what is already known of a kind of event and drops the parts that this
+decides; masks.py asks what is left.
 """
 
 from __future__ import annotations
@@ -18,19 +18,11 @@ class AnyOf(msgspec.Struct, frozen=True, gc=False):
 
     atoms: Truths
 
-    def holds(self, truths: Truths) -> bool:
-        """Return whether one of the atoms is among the truths."""
-        return not self.atoms.isdisjoint(truths)
-
 
 class AllOf(msgspec.Struct, frozen=True, gc=False):
     """Every one of these atoms holds."""
 
     atoms: Truths
-
-    def holds(self, truths: Truths) -> bool:
-        """Return whether all atoms are among the truths."""
-        return self.atoms <= truths
 
 
 class Every(msgspec.Struct, frozen=True, gc=False):
@@ -38,19 +30,11 @@ class Every(msgspec.Struct, frozen=True, gc=False):
 
     parts: tuple[Test, ...]
 
-    def holds(self, truths: Truths) -> bool:
-        """Return whether every part holds."""
-        return all(part.holds(truths) for part in self.parts)
-
 
 class Some(msgspec.Struct, frozen=True, gc=False):
     """At least one part holds."""
 
     parts: tuple[Test, ...]
-
-    def holds(self, truths: Truths) -> bool:
-        """Return whether some part holds."""
-        return any(part.holds(truths) for part in self.parts)
 
 
 class No(msgspec.Struct, frozen=True, gc=False):
@@ -58,19 +42,11 @@ class No(msgspec.Struct, frozen=True, gc=False):
 
     part: Test
 
-    def holds(self, truths: Truths) -> bool:
-        """Return whether the part fails."""
-        return not self.part.holds(truths)
-
 
 class Known(msgspec.Struct, frozen=True, gc=False):
     """A constant."""
 
     value: bool
-
-    def holds(self, truths: Truths) -> bool:
-        """Return the constant."""
-        return self.value
 
 
 Test = AnyOf | AllOf | Every | Some | No | Known

@@ -8,7 +8,7 @@ signature that was seen costs a few dictionary look-ups, however many rules ther
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from operator import getitem
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 from carecordon.model.batch import HEADER
 from carecordon.model.event import Kind, Value
 from carecordon.pipeline.detect.sigma.fieldrefs import FieldReference
-from carecordon.pipeline.detect.sigma.ir import REF_OPS, Atom
-from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, FieldMatcher, Truths
-from carecordon.pipeline.detect.sigma.memo import Memo, ValueMemo
+from carecordon.pipeline.detect.sigma.ir import REF_OPS
+from carecordon.pipeline.detect.sigma.masks import mask_of, masked
+from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, Truths
+from carecordon.pipeline.detect.sigma.memo import Allowance, Memo, ValueMemo
 from carecordon.pipeline.detect.sigma.nodes import Known, Test, atoms_of, demand, fold
 from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Variant
 from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of
@@ -29,26 +30,36 @@ MAX_SIGNATURES = 20_000
 
 
 class Slot:
-    """One field of a plan: numbers the sets of the plan's atoms that its values satisfy."""
+    """One field of a plan: numbers the sets of the plan's atoms that its values satisfy.
 
-    def __init__(self, matcher: FieldMatcher, atoms: Truths, *, decimal: bool) -> None:
-        """Take the field's matcher and those of its atoms that this plan asks for."""
-        self._matcher = matcher
-        self._atoms = atoms
-        self._decimal = decimal
-        self._numbers: dict[tuple[Truths, bool], int] = {}
-        self.sets: list[Truths] = []
-        self.memo = ValueMemo(self._number)
-        self.absent: int = self.memo[ABSENT]
+    By number: `masks` the atoms as the plan's bits, `candidates` the rules that demand one of them.
+    """
+
+    def __init__(self, ask: Callable[[Any], Truths], bits: Mapping[int, int], allowance: Allowance) -> None:
+        """Take the field's question, and the bits of those of its atoms that this plan asks for."""
+        self._ask = ask
+        self._bits = bits
+        self._numbers: dict[tuple[int, bool], int] = {}
+        self._by_atom: Mapping[int, Sequence[int]] = {}
+        self.masks: list[int] = []
+        self.candidates: list[frozenset[int]] = []
+        self.memo = ValueMemo(self._number, allowance=allowance)
+        self.absent = 0
+
+    def open(self, by_atom: Mapping[int, Sequence[int]]) -> None:
+        """Begin, with the rules that demand each atom."""
+        self._by_atom = by_atom
+        self.absent = self.memo[ABSENT]
 
     def _number(self, value: Value | Absent) -> int:
-        if self._decimal and isinstance(value, str):
-            value = decimal_of(value)
-        key = (self._matcher.truths(value) & self._atoms, value is ABSENT)
+        bits = self._bits
+        atoms = [atom for atom in self._ask(value) if atom in bits]
+        key = (mask_of(atoms, bits), value is ABSENT)
         number = self._numbers.get(key)
         if number is None:
-            number = self._numbers[key] = len(self.sets)
-            self.sets.append(key[0])
+            number = self._numbers[key] = len(self.masks)
+            self.masks.append(key[0])
+            self.candidates.append(frozenset(rule for atom in atoms for rule in self._by_atom.get(atom, ())))
         return number
 
 
@@ -60,35 +71,38 @@ class Plan:
         self.kind = kind
         self.events = 0
         self.variants: list[Variant] = []
-        self._tests: list[Test] = []
-        self._fold(program, kind)
-        asked = frozenset().union(*map(atoms_of, self._tests))
-        fields: dict[str, set[int]] = defaultdict(set)
+        tests = self._fold(program, kind)
+        asked = sorted(frozenset().union(*map(atoms_of, tests)))
+        self._bits = {atom: 1 << place for place, atom in enumerate(asked)}
+        fields: dict[str, list[int]] = defaultdict(list)
         self._references: list[tuple[int, FieldReference]] = []
         for number in asked:
-            atom: Atom = program.atoms[number]
+            atom = program.atoms[number]
             if atom.op in REF_OPS:
                 self._references.append((number, FieldReference(atom)))
             else:
-                fields[atom.field].add(number)
+                fields[atom.field].append(number)
         self.keywords: Truths = frozenset(fields.pop(KEYWORDS, ()))
-        self.names = tuple(sorted(fields))
-        self.keys = tuple(name.removesuffix(DECIMAL) for name in self.names)
-        self.slots = [
-            Slot(program.matcher(name), frozenset(fields[name]), decimal=name.endswith(DECIMAL)) for name in self.names
-        ]
-        names_asked = {*self.keys, *(name for _, reference in self._references for name in reference.names)}
-        self.asks_header = not names_asked.isdisjoint(HEADER)
-        self.asks_inside = any("." in name for name in names_asked)
+        self._keyword_truths: Callable[[Any], Truths] = program.matcher(KEYWORDS).truths
+        self._possible_in = program.keywords.possible_in
+        self.slots = [self._slot(program, name, fields[name]) for name in sorted(fields)]
+        self.keys = tuple(name.removesuffix(DECIMAL) for name in sorted(fields))
         self.memos = tuple(slot.memo for slot in self.slots)
         self.carried = [False] * len(self.slots)
         self.signatures = Memo(self._judge, MAX_SIGNATURES)
-        self._keyword_truths: Callable[[Any], Truths] = program.matcher(KEYWORDS).truths
-        self.has_references = bool(self._references)
-        self._possible_in = program.keywords.possible_in
-        self._index(program.rarity)
+        self._tests = [masked(test, self._bits) for test in tests]
+        self._index(tests, program.rarity)
+        self._lay_out()
 
-    def _fold(self, program: Program, kind: Kind) -> None:
+    def _slot(self, program: Program, name: str, atoms: Iterable[int]) -> Slot:
+        ask = program.matcher(name).truths
+        if name.endswith(DECIMAL):
+            as_it_stands = ask
+            ask = lambda value: as_it_stands(decimal_of(value) if isinstance(value, str) else value)  # noqa: E731  # one line
+        return Slot(ask, {atom: self._bits[atom] for atom in atoms}, program.allowance)
+
+    def _fold(self, program: Program, kind: Kind) -> list[Test]:
+        """Note the rules that the kind does not rule out; return what remains to be asked for each."""
         known: Truths = NOTHING
         truths: Truths = NOTHING
         if kind.bound is None:
@@ -96,51 +110,80 @@ class Plan:
                 matcher = program.matcher(name)
                 known |= matcher.numbers
                 truths |= matcher.truths(ABSENT if value is None else value)
+        tests: list[Test] = []
         for variant in program.variants(kind):
             test = fold(variant.test, known, truths)
             if not (isinstance(test, Known) and not test.value):
                 self.variants.append(variant)
-                self._tests.append(test)
+                tests.append(test)
+        return tests
 
-    def _index(self, rarity: list[int]) -> None:
+    def _index(self, tests: Sequence[Test], rarity: list[int]) -> None:
+        """Find the rules by an atom that they demand; those that demand none are asked always."""
         self._by_atom: dict[int, list[int]] = defaultdict(list)
-        self._always: list[int] = []
-        for index, test in enumerate(self._tests):
+        always: list[int] = []
+        for index, test in enumerate(tests):
             needed = demand(test, rarity)
             if needed is None:
-                self._always.append(index)
+                always.append(index)
             for atom in needed or ():
                 self._by_atom[atom].append(index)
+        self._always = frozenset(always)
+        for slot in self.slots:
+            slot.open(self._by_atom)
+
+    def _lay_out(self) -> None:
+        """Note what an event must go through before it can be looked up."""
+        self.has_references = bool(self._references)
+        names = {*self.keys, *(name for _, reference in self._references for name in reference.names)}
+        self.asks_header = not names.isdisjoint(HEADER)
+        self.asks_inside = any("." in name for name in names)
+        self.is_thorough = self.asks_header or self.asks_inside
+        self.is_idle = not self.variants
+        self.expect(NOTHING)
 
     def signature(self, fields: Mapping[str, Any], possible: Truths) -> tuple[Any, ...]:
         """Return the signature of an event; `possible` are the keywords that may stand in it.
 
         Raises TypeError where a value is still a list or mapping.
         """
+        if possible is not self.possible:
+            self.expect(possible)
         signature = tuple(map(getitem, self.memos, map(fields.get, self.keys, repeat(ABSENT))))
-        if self.has_references or not self.keywords.isdisjoint(possible):
-            extra = self._extra(fields, self.keywords & possible)
-            if extra:
-                return (*signature, extra)
-        return signature
+        return signature if self.is_plain else self.extended(signature, fields)
 
-    def _extra(self, fields: Mapping[str, Any], keywords: Truths) -> Truths:
-        """Return the truths that no single field decides: keywords and comparisons between fields."""
-        found: set[int] = {number for number, reference in self._references if reference.holds(fields)}
+    def expect(self, possible: Truths) -> None:
+        """Take note of the keywords that may stand in the events to come."""
+        self.possible = possible
+        self._expected = self.keywords & possible
+        self.is_plain = not self.has_references and not self._expected
+
+    def extended(self, signature: tuple[Any, ...], fields: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the signature with the truths that no single field decides: keywords, comparisons between fields."""
+        held, keywords = NOTHING, self._expected
         if keywords and not keywords.isdisjoint(self._possible_in(fields)):
-            found.update(NOTHING.union(*map(self._keyword_truths, fields.values())) & keywords)
-        return frozenset(found)
+            held = NOTHING.union(*map(self._keyword_truths, fields.values()))
+        return self.joined(signature, fields, held)
+
+    def joined(self, signature: tuple[Any, ...], fields: Mapping[str, Any], held: Truths) -> tuple[Any, ...]:
+        """Return the signature with the keywords that the event holds and the comparisons between its fields."""
+        references = {number for number, reference in self._references if reference.holds(fields)}
+        found = (held & self.keywords).union(references)
+        return (*signature, found) if found else signature
 
     def _judge(self, signature: tuple[Any, ...]) -> Outcome:
         """Return the variants whose rules hold for every event of this signature."""
-        truths = frozenset().union(
-            *(slot.sets[number] for slot, number in zip(self.slots, signature, strict=False)),
-            *signature[len(self.slots) :],
-        )
+        truths = 0
+        candidates = [self._always]
         for index, (slot, number) in enumerate(zip(self.slots, signature, strict=False)):
+            truths |= slot.masks[number]
+            candidates.append(slot.candidates[number])
             if number != slot.absent:
                 self.carried[index] = True
-        candidates = set(self._always)
-        for atom in truths:
-            candidates.update(self._by_atom.get(atom, ()))
-        return tuple(self.variants[index] for index in sorted(candidates) if self._tests[index].holds(truths))
+        if len(signature) > len(self.slots):
+            extra: Truths = signature[-1]
+            truths |= mask_of(extra, self._bits)
+            candidates.append(frozenset(rule for atom in extra for rule in self._by_atom.get(atom, ())))
+        tests = self._tests
+        chosen = frozenset().union(*candidates)
+        return tuple(self.variants[index] for index in sorted(chosen) if tests[index].holds(truths))

@@ -17,6 +17,7 @@ from carecordon.pipeline.detect.sigma.ir import REF_OPS, Always, And, Atom, Item
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.logsource import SourceTest, bound_serves, serves, sources_for
 from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
+from carecordon.pipeline.detect.sigma.memo import Allowance
 from carecordon.pipeline.detect.sigma.nodes import FALSE, TRUE, AllOf, AnyOf, Every, Known, No, Some, Test, atoms_of
 from carecordon.pipeline.detect.sigma.values import DECIMAL
 
@@ -49,6 +50,7 @@ class Program:
         self._fields: dict[str, list[int]] = defaultdict(list)
         self._matchers: dict[str, FieldMatcher] = {}
         self._accelerator = accelerator
+        self.allowance = Allowance()
         self._variants: dict[LogSource, list[tuple[SourceTest, list[Variant]]]] = {}
         self._bound = bound
         self._bound_variants: list[Variant] = []
@@ -88,7 +90,7 @@ class Program:
         if field not in self._matchers:
             atoms = [(number, self.atoms[number]) for number in self._fields[field]]
             plain = [(number, atom) for number, atom in atoms if atom.op not in REF_OPS]
-            self._matchers[field] = FieldMatcher(plain, self._accelerator)
+            self._matchers[field] = FieldMatcher(plain, self._accelerator, self.allowance)
         return self._matchers[field]
 
     def keywords_of(self, variant: Variant) -> frozenset[int]:

@@ -1,0 +1,144 @@
+"""Stopped by hand, or left by its reader, a scan says what it found and ends without noise."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.calling import Call, Done, jsonl, process, put, start, whoami
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setenv("CARECORDON_CACHE", str(cache))
+
+
+def stopped(rules: Path, *args: object) -> Done:
+    """Return what a scan says that is stopped while standard input keeps it waiting."""
+    more = ("--no-own-rules", "--rules", rules, "--stdin", *args)
+    with start("scan", *more, stdin=subprocess.PIPE) as running:
+        assert running.stdin
+        assert running.stdout
+        assert running.stderr
+        running.stdin.write(jsonl([whoami(1), process(2), whoami(3)]))
+        running.stdin.flush()
+        wait_until_all_is_read(running)
+        running.send_signal(signal.SIGINT)
+        out, err = running.stdout.read(), running.stderr.read()
+        running.stdin.close()
+    return Done(running.returncode, out, err.decode())
+
+
+def wait_until_all_is_read(running: subprocess.Popen[bytes]) -> None:
+    """Wait until the pipe is empty: its reader has come to wait for more."""
+    assert running.stdin
+    left = array.array("i", [1])
+    while left[0] and running.poll() is None:
+        fcntl.ioctl(running.stdin, termios.FIONREAD, left)
+        os.sched_yield()
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("cores", [1, 2])
+def test_stopped_by_hand_it_tells_what_it_found_so_far(rules: Path, cores: int) -> None:
+    done = stopped(rules, "--json", "--cores", cores)
+    assert (done.status, done.err) == (130, "")
+    assert [match[2] for match in done.matches] == [1, 3]
+    assert (done.summary["partial"], done.summary["events_read"], done.summary["files_failed"]) == (True, 3, 0)
+    assert [line["sha256"] for line in done.of("input")] == [None]
+    absent = [line["reason"] for line in done.of("unseen") if line["kind"] == "logsource"]
+    assert not [reason for reason in absent if "process_creation" in reason]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_partial_page_says_so_first_and_last(rules: Path) -> None:
+    done = stopped(rules)
+    lines = done.text.splitlines()
+    assert done.status == 130
+    assert lines[0].startswith("PARTIAL RESULT: the scan was stopped before it had read everything.")
+    assert lines[-1] == lines[0]
+    assert "Whoami run" in done.text
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("command", ["scan", "scan --json", "rules list"])
+def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path, command: str) -> None:
+    path = put(tmp_path / "a.jsonl", *(whoami(second, CommandLine="x" * 3000) for second in range(60)))
+    rule = tmp_path / "many.yml"
+    rule.write_text("---\n".join(rule_text(number) for number in range(500)))
+    args: list[Any] = [*command.split(), "--no-own-rules", "--rules", rule]
+    with start(*args, *([path] if args[0] == "scan" else []), stdin=subprocess.DEVNULL) as running:
+        assert running.stdout
+        assert running.stderr
+        first = running.stdout.readline()
+        running.stdout.close()
+        err = running.stderr.read()
+    assert first
+    assert (running.returncode, err) == (141, b"")
+
+
+def rule_text(number: int) -> str:
+    return (
+        f"title: Rule {number} of very many\nid: 11111111-0000-4000-8000-{number:012}\n"
+        "logsource: {product: windows, category: process_creation}\n"
+        "detection:\n    sel: {Image|endswith: '\\whoami.exe'}\n    condition: sel\nlevel: high\n"
+    )
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_spreadsheet_is_whole_where_the_reader_goes_away(rules: Path, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", *(whoami(second) for second in range(60)))
+    more = ("--no-own-rules", "--rules", rules, "--csv", tmp_path / "out.csv")
+    with start("scan", path, *more, stdin=subprocess.DEVNULL) as running:
+        assert running.stdout
+        running.stdout.close()
+    assert (tmp_path / "out.csv").read_bytes().count(b'"match"') == 60
+
+
+def test_nothing_is_said_on_standard_error_where_no_terminal_is(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    assert (scan(path).err, scan(path, "--json").err) == ("", "")
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_command_is_a_program_of_its_own(rules: Path, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    with start("scan", path, "--json", "--no-own-rules", "--rules", rules, stdin=subprocess.DEVNULL) as running:
+        out, err = running.communicate()
+    assert (running.returncode, err) == (1, b"")
+    assert [json.loads(line)["type"] for line in out.splitlines()].count("match") == 1
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_terminal_shows_colour_progress_and_the_same_words(rules: Path, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "carecordon", "scan", str(path), "--no-own-rules", "--rules", str(rules)]
+    terminal = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=terminal) as running:
+        os.close(theirs)
+        shown = b""
+        while piece := _read(ours):
+            shown += piece
+    os.close(ours)
+    assert running.returncode == 1
+    assert b"1 of 1 file, 1 match" in shown
+    assert b"\x1b[1;31mWhoami run\x1b[0m" in shown
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # how Linux tells that the other side is closed
+        return b""

@@ -1,0 +1,395 @@
+"""The conventions of docs/detection.md, one test each: from rule text to matches, in every shape of event."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from carecordon.model.event import LogSource
+from carecordon.pipeline.detect.sigma.engine import Engine
+from tests.pipeline.detect.sigma.matching import (
+    DEFENDER,
+    SHAPES,
+    SYSMON,
+    fires,
+    flat,
+    is_hit,
+    matches,
+    nested,
+    ready,
+    rows_of,
+    rule,
+    winlogbeat,
+)
+
+WINDOWS = "{product: windows}"
+SECURITY = "{product: windows, service: security}"
+
+
+def test_header_and_data_are_two_name_spaces() -> None:
+    """A data field that bears a header's name never hides the header."""
+    data = {"Computer": "other.example.org", "Level": "99", "EventID": 7}
+    for shape in (nested, winlogbeat):
+        event = shape(SYSMON, 1, data)
+        assert fires(rule("s: {Computer: ward-pc-07, EventID: 1}"), event)
+        assert fires(rule("s: {EventData_Computer: other.example.org, EventData_EventID: 7}"), event)
+        assert not fires(rule("s: {Computer: other.example.org}"), event)
+        assert fires(rule("s: {Level: 99}"), event)  # these headers have no Level of their own
+    assert fires(rule("s: {Computer: other.example.org}"), flat(SYSMON, 1, {"Computer": "other.example.org"}))
+    assert not fires(rule("s: {EventData_Computer: '*'}"), flat(SYSMON, 1, {"Computer": "other.example.org"}))
+
+
+def test_nested_documents_give_their_header_and_data() -> None:
+    system = {
+        "Channel": "System",
+        "EventID": {"#text": "7045", "#attributes": {"Qualifiers": 16384}},
+        "EventRecordID": "12",
+        "Provider": {"#attributes": {"Name": "Made Up Service", "EventSourceName": "made-up"}},
+        "Execution": {"#attributes": {"ProcessID": 4, "ThreadID": 8}},
+        "Security": {"#attributes": {"UserID": "S-1-5-18"}},
+    }
+    data: dict[str, Any] = {
+        "#attributes": {"Name": "Installed"},
+        "Data": {"#text": ["first", "second"], "#attributes": {"x": 1}},
+        "Deep": {"Er": {"Still": "here"}},
+        "Empty": None,
+    }
+    event = {"Event": {"System": system, "EventData": data}}
+    header = "EventID: 7045, Provider_Name: made up service, Execution_ProcessID: 4, Security_UserID: S-1-5-18"
+    assert fires(rule(f"s: {{{header}, EventSourceName: made-up, EventRecordID: 12}}", WINDOWS), event)
+    assert fires(rule("s: {Data: second, Deep.Er.Still: here, EventData_Name: Installed, Empty: null}", WINDOWS), event)
+    assert not fires(rule("s: {Data: 'first second'}", WINDOWS), event)
+    assert not fires(rule("s: {Data.#attributes.x: 1}", WINDOWS), event)
+    user = {"Event": {"System": system, "UserData": {"Cleared": {"Subject": "anna", "#attributes": {"xmlns": "u"}}}}}
+    assert fires(rule("s: {Subject: anna}", WINDOWS), user)
+    assert not fires(rule("s: {Cleared.Subject: anna}", WINDOWS), user)
+
+
+def test_flat_documents_are_taken_as_they_stand() -> None:
+    event = flat("Security", 4624, {"SourceName": "Auditing", "RecordNumber": 7, "Message": "hello"})
+    assert fires(rule("s: {Provider_Name: auditing, Computer: ward-pc-07, EventRecordID: 7}", SECURITY), event)
+    assert fires(rule("s: {SourceName: auditing, RecordNumber: 7, Message: hello}", SECURITY), event)
+    assert fires(rule("s: {Computer: other}", SECURITY), event | {"Computer": "other"})
+    assert not fires(rule("s: {Computer: ward-pc-07}", SECURITY), event | {"Computer": "other"})
+
+
+def test_winlogbeat_gives_header_data_and_message() -> None:
+    event = winlogbeat("Security", 4624, {"param1": "x", "LogonType": "3"}) | {"message": "hello"}
+    event["winlog"] |= {"record_id": "9", "process": {"pid": 4}, "user": {"identifier": "S-1-5-18"}}
+    wanted = "s: {EventRecordID: 9, Execution_ProcessID: 4, Security_UserID: S-1-5-18, param1: x, Message: hello}"
+    assert fires(rule(wanted, SECURITY), event)
+    assert not fires(rule("s: {message: hello}", SECURITY), event)
+    assert not fires(rule("s: {winlog.record_id: 9}", SECURITY), event)
+
+
+def test_documents_bound_by_hand_are_flattened() -> None:
+    bound = LogSource("linux", None, "auditd")
+    document = {"process": {"args": ["sh", "-c"]}, "a.b": 1, "users": [{"name": "anna"}, {"name": "ben"}]}
+    text = rule("s: {process.args: '-c', a.b: 1, users.name: ben}", "{product: linux, service: auditd}")
+    assert fires(text, document, bound=bound)
+    assert not fires(text, document | {"users": [{"name": "anna"}]}, bound=bound)
+    assert not fires(rule("s: {a.b: 1}", "{product: linux, service: cron}"), document, bound=bound)
+    assert fires(rule("s: {a.b: 1}", "{product: linux}"), document, bound=bound)
+
+
+def test_names_lose_their_spaces_and_are_else_exact() -> None:
+    for shape in SHAPES:
+        event = shape(DEFENDER, 1116, {"Threat Name": "Made/Up", "Detection  User": "anna"})
+        assert fires(rule("s: {ThreatName: made/up, DetectionUser: anna}", "{service: windefend, product: windows}"), event)
+        assert not fires(rule("s: {threatname: made/up}", "{service: windefend, product: windows}"), event)
+        assert not fires(rule("s: {'Threat Name': made/up}", "{service: windefend, product: windows}"), event)
+
+
+@pytest.mark.parametrize("name", ["TimeCreated", "UtcTime", "@timestamp", "EventTime"])
+def test_time_is_utc(name: str) -> None:
+    documents = [
+        flat(SYSMON, 1, {name: "2026-11-25 01:02:03.5"}),
+        flat(SYSMON, 1, {name: "2026-11-25T02:02:03.500+01:00"}),
+        flat(SYSMON, 1, {name: "2026-11-25T01:02:03.5000000Z", "EventTime" if name != "EventTime" else "x": "2020-01-01"}),
+    ]
+    assert set(rows_of(documents).times) == {1_795_568_523_500_000_000}
+    created = nested(SYSMON, 1, {"UtcTime": "2020-01-01 00:00:00"})
+    created["Event"]["System"]["TimeCreated"] = {"#attributes": {"SystemTime": "2026-11-25T01:02:03.500Z"}}
+    shipped = winlogbeat(SYSMON, 1, {}) | {"@timestamp": "2026-11-25T01:02:03.500Z"}
+    assert set(rows_of([created, shipped]).times) == {1_795_568_523_500_000_000}
+
+
+def test_case_is_folded() -> None:
+    assert is_hit(r"s: {Image|endswith: '\CMD.exe'}", {"Image": "C:\\cmd.EXE"})
+    assert is_hit("s: {A: 'ÄRZTE'}", {"A": "ärzte"})
+    assert is_hit("s: {A: 'x*Y?z'}", {"A": "X--yYZ"})
+    assert not is_hit("s: {A: 'ÄRZTE'}", {"A": "arzte"})
+    for shape in SHAPES:
+        assert fires(rule("s: {Channel: SECURITY}", SECURITY), shape("security", 4624, {}))
+
+
+def test_cased_tells_capitals_apart() -> None:
+    assert is_hit("s: {A|contains|cased: 'Ab'}", {"A": "xAbx"})
+    assert not is_hit("s: {A|contains|cased: 'Ab'}", {"A": "xabx"})
+    assert is_hit("s: {A|cased: 'A*b'}", {"A": "A\nb"})
+    assert not is_hit("s: {A|cased: 'A*b'}", {"A": "A\nB"})
+
+
+def test_wildcards_stand_for_any_run_or_one_character() -> None:
+    assert is_hit("s: {A: 'x*y'}", {"A": "xy"})
+    assert is_hit("s: {A: 'x*y'}", {"A": "x\r\n\r\ny"})
+    assert is_hit("s: {A: 'x?y'}", {"A": "x\ny"})
+    assert is_hit("s: {A: 'x?y'}", {"A": "x\N{PILE OF POO}y"})
+    assert not is_hit("s: {A: 'x?y'}", {"A": "xy"})
+    assert is_hit(r"s: {A: 'x\*y'}", {"A": "x*y"})
+    assert not is_hit(r"s: {A: 'x\*y'}", {"A": "x-y"})
+    assert is_hit(r"s: {A: 'x\\*'}", {"A": "x\\y"})
+    assert not is_hit(r"s: {A: 'x\\*'}", {"A": "x*"})
+
+
+def test_numbers_and_booleans_match_by_their_text() -> None:
+    for value in (5, "5"):
+        assert is_hit("s: {A: 5}", {"A": value})
+        assert is_hit("s: {A: '5'}", {"A": value})
+    for value in ("05", "0x5", 5.0, True, 55):
+        assert not is_hit("s: {A: 5}", {"A": value})
+    assert is_hit("s: {A: '46*'}", {"A": 4688})
+    assert is_hit("s: {A: 1.5}", {"A": 1.5})
+    assert is_hit("s: {A: true}", {"A": True})
+    assert is_hit("s: {A: 'TRUE'}", {"A": True})
+    assert is_hit("s: {A: true}", {"A": "True"})
+    assert not is_hit("s: {A: true}", {"A": 1})
+    assert not is_hit("s: {A: 1}", {"A": True})
+    assert not is_hit("s: {A: false}", {"A": 0})
+
+
+def test_comparisons_read_decimal_numbers_only() -> None:
+    assert is_hit("s: {A|lt: 10}", {"A": " 9 "})
+    assert not is_hit("s: {A|lt: 10}", {"A": "10"})
+    assert is_hit("s: {A|lte: 10}", {"A": 10.0})
+    assert not is_hit("s: {A|lte: 10}", {"A": "10.5"})
+    assert is_hit("s: {A|gt: -2}", {"A": "-1"})
+    assert not is_hit("s: {A|gt: -2}", {"A": -2})
+    assert is_hit("s: {A|gte: 16}", {"A": 16})
+    for value in (True, "0x10", "sixteen", "1_6", "", None, "nan", "inf"):
+        assert not is_hit("s: {A|gte: 0}", {"A": value})
+
+
+def test_null_is_missing_null_or_the_empty_list() -> None:
+    for data in ({}, {"A": None}, {"A": []}):
+        assert is_hit("s: {A: null}", data)
+        assert not is_hit("s: {A: '*'}", data)
+        assert not is_hit("s: {A: ''}", data)
+    for value in ("", "-", 0, False, [None], "null"):
+        assert not is_hit("s: {A: null}", {"A": value})
+
+
+def test_empty_text_is_a_text() -> None:
+    assert is_hit("s: {A: ''}", {"A": ""})
+    assert is_hit("s: {A: '*'}", {"A": ""})
+    assert not is_hit("s: {A: ''}", {"A": " "})
+    assert not is_hit("s: {A: '?'}", {"A": ""})
+
+
+def test_exists_asks_whether_a_field_is_carried() -> None:
+    for value in (None, "", [], "x", 0):
+        assert is_hit("s: {A|exists: true}", {"A": value})
+        assert not is_hit("s: {A|exists: false}", {"A": value})
+    assert is_hit("s: {A|exists: false}", {"a": "x"})
+    assert not is_hit("s: {A|exists: true}", {"a": "x"})
+
+
+def test_lists_match_by_some_element() -> None:
+    assert is_hit("s: {A: b}", {"A": ["a", "b"]})
+    assert not is_hit("s: {A: b}", {"A": ["a", "ab"]})
+    assert not is_hit("s: {A: 'a b'}", {"A": ["a", "b"]})
+    assert is_hit("s: {A|all: [a, b]}", {"A": ["b", "a"]})
+    assert not is_hit("s: {A|all: [a, b]}", {"A": ["a", "c"]})
+    assert is_hit("s: {A|gt: 2}", {"A": ["x", 3]})
+    assert is_hit("s: {A|contains|all: [x, y]}", {"A": ["-x-", "-y-"]})
+
+
+def test_neq_is_equal_to_none_of_the_values() -> None:
+    assert is_hit("s: {A|neq: [a, b]}", {"A": "c"})
+    assert not is_hit("s: {A|neq: [a, b]}", {"A": "B"})
+    assert is_hit("s: {A|neq: a}", {})
+    assert is_hit("s: {A|neq: a}", {"A": None})
+    assert not is_hit("s: {A|neq: a}", {"A": ["b", "a"]})
+    assert not is_hit("s: {A|contains|neq: a}", {"A": "xax"})
+
+
+def test_keywords_look_into_every_single_value() -> None:
+    assert is_hit("s: [evil]", {"A": "it is EVIL"})
+    assert is_hit("s: [evil]", {"A": ["x", "evil"]})
+    assert is_hit("s: [evil]", {"A": {"B": "evil"}})
+    assert is_hit("s: ['x1*x2']", {"A": "-x1\nx2-"})
+    assert is_hit("s: [468]", {"A": 4688})
+    assert is_hit("s: ['ward-pc']", {})
+    assert is_hit("s: {'|all': [x1, x2]}", {"A": "x1", "B": "x2"})
+    assert not is_hit("s: [evil]", {"evil": "it is good"})
+    assert not is_hit("s: ['a b']", {"A": "a", "B": "b"})
+    assert not is_hit("s: ['a b']", {"A": ["a", "b"]})
+    assert not is_hit("s: [none]", {"A": None})
+
+
+@pytest.mark.parametrize(
+    ("modifiers", "pattern", "match", "miss"),
+    [
+        ("re", "ab+", "xxabbx", "xxABBx"),
+        ("re|i", "ab+$", "xxABB", "xxABBx"),
+        ("re|m", "^ab$", "x\nab\ny", "x\nabc\ny"),
+        ("re|s", "a.b", "a\nb", "ab"),
+        ("re", "a.b", "a-b", "a\nb"),
+        ("re", "^a.c$", "aéc", "aéec"),
+    ],
+)
+def test_regular_expressions_search_the_text(modifiers: str, pattern: str, match: str, miss: str) -> None:
+    assert is_hit(f"s: {{A|{modifiers}: '{pattern}'}}", {"A": match})
+    assert not is_hit(f"s: {{A|{modifiers}: '{pattern}'}}", {"A": miss})
+
+
+def test_cidr_holds_one_address() -> None:
+    assert is_hit("s: {A|cidr: 192.0.2.0/24}", {"A": "192.0.2.77"})
+    assert is_hit("s: {A|cidr: 192.0.2.0/24}", {"A": "::ffff:192.0.2.77"})
+    assert is_hit("s: {A|cidr: '2001:db8::/32'}", {"A": "2001:DB8::1"})
+    assert is_hit("s: {A|cidr: 'fe80::/10'}", {"A": "[fe80::1%eth0]"})
+    assert is_hit("s: {A|cidr: 192.0.2.0/24}", {"A": ["x", "192.0.2.1"]})
+    for value in ("192.0.3.77", "192.0.2.77:80", "::192.0.2.77", "192.0.2", "", None, 3_221_225_985):
+        assert not is_hit("s: {A|cidr: 192.0.2.0/24}", {"A": value})
+
+
+def test_fieldref_compares_two_fields() -> None:
+    assert is_hit("s: {A|fieldref: B}", {"A": "X", "B": "x"})
+    assert not is_hit("s: {A|fieldref: B}", {"A": "X", "B": "y"})
+    assert is_hit("s: {A|fieldref: B}", {"A": 5, "B": "5"})
+    assert not is_hit("s: {A|fieldref|cased: B}", {"A": "X", "B": "x"})
+    assert is_hit("s: {A|fieldref|startswith: B}", {"A": "xab", "B": "X"})
+    assert not is_hit("s: {A|fieldref|startswith: B}", {"A": "abx", "B": "X"})
+    assert is_hit("s: {A|fieldref|endswith: B}", {"A": "abx", "B": "X"})
+    assert is_hit("s: {A|fieldref|contains: B}", {"A": "axb", "B": "X"})
+    assert is_hit("s: {A|fieldref: B}", {"A": ["x", "y"], "B": ["z", "y"]})
+    assert not is_hit("s: {A|fieldref: B}", {"A": ["x"], "B": ["z"]})
+    assert is_hit("s: {A|fieldref: B.C}", {"A": "x", "B": {"C": "x"}})
+    assert is_hit("s: {A|fieldref: Computer}", {"A": "WARD-PC-07"})
+    for data in ({"A": "x"}, {"B": "x"}, {"A": None, "B": None}, {}, {"A": [], "B": []}):
+        assert not is_hit("s: {A|fieldref: B}", data)
+
+
+@pytest.mark.parametrize(
+    ("item", "match", "miss"),
+    [
+        ("A|minute: 59", "2026-11-25 03:59:00", "2026-11-25 59:03:00"),
+        ("A|hour: 3", "2026-11-25T03:59:00Z", "2026-11-25T04:00:00+01:00"),
+        ("A|hour|gte: 22", "2026-11-25 22:00:00.123", "2026-11-25 21:59:59.999"),
+        ("A|day: 25", "2026-11-25", "2026-25-11"),
+        ("A|week: 53", "2027-01-01", "2027-01-04"),
+        ("A|month|lt: 11", "2026-10-31", "2026-11-01"),
+        ("A|year: 2026", "2026-01-01", "2025-12-31"),
+    ],
+)
+def test_date_parts_are_read_without_their_zone(item: str, match: str, miss: str) -> None:
+    assert is_hit(f"s: {{{item}}}", {"A": match})
+    assert not is_hit(f"s: {{{item}}}", {"A": miss})
+    assert not is_hit(f"s: {{{item}}}", {"A": "Tuesday"})
+
+
+def test_encodings_work_on_the_bytes_of_the_text() -> None:
+    for before in range(3):
+        encoded = b64encode(b"q" * before + b"made-up-tool" + b"qq").decode()
+        assert is_hit("s: {A|base64offset|contains: made-up-tool}", {"A": f"run {encoded}"})
+        assert not is_hit("s: {A|base64offset|contains: made-up-toil}", {"A": f"run {encoded}"})
+        wide = b64encode(b"qq" * before + "made-up-tool".encode("utf-16-le")).decode()
+        assert is_hit("s: {A|wide|base64offset|contains: made-up-tool}", {"A": wide})
+        assert not is_hit("s: {A|base64offset|contains: made-up-tool}", {"A": wide})
+    assert is_hit("s: {A|base64: hi}", {"A": "AGK="})  # in any case, like all text
+    assert not is_hit("s: {A|base64|cased: hi}", {"A": "AGK="})
+    assert is_hit("s: {A|utf16le|base64: hi}", {"A": "aABpAA=="})
+    assert is_hit("s: {A|utf16be|base64: hi}", {"A": "AGgAaQ=="})
+    assert is_hit("s: {A|utf16|base64: hi}", {"A": "//5oAGkA"})
+    assert is_hit("s: {A|wide: hi}", {"A": "h\0i\0"})
+
+
+def test_windash_takes_dashes_for_one_another() -> None:
+    for dash in ("-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}"):
+        assert is_hit("s: {A|windash|contains: ' -enc'}", {"A": f"p {dash}enc"})
+        assert is_hit("s: {A|contains|windash: ' /enc'}", {"A": f"p {dash}enc"})
+    assert not is_hit("s: {A|windash|contains: ' -enc'}", {"A": "p +enc"})
+    assert not is_hit("s: {A|windash|contains: ' -no-exit'}", {"A": "p -no/exit"})
+
+
+def test_placeholders_stand_for_their_values() -> None:
+    text = rule("s: {A|expand: '%Servers%'}")
+    for shape in SHAPES:
+        assert fires(text, shape(SYSMON, 1, {"A": "SRV-12"}), values={"Servers": ["srv-*", "dc01"]})
+        assert not fires(text, shape(SYSMON, 1, {"A": "dc02"}), values={"Servers": ["srv-*", "dc01"]})
+
+
+def test_filters_narrow_the_rules_they_name() -> None:
+    text = "id: 5b1ee4b8-6a9c-4d3e-9f46-7f7b5d1c2a90\n" + rule("s: {A: x}")
+    head = "title: Quiet\nlogsource: {product: windows, category: process_creation}\n"
+    named = "filter: {rules: [5b1ee4b8-6a9c-4d3e-9f46-7f7b5d1c2a90], known: {B: y}, condition: "
+    for condition in ("known}", "not known}"):
+        rules = ready(text, f"{head}{named}{condition}\n")
+        for shape in SHAPES:
+            rows = rows_of([shape(SYSMON, 1, {"A": "x", "B": "y"}), shape(SYSMON, 1, {"A": "x", "B": "z"})])
+            assert [match.position for match in matches(rules, Engine(rules, None), rows)] == [2]
+
+
+def test_log_sources_mean_channels_and_ids() -> None:
+    for shape in SHAPES:
+        started = shape(SYSMON.lower(), 1, {"A": "x"})
+        assert fires(rule("s: {A: x}", "{category: process_creation}"), started)
+        assert fires(rule("s: {A: x}", "{product: windows, service: sysmon}"), started)
+        assert fires(rule("s: {A: x}", "{product: windows, service: sysmon, category: process_creation}"), started)
+        assert fires(rule("s: {A: x}", WINDOWS), started)
+        assert not fires(rule("s: {A: x}", SECURITY), started)
+        assert not fires(rule("s: {A: x}"), shape(SYSMON, 5, {"A": "x"}))
+        for kind, category in (("CreateKey", "registry_add"), ("DeleteValue", "registry_delete")):
+            key = shape(SYSMON, 12, {"EventType": kind})
+            assert fires(rule("s: {EventType: '*'}", f"{{product: windows, category: {category}}}"), key)
+            assert not fires(
+                rule("s: {EventType: '*'}", f"{{product: windows, category: {category}}}"),
+                shape(SYSMON, 12, {"EventType": "Else"}),
+            )
+
+
+def test_an_unknown_log_source_makes_a_rule_dormant() -> None:
+    for source in ("{product: macos}", "{product: windows, category: nosuch}", "{product: windows, service: nosuch}"):
+        rules = ready(rule("s: {A: x}", source))
+        engine = Engine(rules, None)
+        assert engine.program.dormant == [0]
+        assert not matches(rules, engine, rows_of(shape(SYSMON, 1, {"A": "x"}) for shape in SHAPES))
+    assert Engine(ready(rule("s: {A: x}", "{product: macos}")), None, LogSource("macos")).program.dormant == []
+
+
+def test_security_4688_serves_process_creation() -> None:
+    data = {
+        "NewProcessName": r"C:\Windows\tool.exe",
+        "ParentProcessName": r"C:\Windows\parent.exe",
+        "MandatoryLabel": "S-1-16-12288",
+        "SubjectUserName": "anna",
+        "SubjectDomainName": "WEXLEY",
+        "SubjectLogonId": "0x3e7",
+        "CommandLine": "tool -x",
+        "NewProcessId": "0x10",
+        "ProcessId": "0xff",
+    }
+    for shape in SHAPES:
+        event = shape("Security", 4688, data)
+        assert fires(rule(r"s: {Image|endswith: '\tool.exe', ParentImage|endswith: '\parent.exe', User: 'wexley\anna'}"), event)
+        assert fires(rule("s: {ProcessId: 16, ParentProcessId: 255, LogonId: '0x3e7', CommandLine: tool -x}"), event)
+        for level in ("High", "S-1-16-12288"):
+            assert fires(rule(f"s: {{IntegrityLevel: {level}}}"), event)
+        assert not fires(rule("s: {IntegrityLevel: Medium}"), event)
+        assert not fires(rule("s: {ProcessId: 255}"), event)
+        assert fires(rule("s: {ProcessId: '0xff', NewProcessName: '*tool.exe'}", SECURITY), event)
+        assert not fires(rule("s: {Image: '*'}"), shape("Security", 4689, data))
+        assert fires(rule("s: {Image: kept}"), shape("Security", 4688, data | {"Image": "kept"}))
+        assert fires(rule("s: {ProcessId|fieldref: ParentProcessId}"), shape("Security", 4688, data | {"NewProcessId": "255"}))
+
+
+def test_defender_serves_antivirus() -> None:
+    data = {"Threat Name": "Made/Up", "Path": r"C:\x.exe"}
+    for shape in SHAPES:
+        for source in ("{category: antivirus}", "{category: antivirus, product: windows}"):
+            text = rule(r"s: {Signature|startswith: made, Filename|endswith: '\x.exe'}", source)
+            assert fires(text, shape(DEFENDER, 1116, data))
+            assert not fires(text, shape(DEFENDER, 1013, data))
+            assert not fires(text, shape(DEFENDER, 1116, data | {"Threat Name": "Other"}))

@@ -1,0 +1,198 @@
+"""Bytes from a hostile sender: told as their fault and nothing else, in bounded memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carecordon.model.batch import Table
+from carecordon.model.errors import TheirFault
+from carecordon.model.event import Kind
+from carecordon.wire import codec
+from tests.wire.test_codec import table_of
+
+GOOD = codec.encode(
+    table_of(
+        [
+            (Kind("Security", "made up", 4624), {"A": "x" * 9, "B": ("y", 1), "C": number}, number, f"pc-{number % 3}")
+            for number in range(20)
+        ]
+    )
+)
+RAW: bytes = zstandard.decompress(GOOD)
+
+
+def pack(raw: bytes) -> bytes:
+    return zstandard.compress(raw)
+
+
+def read_whole(data: bytes) -> Table:
+    """Return the batch after asking it for everything."""
+    table = codec.decode(data)
+    for row in range(len(table)):
+        table.header(row)
+        dict(table.complete(row))
+    return table
+
+
+def refuse(data: bytes) -> str:
+    with pytest.raises(TheirFault) as fault:
+        read_whole(data)
+    return str(fault.value)
+
+
+def take_or_refuse(data: bytes) -> None:
+    """Read it: any exception but TheirFault fails the test."""
+    try:
+        read_whole(data)
+    except TheirFault as fault:
+        assert str(fault).startswith("batch: ")
+
+
+def altered(place: int, value: Any, column: int | None = None) -> bytes:
+    """Return the good batch with one part of it, or of one of its columns, replaced."""
+    parts = msgspec.msgpack.decode(RAW)
+    if column is None:
+        parts[place] = value
+    else:
+        parts[7][column][place] = value
+    return pack(msgspec.msgpack.encode(parts))
+
+
+def test_every_cut_is_refused() -> None:
+    for end in range(len(GOOD)):
+        refuse(GOOD[:end])
+    for end in range(len(RAW)):
+        refuse(pack(RAW[:end]))
+
+
+def test_flipped_bits_are_taken_or_refused() -> None:
+    rng = Random(20_261_125)
+    for data, is_raw in ((GOOD, False), (RAW, True)):
+        for _ in range(3_000):
+            broken = bytearray(data)
+            for _ in range(rng.randrange(1, 4)):
+                broken[rng.randrange(len(broken))] ^= 1 << rng.randrange(8)
+            take_or_refuse(pack(bytes(broken)) if is_raw else bytes(broken))
+
+
+@given(st.binary(max_size=60))
+def test_random_bytes_are_refused(data: bytes) -> None:
+    refuse(data)
+    take_or_refuse(pack(data))
+    take_or_refuse(pack(b"\x98\x01" + data))
+
+
+INDEX = (20).to_bytes(4, "little")
+REFUSED: list[tuple[int, Any, int | None, str]] = [
+    (0, 2, None, "version 2"),
+    (0, "1", None, "int"),
+    (1, [["Security", None, "4624", None]], None, "int"),
+    (1, [["Security", None, 4624, ["windows"]]], None, "length"),
+    (1, [], None, "kind has an index out of range"),
+    (2, b"\0" * 79, None, "has 80 bytes for 19 rows"),
+    (2, b"\xff\xff\xff\xff" * 20, None, "kind has an index out of range"),
+    (2, b"\x01\0\0\0" * 20, None, "kind has an index out of range"),
+    (3, ["pc", 5], None, "str"),
+    (3, ["pc-0"], None, "device has an index out of range"),
+    (4, b"", None, "0 bytes for 20 rows"),
+    (4, b"\xff\xff\xff\x7f" * 20, None, "device has an index out of range"),
+    (5, b"\0" * 80, None, "time has 80 bytes for 20 rows"),
+    (6, b"\0" * 161, None, "sequence has 161 bytes"),
+    (7, {}, None, "array"),
+    (7, [["A", b"", [], 1]] * 5_000, None, "length"),
+    (0, "N" * 2_000, 0, "length"),
+    (0, 5, 0, "str"),
+    (1, b"\0" * 4, 0, "column A has 4 bytes for 20 rows"),
+    (1, INDEX * 20, 0, "column A has an index"),
+    (1, b"\xfe\xff\xff\xff" * 20, 0, "column A has an index out of range"),
+    (2, [], 0, "column A has an index"),
+    (2, ["x", {"y": 1}], 0, "column A: "),
+    (2, [["x", ["y"]]], 0, "column A: "),
+    (2, [b"bytes"], 0, "column A: "),
+    (2, [msgspec.msgpack.Ext(5, b"x")], 0, "column A: "),
+    (2, "text", 0, "column A: "),
+    (2, ["x"] * (codec.MAX_VALUES + 1), 0, "column A: "),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "column", "reason"), REFUSED, ids=range(len(REFUSED)))
+def test_what_encode_never_makes_is_refused_with_its_place(place: int, value: Any, column: int | None, reason: str) -> None:
+    assert reason in refuse(altered(place, value, column))
+
+
+def test_text_that_is_no_utf8_is_refused_where_it_stands() -> None:
+    assert "utf-8" in refuse(pack(RAW.replace(b"pc-1", b"pc-\xff")))
+    assert "column A" in refuse(pack(RAW.replace(b"x" * 9, b"\xed\xa0\x80" * 3)))
+
+
+def test_nesting_is_bounded() -> None:
+    deep = msgspec.Raw(b"\x91" * 200_000 + b"\xc0")
+    refuse(pack(b"\x91" * 200_000 + b"\xc0"))
+    refuse(altered(7, deep))
+    refuse(altered(2, deep, 0))
+
+
+def test_what_follows_the_batch_is_refused() -> None:
+    refuse(GOOD + b"x")
+    refuse(GOOD + GOOD)
+    refuse(pack(RAW + b"\xc0"))
+    assert "version" not in refuse(pack(RAW[:-1]))
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    parts = msgspec.msgpack.decode(RAW)
+    assert "twice" in refuse(pack(msgspec.msgpack.encode([*parts[:7], [parts[7][0], parts[7][0]]])))
+
+
+def peak_of(data: bytes) -> int:
+    """Return how many bytes reading these takes at the most."""
+    tracemalloc.start()
+    try:
+        take_or_refuse(data)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_packed_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "MAX_PACKED", len(GOOD) - 1)
+    assert "send smaller batches" in refuse(GOOD)
+
+
+def test_sizes_are_checked_before_anything_is_unpacked() -> None:
+    bomb = pack(bytes(codec.MAX_UNPACKED + 1))
+    assert "send smaller batches" in refuse(bomb)
+    assert peak_of(bomb) < 1024 * 1024
+    ratio = pack(bytes(codec.MAX_UNPACKED))
+    assert "send smaller batches" in refuse(ratio)
+    assert peak_of(ratio) < 1024 * 1024
+    unsaid = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1000))
+    assert "send smaller batches" in refuse(unsaid)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xdd\xff\xff\xff\xff",
+        b"\x98\x01\xdd\xff\xff\xff\xff" + b"\xc0" * 100,
+        b"\x98\x01\x90\xc6\xff\xff\xff\xff",
+        RAW[:1] + b"\x01\xdb\xff\xff\xff\xff",
+    ],
+)
+def test_claimed_sizes_are_not_believed(raw: bytes) -> None:
+    refuse(pack(raw))
+    assert peak_of(pack(raw)) < 1024 * 1024
+
+
+def test_values_that_no_row_needs_are_not_built() -> None:
+    """A million nulls in a column of twenty rows would be eight bytes each."""
+    many = altered(2, msgspec.Raw(b"\xdd\x00\x10\x00\x00" + b"\xc0" * (1 << 20)), 0)
+    assert peak_of(many) < 4 * 1024 * 1024
