@@ -97,6 +97,8 @@ class Scan:
             except KeyboardInterrupt:  # asked for twice, or before there was anything to tell
                 if fan is not None:
                     fan.stop()
+        if not self._inputs and not stop.is_asked and not any(one.is_failure for one in self._unread):
+            self._unread.append(Unread(", ".join(paths), "no event file is here", True))
         correlations, spots = self._correlate()
         closing = self._closing(spots, time.monotonic() - started, is_partial=stop.is_asked)
         begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
