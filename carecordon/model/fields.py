@@ -33,10 +33,16 @@ def flatten(document: Mapping[str, Any]) -> Fields:
 
 def harden(fields: dict[str, Any]) -> None:
     """Turn lists into tuples and mappings into dotted fields, in place."""
-    if any(isinstance(value, dict | list) for value in fields.values()):
-        flat = flatten(fields)
-        fields.clear()
-        fields.update(flat)
+    kinds = set(map(type, fields.values()))
+    if dict not in kinds and list not in kinds:
+        return
+    lists = {name: value for name, value in fields.items() if type(value) is list}
+    if dict not in kinds and not any(isinstance(part, dict | list) for value in lists.values() for part in value):
+        fields.update((name, tuple(value)) for name, value in lists.items())
+        return
+    flat = flatten(fields)
+    fields.clear()
+    fields.update(flat)
 
 
 def _add_list(found: dict[str, Any], waiting: list[tuple[str, Any]], name: str, values: list[Any] | tuple[Any]) -> None:

@@ -1,8 +1,9 @@
-"""Blocks of files spread over processes: each worker reads, detects and watches on its own.
+"""Blocks of files spread over processes: each reads, detects and watches on its own.
 
-The parent hands out a few blocks at a time, so memory is bounded and a slow block holds up
-nobody else. A worker that dies takes down only the block it had: that is told, and another
-takes its place.
+The parent is one of them: it hands out a few blocks at a time, and where every other
+process has enough it does the next block itself. So `cores` processes keep `cores` cores
+busy, memory is bounded, and a slow block holds up nobody else. A worker that dies takes
+down only the block it had: that is told, and another takes its place.
 """
 
 from __future__ import annotations
@@ -14,46 +15,40 @@ from typing import Any
 
 from carecordon.scan.hand import Hand, Lost, Task, attempt
 
-
 DIED = "the process that read it died"
 
 
 class Fan:
-    """Runs `make()(task)` over tasks, in this process (cores = 1) or in `cores` others.
+    """Runs `make()(task)` over tasks, in this process and in `cores` - 1 others.
 
-    `make` is called once a worker and must be importable; answers come in any order.
+    `make` is called once a process and must be importable; answers come in any order.
     """
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]], cores: int) -> None:
-        """Start the workers: as copies of one made here where the system can fork, else each from scratch."""
+        """Start the workers: as copies of this process where the system can fork, else each from scratch."""
         can_fork = "fork" in multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("fork" if can_fork else "spawn")
-        self._work: Callable[[Any], Any] | None = None
-        self._make = make
-        if cores <= 1 or can_fork:
-            work = make()
-            self._make = lambda: work
-            self._work = work if cores <= 1 else None
-        self._hands = [self._start() for _ in range(cores)] if cores > 1 else []
+        work = self._work = make()
+        self._make: Callable[[], Callable[[Any], Any]] = (lambda: work) if can_fork else make
+        self._hands = [self._start() for _ in range(1, cores)]
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Any]:
         """Yield the answers of all tasks, and Lost for those that could not be done."""
-        if self._work is not None:
-            yield from (attempt(self._work, task) for task in tasks)
-            return
         for task in tasks:
-            while (hand := self._free(task)) is None:
-                yield from self._collect()
-            if not hand.give(task):
+            hand = self._free(task)
+            if hand is None:
+                yield from self._collect(0)
+                hand = self._free(task)
+            if hand is None:
+                yield attempt(self._work, task)
+            elif not hand.give(task):
                 yield from self._replace(hand)
         while any(hand.tasks for hand in self._hands):
-            yield from self._collect()
+            yield from self._collect(None)
 
     def finish(self) -> Iterator[Any]:
-        """Yield each worker's last word (`make()(None)`) and let them go."""
-        if self._work is not None:
-            yield attempt(self._work, None)
-            return
+        """Yield the last word of each process (`make()(None)`) and let the others go."""
+        yield attempt(self._work, None)
         for hand in self._hands:
             try:
                 yield hand.last_word()
@@ -69,13 +64,12 @@ class Fan:
         return Hand(self._context, self._make)
 
     def _free(self, task: Task) -> Hand | None:
-        hand = min(self._hands, key=lambda hand: len(hand.tasks))
-        return hand if hand.may_take(task) else None
+        return min((hand for hand in self._hands if hand.may_take(task)), key=lambda one: len(one.tasks), default=None)
 
-    def _collect(self) -> Iterator[Any]:
-        """Wait for at least one answer and yield what is there."""
+    def _collect(self, timeout_s: float | None) -> Iterator[Any]:
+        """Yield the answers that are there, after waiting for one if none is; None waits without end."""
         busy = {hand.pipe: hand for hand in self._hands if hand.tasks}
-        for pipe in wait(list(busy)):
+        for pipe in wait(list(busy), timeout_s):
             hand = busy[pipe]  # type: ignore[index]  # wait returns the very objects it was given
             try:
                 answer = hand.answer()

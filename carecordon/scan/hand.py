@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from carecordon.model.block import Block
 
-WAITING = 2
+WAITING = 3
 """Blocks a worker may have been handed and not answered."""
 SLOT_BYTES = 2 * 1024 * 1024
-"""A larger block goes through the pipe, to a worker that has nothing else to do."""
+"""A larger block goes through the pipe, and only to a worker that has nothing else to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ SCALARS = st.sampled_from([0, 1, True, False, 0.0, -0.0, 1.0, None, "", "1", "x"
 VALUES = SCALARS | st.lists(SCALARS, max_size=3)
 EVENTS = st.dictionaries(st.sampled_from(["A", "B", "Computer", "EventRecordID"]), VALUES, max_size=4)
 KINDS = st.sampled_from([Kind("Security", None, 1), Kind("security", None, 1), Kind("System", "p", None)])
-ROWS = st.lists(st.tuples(KINDS, EVENTS, st.integers(-(2**62), 2**62) | st.none(), st.sampled_from(["pc", None])), max_size=6)
+ROWS = st.lists(
+    st.tuples(KINDS, EVENTS, st.integers(-(2**62), 2**62) | st.none(), st.sampled_from(["pc", None])), max_size=6
+)
 
 
 def rows_of(events: list[tuple[Kind, dict[str, Any], int | None, str | None]]) -> Rows:
@@ -36,7 +38,12 @@ def test_every_row_is_what_it_was(events: list[tuple[Kind, dict[str, Any], int |
     for row in range(len(rows)):
         assert told(dict(table.complete(row))) == told(rows.complete(row))
         seen, expected = table.header(row), rows.header(row)
-        assert (seen.kind, seen.device, seen.time, seen.position) == (expected.kind, expected.device, expected.time, expected.position)
+        assert (seen.kind, seen.device, seen.time, seen.position) == (
+            expected.kind,
+            expected.device,
+            expected.time,
+            expected.position,
+        )
 
 
 @given(ROWS)
@@ -57,5 +64,7 @@ def test_a_time_that_is_not_known_stays_so() -> None:
 
 def told(fields: dict[str, Any]) -> dict[str, str]:
     """Return fields by their spelling, lists as tuples: True is not 1, nor 1.0."""
-    hard: dict[str, Value] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    hard: dict[str, Value] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
     return {name: repr(value) for name, value in hard.items()}

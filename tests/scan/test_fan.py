@@ -1,82 +1,137 @@
-"""Workers: every task is answered once, and a block that raises or kills its worker takes nothing else with it."""
+"""However many processes share the blocks, every block has one answer, and a death costs one block only."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from carecordon.model.block import Block
-from carecordon.scan.fan import DIED, Fan
-from carecordon.scan.hand import SLOT_BYTES, Lost, Task
+from carecordon.scan.fan import Fan
+from carecordon.scan.hand import SLOT_BYTES, WAITING, Lost, Task
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+CORES = [1, 2, 3]
 
 
-def measuring() -> Callable[[Any], Any]:
-    """Return work that tells of each block what came over: its number, its size, its last bytes, its context."""
-    done: list[int] = []
+class Echo:
+    """A worker that answers with the task's numbers and a digest of its block, and counts them."""
 
-    def work(task: Task | None) -> Any:
+    def __init__(self, deadly: frozenset[int] = frozenset(), faulty: frozenset[int] = frozenset()) -> None:
+        self.count = 0
+        self.deadly = deadly
+        self.faulty = faulty
+
+    def __call__(self, task: Task | None) -> Any:
         if task is None:
-            return done
-        data = task.block.data
-        if data == b"die":
+            return self.count
+        if task.number in self.deadly:
             os._exit(9)
-        if data == b"raise":
-            raise ValueError("as asked")
-        done.append(task.number)
-        return task.number, len(data), bytes(data[-3:]), task.block.feed, task.block.context
-
-    return work
+        if task.number in self.faulty:
+            raise ValueError("made up")
+        self.count += 1
+        return task.source, task.number, task.block
 
 
-def tasks(*contents: bytes) -> Iterator[Task]:
-    return (Task(0, number, Block("feed", data, b"%d" % number)) for number, data in enumerate(contents))
+def tasks(count: int, data: Callable[[int], bytes] = lambda number: b"%d" % number * number) -> Iterator[Task]:
+    return (
+        Task(number % 3, number, Block("jsonlines", data(number), b"head" * (number % 2))) for number in range(count)
+    )
 
 
-def run(fan: Fan, *contents: bytes) -> list[Any]:
-    found = list(fan.run(tasks(*contents)))
-    lost = sorted((one.task.number, one.reason) for one in found if isinstance(one, Lost))
-    return [*sorted(one for one in found if not isinstance(one, Lost)), *lost]
+def run(fan: Fan, given: Iterator[Task]) -> tuple[list[Any], list[Any]]:
+    """Return the answers and the last words."""
+    try:
+        return list(fan.run(given)), list(fan.finish())
+    finally:
+        fan.stop()
 
 
-@pytest.mark.parametrize("cores", [1, 2, 3])
-def test_every_block_arrives_whole_whatever_its_size(cores: int) -> None:
-    fan = Fan(measuring, cores)
-    sizes = [0, 1, SLOT_BYTES - 1, SLOT_BYTES, SLOT_BYTES + 1, 5 * SLOT_BYTES, *range(10, 40)]
-    found = run(fan, *(bytes(size) + b"end" for size in sizes))
-    assert found == [(number, size + 3, b"end", "feed", b"%d" % number) for number, size in enumerate(sizes)]
-    numbers = [number for done in fan.finish() for number in done]
-    assert sorted(numbers) == list(range(len(sizes)))
+def in_order(answers: list[Any]) -> list[Any]:
+    return sorted(answers, key=lambda answer: answer[1])
 
 
-@pytest.mark.parametrize("cores", [1, 2])
-def test_a_block_that_raises_is_lost_and_the_worker_goes_on(cores: int) -> None:
-    fan = Fan(measuring, cores)
-    *rest, lost = run(fan, b"a", b"raise", *[b"b"] * 20)
-    assert lost == (1, "a defect of ours (ValueError: as asked)")
-    assert len(rest) == 21
-    assert sum(len(done) for done in fan.finish()) == 21
+@pytest.mark.parametrize("cores", CORES)
+def test_every_block_is_answered_whole(cores: int) -> None:
+    answers, words = run(Fan(Echo, cores), tasks(60))
+    assert in_order(answers) == [(task.source, task.number, task.block) for task in tasks(60)]
+    assert sum(words) == 60
+    assert len(words) == cores
 
 
-def test_a_block_that_kills_its_worker_takes_nothing_else_with_it() -> None:
-    fan = Fan(measuring, 2)
-    found = run(fan, *[b"a"] * 9, b"die", *[b"b"] * 9, b"die", bytes(3 * SLOT_BYTES), *[b"c"] * 9)
-    assert found[-2:] == [(9, DIED), (19, DIED)]
-    assert [one[0] for one in found[:-2]] == [number for number in range(30) if number not in (9, 19)]
-    list(fan.finish())
+@pytest.mark.parametrize("cores", CORES)
+def test_blocks_larger_than_a_slot_arrive_too(cores: int) -> None:
+    def data(number: int) -> bytes:
+        return bytes([number]) * (SLOT_BYTES + 1 if number % 3 == 0 else SLOT_BYTES - 4)
+
+    answers, _ = run(Fan(Echo, cores), tasks(9, data))
+    assert in_order(answers) == [(task.source, task.number, task.block) for task in tasks(9, data)]
 
 
-def test_the_only_block_may_be_lost() -> None:
-    fan = Fan(measuring, 2)
-    assert run(fan, b"die") == [(0, DIED)]
-    assert list(fan.finish()) == [[], []]
+@pytest.mark.parametrize("cores", CORES)
+def test_no_tasks_give_no_answers(cores: int) -> None:
+    answers, words = run(Fan(Echo, cores), tasks(0))
+    assert answers == []
+    assert words == [0] * cores
 
 
-def test_workers_can_be_stopped_in_the_midst_of_their_work() -> None:
-    fan = Fan(measuring, 2)
-    answers = fan.run(tasks(*[b"a"] * 50))
-    assert next(answers)
+@pytest.mark.parametrize("cores", [2, 3])
+@pytest.mark.parametrize("deadly", [{0}, {11}, {29}, {3, 4, 5, 6}, set(range(30))], ids=len)
+def test_a_worker_that_dies_costs_the_block_it_had(cores: int, deadly: set[int]) -> None:
+    answers, _ = run(Fan(partial(Echo, frozenset(deadly)), cores), tasks(30))
+    lost = [answer.task.number for answer in answers if isinstance(answer, Lost)]
+    assert Counter(lost) == Counter(deadly)
+    assert all("died" in answer.reason for answer in answers if isinstance(answer, Lost))
+    assert {answer[1] for answer in answers if not isinstance(answer, Lost)} == set(range(30)) - deadly
+    assert len(answers) == 30
+
+
+@pytest.mark.parametrize("cores", CORES)
+def test_a_defect_costs_the_block_it_shows_in(cores: int) -> None:
+    answers, words = run(Fan(partial(Echo, faulty=frozenset({4, 7})), cores), tasks(20))
+    lost = sorted((answer.task.number, answer.reason) for answer in answers if isinstance(answer, Lost))
+    assert [number for number, _ in lost] == [4, 7]
+    assert all("ValueError: made up" in reason for _, reason in lost)
+    assert sum(words) == 18
+
+
+@pytest.mark.parametrize("cores", [2, 3])
+def test_no_more_is_read_ahead_than_workers_can_hold(cores: int) -> None:
+    read = 0
+
+    def watched() -> Iterator[Task]:
+        nonlocal read
+        for task in tasks(40):
+            read += 1
+            yield task
+
+    fan = Fan(Echo, cores)
+    try:
+        for answered, _ in enumerate(fan.run(watched()), 1):
+            assert read <= answered + cores * WAITING + 1
+    finally:
+        fan.stop()
+    assert read == 40
+
+
+class Stuck:
+    """A worker that never comes back."""
+
+    def __call__(self, task: Task | None) -> Any:
+        threading.Event().wait()
+
+
+def test_stop_ends_workers_whatever_they_do() -> None:
+    fan = Fan(Stuck, 2)
+    processes = [hand._process for hand in fan._hands]
+    for hand, task in zip(fan._hands, tasks(2), strict=True):
+        assert hand.give(task)
+    assert all(process.is_alive() for process in processes)
     fan.stop()
-    assert list(fan.finish()) == []
+    assert not any(process.is_alive() for process in processes)
+    fan.stop()

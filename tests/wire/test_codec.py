@@ -25,7 +25,9 @@ SCALARS = (
 VALUES = SCALARS | st.lists(SCALARS, max_size=3).map(tuple)
 NAMES = st.text(max_size=6)
 TEXTS = NAMES | st.none()
-KINDS = st.builds(Kind, TEXTS, TEXTS, st.integers(0, 70_000) | st.none(), st.none() | st.builds(LogSource, TEXTS, TEXTS, TEXTS))
+KINDS = st.builds(
+    Kind, TEXTS, TEXTS, st.integers(0, 70_000) | st.none(), st.none() | st.builds(LogSource, TEXTS, TEXTS, TEXTS)
+)
 TIMES = st.integers(-(2**63) + 1, 2**63 - 1) | st.none()
 Event = tuple[Kind, dict[str, Any], int | None, str | None]
 EVENTS: st.SearchStrategy[list[Event]] = st.lists(
@@ -72,7 +74,9 @@ def test_what_came_can_be_sent_on(events: list[Event]) -> None:
 
 def test_text_stands_as_it_is_in_the_unpacked_bytes() -> None:
     texts = ["plain", 'quoted "\\"', "Köln", "\0\n", "\U0001f600"]
-    table = codec.decode(codec.encode(one(A=tuple(texts[:2]), **{f"F{number}": text for number, text in enumerate(texts)})))
+    table = codec.decode(
+        codec.encode(one(A=tuple(texts[:2]), **{f"F{number}": text for number, text in enumerate(texts)}))
+    )
     assert table.text is not None
     assert all(text.encode() in table.text for text in texts)
 

@@ -39,7 +39,11 @@ RARE = ("Provider_Name", "Event", "winlog")
 
 def random_document(rng: Random) -> dict[str, Any]:
     """Return a document in which names of the header come and go, and are sometimes of no use."""
-    names = [name for name in CHOICES if rng.random() < (0.08 if name in RARE else 0.95 if name in ("Channel", "EventID") else 0.55)]
+    names = [
+        name
+        for name in CHOICES
+        if rng.random() < (0.08 if name in RARE else 0.95 if name in ("Channel", "EventID") else 0.55)
+    ]
     rng.shuffle(names)
     return {name: deepcopy(CHOICES[name][min(rng.randrange(12), rng.randrange(len(CHOICES[name])))]) for name in names}
 
@@ -68,7 +72,14 @@ def alone(document: dict[str, Any], number: int, bound: LogSource | None) -> lis
     return added(Normaliser(bound), [{}] * (number - 1) + [document])[-1:]
 
 
-SEEN = {"Channel": SYSMON, "EventID": 1, "SourceName": "Made Up", "Hostname": "pc-2", "RecordNumber": 7, "UtcTime": EARLY}
+SEEN = {
+    "Channel": SYSMON,
+    "EventID": 1,
+    "SourceName": "Made Up",
+    "Hostname": "pc-2",
+    "RecordNumber": 7,
+    "UtcTime": EARLY,
+}
 
 
 @pytest.mark.parametrize(
@@ -101,15 +112,20 @@ def test_a_document_that_differs_from_the_one_before_stands_for_itself(change: d
         assert added(Normaliser(), documents) == fresh
 
 
-def test_the_short_way_is_taken() -> None:
+def test_the_short_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the tests above would prove nothing of it."""
     normaliser, rows = Normaliser(), Rows()
     calls: list[int] = []
     long_way = normaliser._by_shape
-    normaliser._by_shape = lambda *args: calls.append(1) or long_way(*args)  # type: ignore[method-assign,func-returns-value]
+
+    def counted(document: dict[str, Any], position: int, rows: Rows) -> str | None:
+        calls.append(position)
+        return long_way(document, position, rows)
+
+    monkeypatch.setattr(normaliser, "_by_shape", counted)
     for position in range(1, 6):
         assert normaliser.add(dict(SEEN), position, rows) is None
-    assert len(calls) == 1
+    assert calls == [1]
     assert set(rows.kinds) == {Kind(SYSMON, "Made Up", 1)}
     assert (rows.devices, rows.record_ids, rows.positions) == (["pc-2"] * 5, [7] * 5, [1, 2, 3, 4, 5])
     assert SYSMON.lower() in NEVER_SPACED
@@ -124,8 +140,18 @@ def test_the_short_way_is_taken() -> None:
         ({"Channel": 5, "EventID": "x"}, Kind(None, None, None), None, None),
         ({"EventID": 5, "Computer": 7, "EventRecordID": " 12 "}, Kind(None, None, 5), "7", 12),
         ({"Event": {"System": {"Channel": "System", "EventID": 7}}}, Kind("System", None, 7), None, None),
-        ({"Event": {"System": {"EventID": {"#text": 7}, "Computer": "pc", "EventRecordID": "3"}}}, Kind(None, None, 7), "pc", 3),
-        ({"winlog": {"channel": "System", "event_id": "7", "computer_name": "pc"}}, Kind("System", None, 7), "pc", None),
+        (
+            {"Event": {"System": {"EventID": {"#text": 7}, "Computer": "pc", "EventRecordID": "3"}}},
+            Kind(None, None, 7),
+            "pc",
+            3,
+        ),
+        (
+            {"winlog": {"channel": "System", "event_id": "7", "computer_name": "pc"}},
+            Kind("System", None, 7),
+            "pc",
+            None,
+        ),
         ({"winlog": {"provider_name": "p", "record_id": 2**63}}, Kind(None, "p", None), None, 2**63),
     ],
 )
@@ -179,16 +205,33 @@ def test_known_shapes_stay_what_they_are_beside_bound_ones() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["Event", "System", "EventData", "UserData", "#text", "#attributes", "Data", "winlog", "event_data", "a b"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "Event",
+                    "System",
+                    "EventData",
+                    "UserData",
+                    "#text",
+                    "#attributes",
+                    "Data",
+                    "winlog",
+                    "event_data",
+                    "a b",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=12,
 )
 DOCUMENTS = st.dictionaries(
-    st.sampled_from(["Event", "winlog", "Channel", "EventID", "System", "Computer", "UtcTime", "Provider", "x"]), JSON, max_size=5
+    st.sampled_from(["Event", "winlog", "Channel", "EventID", "System", "Computer", "UtcTime", "Provider", "x"]),
+    JSON,
+    max_size=5,
 )
 
 
@@ -197,7 +240,7 @@ def test_whatever_decodes_becomes_a_row_or_a_reason(documents: list[dict[str, An
     normaliser, rows = Normaliser(bound), Rows()
     refused = [normaliser.add(document, 1, rows) for document in documents]
     assert len(rows) == refused.count(None)
-    assert all(isinstance(reason, str) and reason for reason in refused if reason is not None)
+    assert "" not in refused
     for row in range(len(rows)):
         kind, device, time, record_id, _ = rows.header(row)
         assert isinstance(kind.channel, str | None)

@@ -70,7 +70,11 @@ def test_history_and_spelling_change_nothing(moments: list[tuple[datetime, timez
     for naive, zone, separator in moments:
         moment = naive.replace(tzinfo=UTC)
         expected = round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)) * 1_000
-        spellings = [naive.isoformat(separator), naive.isoformat(separator) + "Z", moment.astimezone(zone).isoformat(separator)]
+        spellings = [
+            naive.isoformat(separator),
+            naive.isoformat(separator) + "Z",
+            moment.astimezone(zone).isoformat(separator),
+        ]
         for text in (*spellings, *spellings):
             assert clockwork.utc_ns(text) == expected
 

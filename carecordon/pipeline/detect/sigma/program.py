@@ -51,6 +51,7 @@ class Program:
         self._matchers: dict[str, FieldMatcher] = {}
         self._accelerator = accelerator
         self.allowance = Allowance()
+        self._keywords_of: dict[int, frozenset[int]] = {}
         self._variants: dict[LogSource, list[tuple[SourceTest, list[Variant]]]] = {}
         self._bound = bound
         self._bound_variants: list[Variant] = []
@@ -95,7 +96,10 @@ class Program:
 
     def keywords_of(self, variant: Variant) -> frozenset[int]:
         """Return the keyword atoms of a variant."""
-        return atoms_of(variant.test).intersection(self._fields[KEYWORDS])
+        found = self._keywords_of.get(variant.rule)
+        if found is None:
+            found = self._keywords_of[variant.rule] = atoms_of(variant.test).intersection(self._fields[KEYWORDS])
+        return found
 
     def _variant(self, index: int, source: SourceTest | None) -> Variant:
         rule = self.rules[index]

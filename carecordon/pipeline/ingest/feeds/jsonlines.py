@@ -55,7 +55,7 @@ def _split(stream: Stream) -> Iterator[Block | Bad]:
         if skipping:
             continue
         if end:
-            yield Block(_NAME, b"".join((*held, piece[:end])))
+            yield Block(_NAME, b"".join((*held, memoryview(piece)[:end])))
             held, held_bytes, piece = [], 0, piece[end:]
         held.append(piece)
         held_bytes += len(piece)

@@ -97,7 +97,9 @@ def test_documents_bound_by_hand_are_flattened() -> None:
 def test_names_lose_their_spaces_and_are_else_exact() -> None:
     for shape in SHAPES:
         event = shape(DEFENDER, 1116, {"Threat Name": "Made/Up", "Detection  User": "anna"})
-        assert fires(rule("s: {ThreatName: made/up, DetectionUser: anna}", "{service: windefend, product: windows}"), event)
+        assert fires(
+            rule("s: {ThreatName: made/up, DetectionUser: anna}", "{service: windefend, product: windows}"), event
+        )
         assert not fires(rule("s: {threatname: made/up}", "{service: windefend, product: windows}"), event)
         assert not fires(rule("s: {'Threat Name': made/up}", "{service: windefend, product: windows}"), event)
 
@@ -107,7 +109,9 @@ def test_time_is_utc(name: str) -> None:
     documents = [
         flat(SYSMON, 1, {name: "2026-11-25 01:02:03.5"}),
         flat(SYSMON, 1, {name: "2026-11-25T02:02:03.500+01:00"}),
-        flat(SYSMON, 1, {name: "2026-11-25T01:02:03.5000000Z", "EventTime" if name != "EventTime" else "x": "2020-01-01"}),
+        flat(
+            SYSMON, 1, {name: "2026-11-25T01:02:03.5000000Z", "EventTime" if name != "EventTime" else "x": "2020-01-01"}
+        ),
     ]
     assert set(rows_of(documents).times) == {1_795_568_523_500_000_000}
     created = nested(SYSMON, 1, {"UtcTime": "2020-01-01 00:00:00"})
@@ -145,10 +149,12 @@ def test_wildcards_stand_for_any_run_or_one_character() -> None:
 
 
 def test_numbers_and_booleans_match_by_their_text() -> None:
-    for value in (5, "5"):
+    same: tuple[Any, ...] = (5, "5")
+    for value in same:
         assert is_hit("s: {A: 5}", {"A": value})
         assert is_hit("s: {A: '5'}", {"A": value})
-    for value in ("05", "0x5", 5.0, True, 55):
+    other: tuple[Any, ...] = ("05", "0x5", 5.0, True, 55)
+    for value in other:
         assert not is_hit("s: {A: 5}", {"A": value})
     assert is_hit("s: {A: '46*'}", {"A": 4688})
     assert is_hit("s: {A: 1.5}", {"A": 1.5})
@@ -173,7 +179,8 @@ def test_comparisons_read_decimal_numbers_only() -> None:
 
 
 def test_null_is_missing_null_or_the_empty_list() -> None:
-    for data in ({}, {"A": None}, {"A": []}):
+    nothing: tuple[dict[str, Any], ...] = ({}, {"A": None}, {"A": []})
+    for data in nothing:
         assert is_hit("s: {A: null}", data)
         assert not is_hit("s: {A: '*'}", data)
         assert not is_hit("s: {A: ''}", data)
@@ -189,7 +196,8 @@ def test_empty_text_is_a_text() -> None:
 
 
 def test_exists_asks_whether_a_field_is_carried() -> None:
-    for value in (None, "", [], "x", 0):
+    carried: tuple[Any, ...] = (None, "", [], "x", 0)
+    for value in carried:
         assert is_hit("s: {A|exists: true}", {"A": value})
         assert not is_hit("s: {A|exists: false}", {"A": value})
     assert is_hit("s: {A|exists: false}", {"a": "x"})
@@ -268,7 +276,8 @@ def test_fieldref_compares_two_fields() -> None:
     assert not is_hit("s: {A|fieldref: B}", {"A": ["x"], "B": ["z"]})
     assert is_hit("s: {A|fieldref: B.C}", {"A": "x", "B": {"C": "x"}})
     assert is_hit("s: {A|fieldref: Computer}", {"A": "WARD-PC-07"})
-    for data in ({"A": "x"}, {"B": "x"}, {"A": None, "B": None}, {}, {"A": [], "B": []}):
+    nothing: tuple[dict[str, Any], ...] = ({"A": "x"}, {"B": "x"}, {"A": None, "B": None}, {}, {"A": [], "B": []})
+    for data in nothing:
         assert not is_hit("s: {A|fieldref: B}", data)
 
 
@@ -373,7 +382,9 @@ def test_security_4688_serves_process_creation() -> None:
     }
     for shape in SHAPES:
         event = shape("Security", 4688, data)
-        assert fires(rule(r"s: {Image|endswith: '\tool.exe', ParentImage|endswith: '\parent.exe', User: 'wexley\anna'}"), event)
+        assert fires(
+            rule(r"s: {Image|endswith: '\tool.exe', ParentImage|endswith: '\parent.exe', User: 'wexley\anna'}"), event
+        )
         assert fires(rule("s: {ProcessId: 16, ParentProcessId: 255, LogonId: '0x3e7', CommandLine: tool -x}"), event)
         for level in ("High", "S-1-16-12288"):
             assert fires(rule(f"s: {{IntegrityLevel: {level}}}"), event)
@@ -382,7 +393,9 @@ def test_security_4688_serves_process_creation() -> None:
         assert fires(rule("s: {ProcessId: '0xff', NewProcessName: '*tool.exe'}", SECURITY), event)
         assert not fires(rule("s: {Image: '*'}"), shape("Security", 4689, data))
         assert fires(rule("s: {Image: kept}"), shape("Security", 4688, data | {"Image": "kept"}))
-        assert fires(rule("s: {ProcessId|fieldref: ParentProcessId}"), shape("Security", 4688, data | {"NewProcessId": "255"}))
+        assert fires(
+            rule("s: {ProcessId|fieldref: ParentProcessId}"), shape("Security", 4688, data | {"NewProcessId": "255"})
+        )
 
 
 def test_defender_serves_antivirus() -> None:

@@ -151,7 +151,9 @@ def test_an_empty_batch_matches_nothing() -> None:
 def test_kinds_without_rows_cost_no_plan() -> None:
     table = gather(rows_of([flat(SYSMON, 1, {"A": "a"})]))
     many = tuple(Kind(f"Made up {number}", None, number) for number in range(500))
-    padded = Table((*table.kinds, *many), table.kind, table.devices, table.device, table.time, table.sequence, table.columns)
+    padded = Table(
+        (*table.kinds, *many), table.kind, table.devices, table.device, table.time, table.sequence, table.columns
+    )
     engine = Engine(RULES, None)
     assert by(engine, padded)
     assert list(engine.plans) == list(table.kinds)
@@ -159,12 +161,16 @@ def test_kinds_without_rows_cost_no_plan() -> None:
 
 def test_evidence_is_what_the_rule_names_and_the_event_carries() -> None:
     rules = ready(rule("s: {A: x, B|neq: y, C: null}, t: [evil], condition: s or t"))
-    (found,) = matches(rules, Engine(rules, None), rows_of([flat(SYSMON, 1, {"A": "x", "D": ["very evil"], "E": "good"})]))
+    (found,) = matches(
+        rules, Engine(rules, None), rows_of([flat(SYSMON, 1, {"A": "x", "D": ["very evil"], "E": "good"})])
+    )
     assert found.fields == {"A": "x", "D": ("very evil",)}
     view = ready(rule("s: {ProcessId: 16, Image: '*'}"))
     data = {"NewProcessId": "0x10", "ProcessId": "0x4", "NewProcessName": "tool.exe"}
     (found,) = matches(view, Engine(view, None), rows_of([flat("Security", 4688, data)]))
     assert found.fields == {"ProcessId": "0x10", "Image": "tool.exe"}
     missing = ready(rule("s: {ProcessId: null, Image: '*'}"))
-    (found,) = matches(missing, Engine(missing, None), rows_of([flat("Security", 4688, {"ProcessId": "1", "Image": "x"})]))
+    (found,) = matches(
+        missing, Engine(missing, None), rows_of([flat("Security", 4688, {"ProcessId": "1", "Image": "x"})])
+    )
     assert found.fields == {"Image": "x"}

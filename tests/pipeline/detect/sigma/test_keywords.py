@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carecordon.model.batch import Rows
+from carecordon.model.block import Block
 from carecordon.model.ports import NoCache
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.accelerate import accelerator
@@ -19,16 +21,34 @@ from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.detect.sigma.keywords import HIDING
 from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
-from carecordon.model.block import Block
-from carecordon.model.batch import Rows
 from carecordon.pipeline.ingest.feeds import feed_named
 from tests.pipeline.detect.sigma.matching import flat, matches, ready, rule
 
 KEYWORDS = (
     *("evil", "ki", "kill", "Köln", r"c:\\evil", '"quoted"', "a/b", "a\tb", "1000", "1.5", "e+16", "true", "als"),
-    *("ev*il", "k?ll", "*", "kiss", "istanbul", "4688", "nan", "-0.0", "x y", "'single'", "[evil]", "lil'", "two\nlines"),
+    *(
+        "ev*il",
+        "k?ll",
+        "*",
+        "kiss",
+        "istanbul",
+        "4688",
+        "nan",
+        "-0.0",
+        "x y",
+        "'single'",
+        "[evil]",
+        "lil'",
+        "two\nlines",
+    ),
 )
-EXPRESSIONS = (("re", "ev[i1]l+"), ("re|i", "kiss|miss"), ("re", "[0-9]{4}"), ("re|s", "evil.*kill"), ("re|i", "istanbul"))
+EXPRESSIONS = (
+    ("re", "ev[i1]l+"),
+    ("re|i", "kiss|miss"),
+    ("re", "[0-9]{4}"),
+    ("re|s", "evil.*kill"),
+    ("re|i", "istanbul"),
+)
 
 
 @cache
@@ -42,15 +62,55 @@ def engine(*, is_fast: bool) -> Engine:
 
 PIECES = st.sampled_from(
     [
-        *("evil", "EVIL", "k", "\N{KELVIN SIGN}", "i", "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "ll", "ss", "ſ", "ſſ"),
-        *("\N{LATIN SMALL LETTER DOTLESS I}", "\\", '"', "/", "'", "\n", "\t", "\0", "1000", "1e3", " ", "köln", "KÖLN", "ö"),
-        *("c:\\evil", '"quoted"', "a/b", "a\tb", "stanbul", "\\u0041", "\ufeff", "\u2028", "[evil]", "x y", "\U0001f600"),
+        *(
+            "evil",
+            "EVIL",
+            "k",
+            "\N{KELVIN SIGN}",
+            "i",
+            "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}",
+            "ll",
+            "ss",
+            "\N{LATIN SMALL LETTER LONG S}",
+            "\N{LATIN SMALL LETTER LONG S}" * 2,
+        ),
+        *(
+            "\N{LATIN SMALL LETTER DOTLESS I}",
+            "\\",
+            '"',
+            "/",
+            "'",
+            "\n",
+            "\t",
+            "\0",
+            "1000",
+            "1e3",
+            " ",
+            "köln",
+            "KÖLN",
+            "ö",
+        ),
+        *(
+            "c:\\evil",
+            '"quoted"',
+            "a/b",
+            "a\tb",
+            "stanbul",
+            "\\u0041",
+            "\ufeff",
+            "\u2028",
+            "[evil]",
+            "x y",
+            "\U0001f600",
+        ),
     ]
 )
 TEXTS = st.lists(PIECES | st.characters(exclude_categories=["Cs"]), max_size=6).map("".join)
 NUMBERS = st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
 SCALARS = TEXTS | NUMBERS | st.booleans() | st.none() | st.sampled_from([1000, 1000.0, 1.5, 1e16, 4688, -0.0])
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2), max_leaves=4)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2), max_leaves=4
+)
 
 
 def escaped(value: Any) -> bytes:
@@ -86,7 +146,9 @@ def test_what_a_value_holds_is_possible_in_its_raw_text(is_fast: bool, value: An
         assert held(matcher, decoded) <= gate.possible_in({"A": decoded})
 
 
-@pytest.mark.parametrize("number", ["1e3", "1.000e3", "1E+16", "10000000000000000.0", "18446744073709551616", "-0.0", "15e-1"])
+@pytest.mark.parametrize(
+    "number", ["1e3", "1.000e3", "1E+16", "10000000000000000.0", "18446744073709551616", "-0.0", "15e-1"]
+)
 def test_numbers_are_possible_however_they_are_written(number: str) -> None:
     gate, matcher = engine(is_fast=False).keywords, engine(is_fast=False).program.matcher("")
     assert held(matcher, orjson.loads(number)) <= gate.possible(number.encode())

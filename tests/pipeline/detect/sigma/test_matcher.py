@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from carecordon.pipeline.detect.sigma.matcher import ABSENT, LONG, FieldMatcher
 from carecordon.pipeline.detect.sigma.values import address_of, date_part, decimal_of, network_of, number_of, text_of
 
 LITERALS = st.text(alphabet="abAB\0\\é", max_size=5)
-PLAIN = {
+PLAIN: dict[Op, Callable[[str, str], bool]] = {
     Op.EQ: str.__eq__,
     Op.STARTS: str.startswith,
     Op.ENDS: str.endswith,
@@ -26,7 +28,11 @@ def plain_atoms(draw: st.DrawFn) -> Atom:
     return Atom("F", draw(st.sampled_from(sorted(PLAIN))), literal if cased else literal.lower(), cased)
 
 
-@given(st.lists(plain_atoms(), max_size=12), st.text(alphabet="abAB\0\\é", max_size=8), st.sampled_from([0, LONG_TEXT, LONG]))
+@given(
+    st.lists(plain_atoms(), max_size=12),
+    st.text(alphabet="abAB\0\\é", max_size=8),
+    st.sampled_from([0, LONG_TEXT, LONG]),
+)
 def test_literals_hold_as_each_alone_would(atoms: list[Atom], text: str, more: int) -> None:
     text = text + "-" * more + text
     matcher = FieldMatcher(enumerate(atoms), None)
@@ -69,7 +75,8 @@ def test_numbers_are_decimal(value: str | float | None, number: float | None) ->
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("x", "x"), (5, "5"), (True, "true"), (False, "false"), (None, None), (1.0, "1.0"), (1e16, "1e+16")]
+    ("value", "text"),
+    [("x", "x"), (5, "5"), (True, "true"), (False, "false"), (None, None), (1.0, "1.0"), (1e16, "1e+16")],
 )
 def test_values_have_a_text(value: str | float | None, text: str | None) -> None:
     assert text_of(value) == text
@@ -100,7 +107,9 @@ def test_networks_have_a_first_and_a_last_address() -> None:
     assert network_of("::/0") == (6, 0, 2**128 - 1)
 
 
-@pytest.mark.parametrize(("part", "number"), [("minute", 4), ("hour", 3), ("day", 2), ("week", 1), ("month", 1), ("year", 2026)])
+@pytest.mark.parametrize(
+    ("part", "number"), [("minute", 4), ("hour", 3), ("day", 2), ("week", 1), ("month", 1), ("year", 2026)]
+)
 def test_dates_have_parts(part: str, number: int) -> None:
     assert date_part(" 2026-01-02 03:04:05.1234567 ", part) == number
     assert date_part("2027-01-01", "week") == 53
@@ -108,7 +117,8 @@ def test_dates_have_parts(part: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "decimal"), [("0x10", "16"), ("0XfF", "255"), ("10", "10"), ("0x", "0x"), ("0xzz", "0xzz"), ("0x" + "1" * 17, None)]
+    ("text", "decimal"),
+    [("0x10", "16"), ("0XfF", "255"), ("10", "10"), ("0x", "0x"), ("0xzz", "0xzz"), ("0x" + "1" * 17, None)],
 )
 def test_hexadecimal_process_ids_read_as_decimal(text: str, decimal: str | None) -> None:
     assert decimal_of(text) == (decimal or text)

@@ -63,7 +63,26 @@ FOUND = (
     ("é|foo", "foo"),
 )
 PATTERNS = [pattern for pattern, _ in FOUND]
-PIECES = ("foo", "bar", "FOO", "Bar", "evil", "tool", "kit", "x", "]", "[", "a.b", "{,5}", "{x}", "{1,2}", "-", "--", "\n", " ")
+PIECES = (
+    "foo",
+    "bar",
+    "FOO",
+    "Bar",
+    "evil",
+    "tool",
+    "kit",
+    "x",
+    "]",
+    "[",
+    "a.b",
+    "{,5}",
+    "{x}",
+    "{1,2}",
+    "-",
+    "--",
+    "\n",
+    " ",
+)
 TEXTS = st.lists(
     st.sampled_from([*PIECES, *"abcdfkisl1:&|~.", "kiss", "kill", "EVIL TOOL", ".exe", "ooo"]), max_size=8
 ).map("".join)

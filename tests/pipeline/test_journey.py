@@ -1,0 +1,107 @@
+"""An event's journey from bytes to what is told: the same steps that a scan and, later, a hub take."""
+
+from __future__ import annotations
+
+import orjson
+
+from carecordon.model.batch import Rows
+from carecordon.model.block import Bad, Block
+from carecordon.model.gather import gather
+from carecordon.model.match import CorrelationMatch, Match
+from carecordon.pipeline import journey
+from carecordon.pipeline.detect.sigma.engine import Engine
+from carecordon.pipeline.ingest.feeds import feed_named
+from tests.pipeline.detect.sigma.matching import SYSMON, flat, matches, nested, ready, rows_of, rule, told
+
+LOGON = """
+title: Failed logon
+id: 0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Many failed logons
+level: high
+correlation:
+    type: event_count
+    rules: [0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b]
+    group-by: [User]
+    timespan: 5m
+    condition: {gte: 3}
+"""
+
+
+def read(engine: Engine, data: bytes) -> list[Rows | Bad]:
+    feed = feed_named("jsonlines")
+    return list(journey.read_step(journey.reading(engine, None), feed, Block("jsonlines", data)))
+
+
+def lines(*documents: object) -> bytes:
+    return b"".join(orjson.dumps(document) + b"\n" for document in documents)
+
+
+def test_reading_groups_events_and_tells_bad_ones_in_their_place() -> None:
+    engine = Engine(ready(rule("s: {A: x}")), None)
+    good = [flat(SYSMON, 1, {"A": number}) for number in range(journey.GROUP + 2)]
+    found = read(engine, lines(*good[:-1]) + b"{\n" + lines({"no": "event"}, good[-1]))
+    assert [len(one) if isinstance(one, Rows) else (one.position, one.count) for one in found] == [
+        journey.GROUP,
+        (journey.GROUP + 2, 1),
+        (journey.GROUP + 3, 1),
+        2,
+    ]
+    rows = found[-1]
+    assert isinstance(rows, Rows)
+    assert rows.positions == [journey.GROUP + 1, journey.GROUP + 4]
+
+
+def test_a_document_nested_too_deep_stops_no_other() -> None:
+    engine = Engine(ready(rule("s: {A: x}")), None)
+    deep = b'{"Event": {"System": {"EventID": 1}, "EventData": ' + b'{"a":' * 900 + b"1" + b"}" * 902 + b"\n"
+    found = read(engine, deep * 2 + lines(flat(SYSMON, 1, {"A": "x"})))
+    assert sum(len(one) if isinstance(one, Rows) else one.count for one in found) == 3
+    assert isinstance(found[-1], Rows)
+    assert found[-1].positions[-1] == 3
+
+
+def test_evidence_and_what_correlations_carry_are_values() -> None:
+    """Lists and mappings of a document are tuples and dotted fields there, though no rule looked at them."""
+    rules = ready(rule("s: {A: x}, t: [nowhere], condition: 1 of them"), LOGON)
+    documents = [
+        flat(SYSMON, 1, {"A": "x", "tags": ["a", "b"]}),
+        flat("Security", 4625, {"tags": [1], "in": {"ner": [2]}}),
+    ]
+    for shape in (documents, [nested(SYSMON, 1, {"A": "x", "tags": ["a"]}), nested("Security", 4625, {"tags": ["b"]})]):
+        found = matches(rules, Engine(rules, None), rows_of(shape))
+        assert len(found) == 2
+        for match in found:
+            values = [*match.fields.values(), *match.carried.values()]
+            assert not any(isinstance(value, list | dict) for value in values)
+            assert isinstance(match.carried, dict)
+    (first, second) = matches(rules, Engine(rules, None), rows_of(documents))
+    assert (first.carried, second.carried["tags"], second.carried["in.ner"]) == ({}, (1,), (2,))
+
+
+def test_a_table_brings_the_same_matches() -> None:
+    rules = ready(LOGON)
+    rows = rows_of(flat("Security", 4625, {"User": "anna", "RecordNumber": number}) for number in range(3))
+    table = matches(rules, Engine(rules, None), gather(rows))
+    assert told(table) == told(matches(rules, Engine(rules, None), rows))
+    assert [match.record_id for match in table] == [0, 1, 2]
+
+
+def test_matches_become_correlations_in_event_time() -> None:
+    rules = ready(LOGON)
+    rows = rows_of(
+        flat("Security", 4625, {"User": user, "RecordNumber": number, "EventTime": f"2026-11-25 01:0{number}:00"})
+        for number, user in enumerate(["anna", "ben", "anna", "anna"])
+    )
+    state = journey.triaging(rules)
+    _, effects = journey.triage_step(state, matches(rules, Engine(rules, None), rows), 0)
+    rest, unseen = journey.triage_end(state)
+    items = [effect.item for effect in effects]
+    correlations = [item for item in (*items, *rest) if isinstance(item, CorrelationMatch)]
+    assert [(one.rule.title, one.group, one.count) for one in correlations] == [
+        ("Many failed logons", {"User": "anna"}, 3)
+    ]
+    assert not [item for item in items if isinstance(item, Match)], "a rule that only feeds a correlation is silent"
+    assert unseen == []

@@ -1,0 +1,71 @@
+"""Every rule says how far the events at hand could serve it, so that `no match` means something."""
+
+from __future__ import annotations
+
+from carecordon.model.event import Kind, LogSource
+from carecordon.model.match import Unseen
+from carecordon.pipeline.detect.sigma.program import Program
+from carecordon.scan.coverage import blind_spots, covers, merged, named
+from carecordon.scan.worker import KindSeen
+from tests.pipeline.detect.sigma.matching import DEFENDER, SYSMON, ready, rule
+
+RULES = ready(
+    rule("s: {A: x, Gone: y}"),
+    rule("s: {A: z, Gone: y}"),
+    rule("s: {A: x}", "{product: windows, service: security}"),
+    rule("s: {A: x}", "{product: macos}"),
+    rule("s: {Signature: x}", "{category: antivirus}"),
+    rule("s: {ProcessId: 5}"),
+)
+SEEN = [
+    KindSeen(Kind(SYSMON, None, 1), 7, frozenset({"A", "Gone", "ProcessId"}), frozenset({"A"})),
+    KindSeen(Kind(SYSMON, None, 5), 3, frozenset(), frozenset()),
+    KindSeen(Kind(DEFENDER, None, 1116), 2, frozenset({"ThreatName"}), frozenset({"ThreatName"})),
+]
+
+
+def test_rules_are_told_their_events_and_what_none_of_them_carried() -> None:
+    found = covers(Program(RULES, None), SEEN)
+    assert [(one.events, one.missing, one.is_dormant) for one in found] == [
+        (7, ("Gone",), False),
+        (7, ("Gone",), False),
+        (0, (), False),
+        (0, (), True),
+        (2, (), False),
+        (7, ("ProcessId",), False),
+    ]
+
+
+def test_a_field_that_one_source_of_several_carries_is_not_missing() -> None:
+    """4688 has it, and that serves the rule too."""
+    audit = KindSeen(Kind("Security", None, 4688), 1, frozenset({"NewProcessId"}), frozenset({"NewProcessId"}))
+    assert covers(Program(RULES, None), [*SEEN, audit])[5].missing == ()
+
+
+def test_blind_spots_are_counted_in_rules() -> None:
+    spots = list(blind_spots(covers(Program(RULES, None), SEEN)))
+    assert [(spot.kind, spot.count) for spot in spots] == [
+        (Unseen.LOGSOURCE, 1),
+        (Unseen.LOGSOURCE, 1),
+        (Unseen.FIELD, 2),
+        (Unseen.FIELD, 1),
+    ]
+    assert "macos" in spots[0].reason
+    assert "windows security" in spots[1].reason
+    assert "Gone" in spots[2].reason
+    assert "ProcessId" in spots[3].reason
+
+
+def test_what_several_workers_saw_is_one() -> None:
+    kind = Kind(SYSMON, None, 1)
+    parts = [
+        KindSeen(kind, 2, frozenset({"A"}), frozenset()),
+        KindSeen(kind, 3, frozenset({"A", "B"}), frozenset({"A"})),
+    ]
+    assert merged([*parts, SEEN[1]]) == [KindSeen(kind, 5, frozenset({"A", "B"}), frozenset({"A"})), SEEN[1]]
+
+
+def test_log_sources_have_a_name() -> None:
+    assert named(LogSource("windows", "process_creation", None)) == "windows process_creation"
+    assert named(LogSource("windows", None, "security")) == "windows security"
+    assert named(LogSource()) == "any log source"
