@@ -28,10 +28,11 @@ def detect(
     rules: Annotated[list[Path], typer.Option(exists=True, help="Sigma rules; only these are used.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     without_fast: Annotated[bool, typer.Option("--without-fast", help="Leave Hyperscan out.")] = False,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each figure; the best is told.")] = 3,
 ) -> None:
     """Measure detection on one core: first and second pass, no memo, batches, compile and warm start, memory."""
     try:
-        found = bench_detect.measure(events, rules, fast=not without_fast)
+        found = bench_detect.measure(events, rules, fast=not without_fast, repeat=repeat)
     except OSError as error:
         fail(str(error))
     _tell(found, as_json=as_json)
