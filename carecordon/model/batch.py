@@ -70,8 +70,8 @@ class Rows:
         for name, value in zip(
             HEADER, (self.devices[row], self.record_ids[row], self.kinds[row].provider), strict=True
         ):
-            if value is not None:
-                fields.setdefault(name, value)
+            if value is not None and fields.get(name) is None:
+                fields[name] = value
         return fields
 
 

@@ -7,9 +7,6 @@ from typing import Any
 
 from carecordon.model.event import Fields, Value
 
-MAX_FIELDS = 20_000
-"""A document that would give more fields than this is cut there: nothing real comes near."""
-
 
 def flatten(document: Mapping[str, Any]) -> Fields:
     """Return the document as fields: `{"a": {"b": 1}}` gives `a.b`; a list of mappings gives one tuple a key.
@@ -18,7 +15,7 @@ def flatten(document: Mapping[str, Any]) -> Fields:
     """
     found: dict[str, Any] = {}
     waiting: list[tuple[str, Any]] = list(reversed(list(document.items())))
-    while waiting and len(found) < MAX_FIELDS:
+    while waiting:
         name, value = waiting.pop()
         if isinstance(value, dict) and value:
             waiting.extend((f"{name}.{inner}", part) for inner, part in reversed(value.items()))
@@ -28,6 +25,9 @@ def flatten(document: Mapping[str, Any]) -> Fields:
             _add_list(found, waiting, name, value)
         else:
             _add(found, name, value)
+    for name, value in found.items():
+        if type(value) is list:
+            found[name] = tuple(value)
     return found
 
 
@@ -51,18 +51,25 @@ def _add_list(found: dict[str, Any], waiting: list[tuple[str, Any]], name: str, 
         return
     for value in reversed(values):
         if isinstance(value, dict) and value:
-            waiting.extend((f"{name}.{inner}", part) for inner, part in reversed(value.items()))
+            waiting.extend((f"{name}.{inner}", _listed(part)) for inner, part in reversed(value.items()))
         else:
-            waiting.append((name, value))
+            waiting.append((name, _listed(None if isinstance(value, dict) else value)))
 
 
 def _add(found: dict[str, Any], name: str, value: Value) -> None:
-    """Add a value; a name that comes again (lists of mappings) gathers its values in a tuple."""
+    """Add a value; a name that comes again (lists of mappings) gathers its values in a list, a tuple at the end."""
     if name not in found:
         found[name] = value
         return
     before = found[name]
-    found[name] = (*_parts(before), *_parts(value))
+    if type(before) is not list:
+        before = found[name] = list(_parts(before))
+    before.extend(_parts(value))
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return what stands in a list as one, so that it ends as a tuple even where it stands alone."""
+    return value if isinstance(value, list) else [value]
 
 
 def _parts(value: Value) -> tuple[Any, ...]:

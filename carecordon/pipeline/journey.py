@@ -49,6 +49,8 @@ class DetectState:
     heads: Mapping[int, RuleHead]
     correlated: frozenset[str]
     """Ids of rules that correlations refer to: their matches carry the whole event."""
+    carries_all: bool = False
+    """All matches carry the whole event: redaction learns from it who its people are."""
 
 
 @dataclass(slots=True)
@@ -63,11 +65,11 @@ def reading(engine: Engine, bound: LogSource | None) -> ReadState:
     return ReadState(Normaliser(bound), engine.keywords.possible, engine.keywords.possible(ADDED))
 
 
-def detecting(rules: RuleSet, engine: Engine) -> DetectState:
-    """Return a fresh state for detection."""
+def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> DetectState:
+    """Return a fresh state for detection; `carries_all` lets every match carry its whole event."""
     heads = {index: head_of(rule) for index, rule in enumerate(rules.rules)}
     correlated = frozenset(identifier for correlation in rules.correlations for identifier in correlation.rules)
-    return DetectState(engine, heads, correlated)
+    return DetectState(engine, heads, correlated, carries_all)
 
 
 def triaging(rules: RuleSet) -> TriageState:
@@ -111,8 +113,9 @@ def detect_step(
         kind, device, time, record_id, position = batch.header(row)
         for variant in outcome:
             head = state.heads[variant.rule]
-            carried = dict(fields) if head.id in state.correlated else {}
-            evidence = state.engine.evidence(variant, fields)
+            seen = state.engine.seen_through(variant, fields)
+            carried = dict(seen) if head.id in state.correlated else {}
+            evidence = state.engine.evidence(variant, seen)
             header = (position, record_id, time, device, kind.channel, kind.event_id)
             effects.append(Record(Match(head, "", *header, evidence, carried)))
     return state, effects

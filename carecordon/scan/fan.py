@@ -29,8 +29,9 @@ class Fan:
         can_fork = "fork" in multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("fork" if can_fork else "spawn")
         work = self._work = make()
-        self._make: Callable[[], Callable[[Any], Any]] = (lambda: work) if can_fork else make
-        self._hands = [self._start() for _ in range(1, cores)]
+        self._make = make
+        copy: Callable[[], Callable[[Any], Any]] = (lambda: work) if can_fork else make
+        self._hands = [Hand(self._context, copy) for _ in range(1, cores)]
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Any]:
         """Yield the answers of all tasks, and Lost for those that could not be done."""
@@ -60,9 +61,6 @@ class Fan:
         for hand in self._hands:
             hand.stop()
 
-    def _start(self) -> Hand:
-        return Hand(self._context, self._make)
-
     def _free(self, task: Task) -> Hand | None:
         return min((hand for hand in self._hands if hand.may_take(task)), key=lambda one: len(one.tasks), default=None)
 
@@ -79,9 +77,12 @@ class Fan:
                 yield answer
 
     def _replace(self, dead: Hand) -> Iterator[Lost]:
-        """Report the first task of a dead worker as lost and give its other tasks to a new one."""
+        """Report the first task of a dead worker as lost and give its other tasks to a new one.
+
+        It is made from scratch: a copy of this process would have seen what this one has seen.
+        """
         dead.bury()
-        new = self._start()
+        new = Hand(self._context, self._make)
         self._hands[self._hands.index(dead)] = new
         if dead.tasks:
             yield Lost(dead.tasks.popleft(), DIED)

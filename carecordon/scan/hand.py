@@ -7,11 +7,12 @@ that both see; it is large enough for the notes of WAITING blocks.
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 from carecordon.model.block import Block
@@ -137,7 +138,9 @@ def _serve(pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     view = memoryview(memory).cast("B")
     work = make()
-    while True:
+    parent = multiprocessing.parent_process()
+    ends: list[Any] = [pipe, *([parent.sentinel] if parent else [])]
+    while pipe in wait(ends):  # a parent that is killed closes no pipe: other workers hold it open
         try:
             message = pipe.recv()
         except (EOFError, OSError):

@@ -53,7 +53,7 @@ def prove_own() -> Iterator[Verdict]:
 
 def prove_text(path: str, text: bytes, proof: bytes | None) -> Iterator[Verdict]:
     """Yield the verdicts on one rule file; a rule without proof, or refused, has failed."""
-    rules = load([RuleText(path, text)])
+    rules = load([RuleText(path, text)], merge=False)
     for refused in rules.refused:
         yield Verdict(refused.rule_id or "", refused.path, refused.line, False, refused.reason)
     if proof is None:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -142,3 +143,21 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65_536)
     except OSError:  # how Linux tells that the other side is closed
         return b""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs a way to wait for a process that is not ours: Linux")
+@pytest.mark.usefixtures("environment")
+def test_workers_do_not_outlive_a_scan_that_is_killed(rules: Path) -> None:
+    more = ("--no-own-rules", "--rules", rules, "--stdin", "--cores", 3)
+    with start("scan", *more, stdin=subprocess.PIPE) as running:
+        assert running.stdin
+        running.stdin.write(jsonl([whoami()]))
+        running.stdin.flush()
+        wait_until_all_is_read(running)
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        ends = [os.pidfd_open(int(child)) for child in children]
+        running.kill()
+    assert len(ends) == 2
+    for end in ends:
+        assert select.select([end], [], [], 30)[0]
+        os.close(end)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ CORES = [1, 2, 3]
 
 
 class Echo:
-    """A worker that answers with the task's numbers and a digest of its block, and counts them."""
+    """A worker that answers with the task itself, and counts; `deadly` tasks kill it in processes of its own only."""
 
     def __init__(self, deadly: frozenset[int] = frozenset(), faulty: frozenset[int] = frozenset()) -> None:
         self.count = 0
@@ -30,7 +30,7 @@ class Echo:
     def __call__(self, task: Task | None) -> Any:
         if task is None:
             return self.count
-        if task.number in self.deadly:
+        if task.number in self.deadly and multiprocessing.parent_process() is not None:
             os._exit(9)
         if task.number in self.faulty:
             raise ValueError("made up")
@@ -81,14 +81,17 @@ def test_no_tasks_give_no_answers(cores: int) -> None:
 
 
 @pytest.mark.parametrize("cores", [2, 3])
-@pytest.mark.parametrize("deadly", [{0}, {11}, {29}, {3, 4, 5, 6}, set(range(30))], ids=len)
+@pytest.mark.parametrize("deadly", [{0}, {0, 1, 2, 11}, {0, *range(20, 30)}, set(range(30))], ids=len)
 def test_a_worker_that_dies_costs_the_block_it_had(cores: int, deadly: set[int]) -> None:
-    answers, _ = run(Fan(partial(Echo, frozenset(deadly)), cores), tasks(30))
-    lost = [answer.task.number for answer in answers if isinstance(answer, Lost)]
-    assert Counter(lost) == Counter(deadly)
-    assert all("died" in answer.reason for answer in answers if isinstance(answer, Lost))
-    assert {answer[1] for answer in answers if not isinstance(answer, Lost)} == set(range(30)) - deadly
+    """The first block always goes to another process; which others do is a matter of time."""
+    answers, words = run(Fan(partial(Echo, frozenset(deadly)), cores), tasks(30))
+    lost = {answer.task.number for answer in answers if isinstance(answer, Lost)}
+    done = {answer[1] for answer in answers if not isinstance(answer, Lost)}
+    assert 0 in lost <= deadly
+    assert lost | done == set(range(30))
     assert len(answers) == 30
+    assert all("died" in answer.reason for answer in answers if isinstance(answer, Lost))
+    assert sum(words) <= len(done), "a worker that took over tells only what it saw itself"
 
 
 @pytest.mark.parametrize("cores", CORES)
@@ -127,7 +130,7 @@ class Stuck:
 
 
 def test_stop_ends_workers_whatever_they_do() -> None:
-    fan = Fan(Stuck, 2)
+    fan = Fan(Stuck, 3)
     processes = [hand._process for hand in fan._hands]
     for hand, task in zip(fan._hands, tasks(2), strict=True):
         assert hand.give(task)

@@ -1,7 +1,7 @@
 """Events with a header of their own: `Event.System` as EVTX and XML decode, and Winlogbeat's `winlog`.
 
 Header and data are two name spaces: a data field with a header's name is kept under
-`EventData_<name>` and never overwrites the header.
+`EventData_<name>`, whether this very event has that header or not.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ATTRIBUTE_NAMES = {
 }
 """Header fields that stand in attributes. Source: Sigma rules specification 2.1, field usage 3."""
 PLAIN_NAMES = ("Channel", "Computer", "Level", "Task", "Opcode", "Keywords", "Version")
+HEADER_NAMES = frozenset({*PLAIN_NAMES, "EventID", "EventRecordID", *ATTRIBUTE_NAMES.values()})
 WINLOG_NAMES = {
     "channel": "Channel",
     "provider_name": "Provider_Name",
@@ -58,12 +59,12 @@ def nested_fields(header: dict[str, Any], event: dict[str, Any]) -> tuple[dict[s
     fields: dict[str, Any] = {}
     data = event.get("EventData")
     if isinstance(data, dict):
-        _event_data(data, head, fields)
+        _event_data(data, fields)
     elif data is not None:
-        fields["Data"] = tuple(data) if isinstance(data, list) else data
+        fields["Data"] = data
     user = event.get("UserData")
     if isinstance(user, dict):
-        _user_data(user, head, fields)
+        _user_data(user, fields)
     rendered = event.get("RenderingInfo")
     if isinstance(rendered, dict) and isinstance(rendered.get("Message"), str):
         fields.setdefault("Message", rendered["Message"])
@@ -84,7 +85,7 @@ def winlogbeat_fields(document: Mapping[str, Any], winlog: Mapping[str, Any]) ->
     for part in ("event_data", "user_data"):
         data = winlog.get(part)
         if isinstance(data, dict):
-            _put(data, head, fields)
+            _put(data, fields)
     message = document.get("message")
     if isinstance(message, str):
         fields.setdefault("Message", message)
@@ -118,28 +119,28 @@ def _attribute(element: Any, name: str) -> Any:
     return None
 
 
-def _event_data(data: dict[str, Any], head: Mapping[str, Any], fields: dict[str, Any]) -> None:
-    _put({name: value for name, value in data.items() if name != ATTRIBUTES}, head, fields)
+def _event_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
+    _put({name: value for name, value in data.items() if name != ATTRIBUTES}, fields)
     name = _attribute(data, "Name")
     if name is not None:
         fields.setdefault("EventData_Name", name)
 
 
-def _user_data(data: dict[str, Any], head: Mapping[str, Any], fields: dict[str, Any]) -> None:
+def _user_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
     for name, child in data.items():
         if name == ATTRIBUTES:
             continue
         if isinstance(child, dict):
             inner = {key: value for key, value in child.items() if key != ATTRIBUTES}
-            _put(inner, head, fields)
+            _put(inner, fields)
         else:
-            _put({name: child}, head, fields)
+            _put({name: child}, fields)
 
 
-def _put(data: Mapping[str, Any], head: Mapping[str, Any], fields: dict[str, Any]) -> None:
+def _put(data: Mapping[str, Any], fields: dict[str, Any]) -> None:
     for name, value in data.items():
         key = name.replace(" ", "") if " " in name else name
-        fields[f"EventData_{key}" if key in head else key] = _content(value)
+        fields[f"EventData_{key}" if key in HEADER_NAMES else key] = _content(value)
 
 
 def _content(value: Any) -> Any:

@@ -26,7 +26,7 @@ NEVER_SPACED = frozenset(
         "windows powershell",
     }
 )
-"""Channels whose field names hold no space, so that they need not be looked through."""
+"""Channels whose field names hold no space: they are not looked through, and a name with one is left as it is."""
 MAX_KINDS = 65_536
 PROVIDER = "SourceName"
 DEVICE_NAMES = ("Computer", "Hostname")
@@ -103,19 +103,17 @@ class Normaliser:
         return NOT_AN_EVENT
 
     def _flat(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
-        if any(" " in name for name in document):
-            document = {name.replace(" ", ""): value for name, value in document.items()}
-            is_spaced = True
-        else:
-            is_spaced = False
         get = document.get
         provider = get("Provider_Name") or get(PROVIDER)
         kind = self._kind(get("Channel"), provider, get("EventID"))
+        never_spaced = (kind.channel or "").lower() in NEVER_SPACED
+        if not never_spaced and any(" " in name for name in document):
+            document = {name.replace(" ", ""): value for name, value in document.items()}
+            get = document.get
         device_name = _first(document, DEVICE_NAMES)
         record_id_name = _first(document, RECORD_ID_NAMES)
         times = ((name, self._utc_ns(get(name))) for name in FLAT_TIMES)
         time_name, time = next(((name, time) for name, time in times if time is not None), ("", None))
-        never_spaced = not is_spaced and (kind.channel or "").lower() in NEVER_SPACED
         if never_spaced and time is not None and "Provider_Name" not in document and kind.event_id != PROCESS_STARTED:
             self._remember(document, kind, device_name, record_id_name, time_name)
         self._append(rows, kind, document, time, get(device_name), get(record_id_name), position)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from carecordon.pipeline.detect.sigma.fold import all_of, any_of, negate
+from carecordon.pipeline.detect.sigma.fold import all_of, negate, some_of
 from carecordon.pipeline.detect.sigma.ir import Node
 from carecordon.pipeline.detect.sigma.refusal import BadRule
 
@@ -61,7 +61,7 @@ class _Reader:
         parts = [self._both(depth)]
         while self._take("or"):
             parts.append(self._both(depth))
-        return any_of(parts) if len(parts) > 1 else parts[0]
+        return some_of(parts) if len(parts) > 1 else parts[0]
 
     def _both(self, depth: int) -> Node:
         parts = [self._negated(depth)]
@@ -106,7 +106,7 @@ class _Reader:
             raise BadRule(f"`{quantity} of` needs `them` or a pattern such as `selection_*`")
         self._at += 1
         nodes = matching(pattern)
-        return all_of(nodes) if quantity == "all" else any_of(nodes)
+        return all_of(nodes) if quantity == "all" else some_of(nodes)
 
     def _take(self, word: str) -> bool:
         if (self.peek() or "").lower() != word:

@@ -7,7 +7,7 @@ from typing import Any
 
 from carecordon.pipeline.detect.sigma.condition import parse
 from carecordon.pipeline.detect.sigma.encode import Values
-from carecordon.pipeline.detect.sigma.fold import all_of, any_of, atoms_of, weigh
+from carecordon.pipeline.detect.sigma.fold import all_of, atoms_of, some_of, weigh
 from carecordon.pipeline.detect.sigma.head import read_head, read_logsource
 from carecordon.pipeline.detect.sigma.ir import REF_OPS, Node, Rule
 from carecordon.pipeline.detect.sigma.items import read_item
@@ -66,7 +66,7 @@ def read_detection(detection: Any, values: Values, beside: frozenset[str] = froz
     conditions = detection["condition"] if isinstance(detection["condition"], list) else [detection["condition"]]
     if not conditions:
         raise BadRule("the condition is an empty list", "condition")
-    return any_of([_read_condition(text, selections) for text in conditions])
+    return some_of([_read_condition(text, selections) for text in conditions])
 
 
 def _read_condition(text: Any, selections: _Selections) -> Node:
@@ -92,7 +92,7 @@ def _selection(definition: Any, values: Values) -> Node:
             raise BadRule("the selection is empty")
         return all_of([_item(key, value, values) for key, value in definition.items()])
     if isinstance(definition, list) and any(isinstance(part, dict | list) for part in definition):
-        return any_of([_element(index, part, values) for index, part in enumerate(definition)])
+        return some_of([_element(index, part, values) for index, part in enumerate(definition)])
     if definition in (None, []):
         raise BadRule("the selection is empty")
     return read_item("", definition, values)

@@ -21,10 +21,11 @@ from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Truths
 from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
-from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Variant
+from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Shape, Variant
+from carecordon.pipeline.detect.sigma.values import decimal_of
 
-MAX_PLANS = 4_096
-"""More kinds than this in one run (made-up channels, say) share their turn: the oldest plan goes."""
+MAX_KINDS = 65_536
+"""Kinds whose plan is remembered: made-up ones beyond that are looked up anew. Plans are few: one a shape."""
 
 Hit = tuple[int, Outcome]
 """A row's index in the batch and the variants of the rules that it matches."""
@@ -37,15 +38,20 @@ class Engine:
         """Prepare the rules; `bound` is the log source of documents bound by hand."""
         self.program = Program(rules, accelerator, bound)
         self.plans: dict[Kind, Plan] = {}
+        self._by_shape: dict[Shape, Plan] = {}
         self.keywords: KeywordGate = self.program.keywords
 
     def plan(self, kind: Kind) -> Plan:
         """Return the plan of a kind, made now if need be."""
         plan = self.plans.get(kind)
         if plan is None:
-            if len(self.plans) >= MAX_PLANS:
-                del self.plans[next(iter(self.plans))]
-            plan = self.plans[kind] = Plan(self.program, kind)
+            shape = self.program.shape(kind)
+            plan = self._by_shape.get(shape)
+            if plan is None:
+                plan = self._by_shape[shape] = Plan(self.program, kind, shape)
+            if len(self.plans) >= MAX_KINDS:
+                self.plans.clear()
+            self.plans[kind] = plan
         return plan
 
     def ready(self, kinds: Iterable[Kind]) -> None:
@@ -55,6 +61,8 @@ class Engine:
 
     def match(self, batch: Rows | Table) -> Iterator[Hit]:
         """Yield the rows that match, in no particular order of rows for a Table."""
+        while self.program.crowded:
+            self.program.crowded.pop().forget()
         return self._rows(batch) if isinstance(batch, Rows) else self._table(batch)
 
     def _rows(self, rows: Rows) -> Iterator[Hit]:
@@ -151,14 +159,24 @@ class Engine:
                         held[row] = held.get(row, NOTHING) | found
         return held
 
-    def evidence(self, variant: Variant, fields: Mapping[str, Value]) -> Fields:
-        """Return those fields that the rule names and the event carries, and those that hold its keywords."""
-        rule: Rule = self.program.rules[variant.rule]
-        found: Fields = {}
-        for name in rule.fields:
-            key = variant.view.get(name, name)
+    def seen_through(self, variant: Variant, fields: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return an event's fields as the rule sees them: under the names of its log source's view."""
+        if not variant.view:
+            return fields
+        seen = dict(fields)
+        for name, key in variant.view.items():
+            value = fields.get(key)
             if key in fields:
-                found[name] = fields[key]
+                seen[name] = decimal_of(value) if name.endswith("ProcessId") and isinstance(value, str) else value
+        return seen
+
+    def evidence(self, variant: Variant, fields: Mapping[str, Value]) -> Fields:
+        """Return those fields that the rule names and the event carries, and those that hold its keywords.
+
+        `fields` as the rule sees them.
+        """
+        rule: Rule = self.program.rules[variant.rule]
+        found: Fields = {name: fields[name] for name in rule.fields if name in fields}
         keywords = self.program.keywords_of(variant)
         if keywords:
             truths = self.program.matcher(KEYWORDS).truths
@@ -167,5 +185,5 @@ class Engine:
 
     @property
     def sources_seen(self) -> list[Plan]:
-        """Return the plans made so far: the kinds of events that were met."""
-        return list(self.plans.values())
+        """Return the plans made so far: what was met, kinds of one shape together."""
+        return list(self._by_shape.values())

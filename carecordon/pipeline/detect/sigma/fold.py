@@ -18,19 +18,37 @@ def all_of(nodes: Iterable[Node]) -> Node:
     return _only(parts) if len(parts) == 1 else And(tuple(parts)) if parts else Always(holds=True)
 
 
-def any_of(nodes: Iterable[Node]) -> Node:
-    """Return the node that holds where at least one of these holds; none = never.
-
-    Items of the same field become one, which the engine looks up at once.
-    """
+def some_of(nodes: Iterable[Node]) -> Node:
+    """Return the node that holds where at least one of these holds, each as it is; none = never."""
     parts: dict[Node, None] = {}
     for node in nodes:
         if node == Always(holds=True):
             return node
         if node != Always(holds=False):
             parts.update(dict.fromkeys(node.parts if isinstance(node, Or) else (node,)))
-    merged = _merge(parts)
-    return merged[0] if len(merged) == 1 else Or(tuple(merged)) if merged else Always(holds=False)
+    return _only(parts) if len(parts) == 1 else Or(tuple(parts)) if parts else Always(holds=False)
+
+
+def any_of(nodes: Iterable[Node]) -> Node:
+    """Return what `some_of` does, with the items of one field made one, which the engine looks up at once."""
+    node = some_of(nodes)
+    if not isinstance(node, Or):
+        return node
+    parts = _merge(node.parts)
+    return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+
+def merged(node: Node) -> Node:
+    """Return the same condition with one item per field wherever several would do the same."""
+    match node:
+        case And(parts):
+            return all_of(map(merged, parts))
+        case Or(parts):
+            return any_of(map(merged, parts))
+        case Not(part):
+            return negate(merged(part))
+        case Item() | Always():
+            return node
 
 
 def negate(node: Node) -> Node:
@@ -77,18 +95,18 @@ def _only(parts: dict[Node, None]) -> Node:
 
 def _merge(parts: Iterable[Node]) -> list[Node]:
     """Merge the items of one field that ask for any of their atoms; the first keeps its place."""
-    merged: list[Node] = []
+    joined: list[Node] = []
     first: dict[str, int] = {}
     atoms: dict[str, dict[Atom, None]] = {}
     for part in parts:
         if not isinstance(part, Item) or (part.every and len(part.atoms) > 1):
-            merged.append(part)
+            joined.append(part)
             continue
         field = part.atoms[0].field
         if field not in first:
-            first[field] = len(merged)
-            merged.append(part)
+            first[field] = len(joined)
+            joined.append(part)
         atoms.setdefault(field, {}).update(dict.fromkeys(part.atoms))
     for field, at in first.items():
-        merged[at] = Item(tuple(atoms[field]))
-    return merged
+        joined[at] = Item(tuple(atoms[field]))
+    return joined

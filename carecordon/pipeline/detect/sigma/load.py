@@ -18,6 +18,7 @@ from carecordon.pipeline.detect.sigma.correlations import read_correlation
 from carecordon.pipeline.detect.sigma.documents import Broken, Document, read
 from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.filters import Filter, read_filter
+from carecordon.pipeline.detect.sigma.fold import merged
 from carecordon.pipeline.detect.sigma.head import given_id
 from carecordon.pipeline.detect.sigma.ir import RefusedRule, Rule, RuleSet
 from carecordon.pipeline.detect.sigma.references import Known, Pending, resolve_all
@@ -33,13 +34,15 @@ class RuleText(NamedTuple):
     text: bytes
 
 
-def load(texts: Iterable[RuleText], values: Values = NO_VALUES) -> RuleSet:
+def load(texts: Iterable[RuleText], values: Values = NO_VALUES, *, merge: bool = True) -> RuleSet:
     """Return the rules, correlations and refusals of these files. Never raises for what they hold.
 
     Rules stand in the order of path and line; a correlation stands after those it refers to.
+    `merge` joins items of one field where that means the same and runs faster; without it
+    every item stays as the rule has it, for proofs.
     """
     files = sorted(set(texts))
-    loader = _Loader(values)
+    loader = _Loader(values, merge=merge)
     seen: set[bytes] = set()
     for file in files:
         if file.text in seen:
@@ -69,8 +72,9 @@ def _canonical(values: Mapping[str, Iterable[str | int]]) -> bytes:
 class _Loader:
     """What has been read so far."""
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, *, merge: bool) -> None:
         self._values = values
+        self._merge = merge
         self._seen: set[str] = set()
         self._known = Known()
         self._rules: dict[str, Rule] = {}
@@ -103,11 +107,12 @@ class _Loader:
         resolved = resolve_all(self._known, self._pending)
         for pending, bad in resolved.refused:
             self._refuse(pending.draft.path, pending.document, bad)
-        silent = resolved.silent
-        rules = (
-            msgspec.structs.replace(rule, silent=True) if rule.id in silent else rule for rule in self._rules.values()
-        )
-        return RuleSet(digest, tuple(rules), resolved.correlations, tuple(sorted(self._refused, key=_place)))
+        rules = tuple(self._finished(rule, resolved.silent) for rule in self._rules.values())
+        return RuleSet(digest, rules, resolved.correlations, tuple(sorted(self._refused, key=_place)))
+
+    def _finished(self, rule: Rule, silent: frozenset[str]) -> Rule:
+        condition = merged(rule.condition) if self._merge else rule.condition
+        return msgspec.structs.replace(rule, condition=condition, silent=rule.id in silent)
 
     def _read(self, path: str, document: Document) -> None:
         content = document.content

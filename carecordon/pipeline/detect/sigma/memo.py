@@ -64,6 +64,13 @@ class Memo(dict[Any, Any]):
         self[key] = found
         return found
 
+    def forget(self) -> None:
+        """Forget everything."""
+        self._allowance.used -= self._size + self._old_size
+        self._size = self._old_size = 0
+        self._old = {}
+        self.clear()
+
     def _turn(self) -> None:
         """Forget the old segment; the young one grows old."""
         self._allowance.used -= self._old_size

@@ -21,12 +21,13 @@ from carecordon.pipeline.detect.sigma.masks import mask_of, masked
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, Truths
 from carecordon.pipeline.detect.sigma.memo import Allowance, Memo, ValueMemo
 from carecordon.pipeline.detect.sigma.nodes import Known, Test, atoms_of, demand, fold
-from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Variant
+from carecordon.pipeline.detect.sigma.program import CONSTANTS, KEYWORDS, Program, Shape, Variant
 from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of
 
 Outcome = tuple[Variant, ...]
-CONSTANTS = ("Channel", "EventID", "Provider_Name")
 MAX_SIGNATURES = 20_000
+MAX_SETS = 4_096
+"""Sets of atoms that a field's values may give; a plan with more begins anew before the next batch."""
 
 
 class Slot:
@@ -35,9 +36,16 @@ class Slot:
     By number: `masks` the atoms as the plan's bits, `candidates` the rules that demand one of them.
     """
 
-    def __init__(self, ask: Callable[[Any], Truths], bits: Mapping[int, int], allowance: Allowance) -> None:
-        """Take the field's question, and the bits of those of its atoms that this plan asks for."""
+    def __init__(
+        self,
+        ask: Callable[[Any], Truths],
+        bits: Mapping[int, int],
+        allowance: Allowance,
+        on_crowd: Callable[[], None],
+    ) -> None:
+        """Take the field's question, the bits of the atoms that this plan asks for, and whom to tell of too many sets."""
         self._ask = ask
+        self._on_crowd = on_crowd
         self._bits = bits
         self._numbers: dict[tuple[int, bool], int] = {}
         self._by_atom: Mapping[int, Sequence[int]] = {}
@@ -51,6 +59,14 @@ class Slot:
         self._by_atom = by_atom
         self.absent = self.memo[ABSENT]
 
+    def forget(self) -> None:
+        """Begin anew: no number given before means anything."""
+        self.memo.forget()
+        self._numbers.clear()
+        self.masks.clear()
+        self.candidates.clear()
+        self.absent = self.memo[ABSENT]
+
     def _number(self, value: Value | Absent) -> int:
         bits = self._bits
         atoms = [atom for atom in self._ask(value) if atom in bits]
@@ -60,18 +76,20 @@ class Slot:
             number = self._numbers[key] = len(self.masks)
             self.masks.append(key[0])
             self.candidates.append(frozenset(rule for atom in atoms for rule in self._by_atom.get(atom, ())))
+            if number == MAX_SETS:
+                self._on_crowd()
         return number
 
 
 class Plan:
-    """The rules that can speak of one kind of event. `events` counts those seen."""
+    """The rules that can speak of the kinds of one shape. `kind` is one of these; `events` counts those seen."""
 
-    def __init__(self, program: Program, kind: Kind) -> None:
-        """Fold what the kind decides into its rules and lay out the fields the rest asks for."""
+    def __init__(self, program: Program, kind: Kind, shape: Shape) -> None:
+        """Fold what the shape decides into its rules and lay out the fields the rest asks for."""
         self.kind = kind
         self.events = 0
         self.variants: list[Variant] = []
-        tests = self._fold(program, kind)
+        tests = self._fold(program, shape)
         asked = sorted(frozenset().union(*map(atoms_of, tests)))
         self._bits = {atom: 1 << place for place, atom in enumerate(asked)}
         fields: dict[str, list[int]] = defaultdict(list)
@@ -99,20 +117,23 @@ class Plan:
         if name.endswith(DECIMAL):
             as_it_stands = ask
             ask = lambda value: as_it_stands(decimal_of(value) if isinstance(value, str) else value)  # noqa: E731  # one line
-        return Slot(ask, {atom: self._bits[atom] for atom in atoms}, program.allowance)
+        bits = {atom: self._bits[atom] for atom in atoms}
+        return Slot(ask, bits, program.allowance, lambda: program.crowded.append(self))
 
-    def _fold(self, program: Program, kind: Kind) -> list[Test]:
-        """Note the rules that the kind does not rule out; return what remains to be asked for each."""
+    def forget(self) -> None:
+        """Begin anew with what was learnt of values; which rules there are stays."""
+        for slot in self.slots:
+            slot.forget()
+        self.signatures.forget()
+
+    def _fold(self, program: Program, shape: Shape) -> list[Test]:
+        """Note the rules that the shape does not rule out; return what remains to be asked for each."""
         known: Truths = NOTHING
-        truths: Truths = NOTHING
-        if kind.bound is None:
-            for name, value in zip(CONSTANTS, (kind.channel, kind.event_id, kind.provider), strict=True):
-                matcher = program.matcher(name)
-                known |= matcher.numbers
-                truths |= matcher.truths(ABSENT if value is None else value)
+        if shape.bound is None:
+            known = known.union(*(program.matcher(name).numbers for name in CONSTANTS))
         tests: list[Test] = []
-        for variant in program.variants(kind):
-            test = fold(variant.test, known, truths)
+        for variant in program.variants_of(shape):
+            test = fold(variant.test, known, shape.truths)
             if not (isinstance(test, Known) and not test.value):
                 self.variants.append(variant)
                 tests.append(test)

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from carecordon.model.event import Kind, LogSource
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import REF_OPS, Always, And, Atom, Item, Node, Not, Op, Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.logsource import SourceTest, bound_serves, serves, sources_for
-from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
+from carecordon.pipeline.detect.sigma.matcher import ABSENT, FieldMatcher
 from carecordon.pipeline.detect.sigma.memo import Allowance
 from carecordon.pipeline.detect.sigma.nodes import FALSE, TRUE, AllOf, AnyOf, Every, Known, No, Some, Test, atoms_of
 from carecordon.pipeline.detect.sigma.values import DECIMAL
 
 KEYWORDS = ""
+CONSTANTS = ("Channel", "EventID", "Provider_Name")
+"""Fields that every event of a kind has alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,22 @@ class Variant:
     source: SourceTest | None
     test: Test
     view: Mapping[str, str]
+
+
+class Crowded(Protocol):
+    """Something that remembers, and can begin anew."""
+
+    def forget(self) -> None:
+        """Forget everything; results stay the same."""
+        ...
+
+
+class Shape(NamedTuple):
+    """What of a kind rules can tell: the groups of variants it serves, and the atoms its constants satisfy."""
+
+    bound: LogSource | None
+    served: tuple[int, ...]
+    truths: frozenset[int]
 
 
 class Program:
@@ -52,7 +71,9 @@ class Program:
         self._accelerator = accelerator
         self.allowance = Allowance()
         self._keywords_of: dict[int, frozenset[int]] = {}
-        self._variants: dict[LogSource, list[tuple[SourceTest, list[Variant]]]] = {}
+        self.crowded: list[Crowded] = []
+        """What has grown past its bound and is to begin anew before the next batch."""
+        self._groups: list[tuple[SourceTest, list[Variant]]] = []
         self._bound = bound
         self._bound_variants: list[Variant] = []
         self.dormant: list[int] = []
@@ -69,22 +90,30 @@ class Program:
             is_bound = self._bound is not None and bound_serves(source, self._bound)
             if not tests and not is_bound:
                 self.dormant.extend(indexes)
-            self._variants[source] = [(test, [self._variant(index, test) for index in indexes]) for test in tests]
+            self._groups.extend((test, [self._variant(index, test) for index in indexes]) for test in tests)
             if is_bound:
                 self._bound_variants.extend(self._variant(index, None) for index in indexes)
         self.dormant.sort()
 
+    def shape(self, kind: Kind) -> Shape:
+        """Return all that decides which rules can speak of a kind: kinds of one shape are asked alike."""
+        if kind.bound is not None:
+            return Shape(kind.bound, (), frozenset())
+        served = tuple(number for number, (test, _) in enumerate(self._groups) if serves(test, kind))
+        truths: frozenset[int] = frozenset()
+        for name, value in zip(CONSTANTS, (kind.channel, kind.event_id, kind.provider), strict=True):
+            truths |= self.matcher(name).truths(ABSENT if value is None else value)
+        return Shape(None, served, truths)
+
     def variants(self, kind: Kind) -> list[Variant]:
         """Return the variants that events of this kind serve."""
-        if kind.bound is not None:
-            return self._bound_variants if kind.bound == self._bound else []
-        return [
-            variant
-            for groups in self._variants.values()
-            for test, variants in groups
-            if serves(test, kind)
-            for variant in variants
-        ]
+        return self.variants_of(self.shape(kind))
+
+    def variants_of(self, shape: Shape) -> list[Variant]:
+        """Return the variants that events of this shape serve."""
+        if shape.bound is not None:
+            return self._bound_variants if shape.bound == self._bound else []
+        return [variant for number in shape.served for variant in self._groups[number][1]]
 
     def matcher(self, field: str) -> FieldMatcher:
         """Return the matcher of a field: all atoms on it, references to other fields left out."""
