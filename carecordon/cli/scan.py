@@ -100,10 +100,11 @@ def scan(
     with ExitStack() as stack:
         sheet = stack.enter_context(_opened(csv)) if csv is not None else None
         book = _book(rules, cache, values, own=not no_own_rules)
-        setup = Setup(book.rules, cache, bound, first, last)
-        result = _run(Scan(setup, tuple(sys.argv[1:]), cores), named)
+        setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
+        run = Scan(setup, tuple(sys.argv[1:]), cores)
+        result = _run(run, named)
         if redactor:
-            result = redacted(result, redactor)
+            result = redacted(result, redactor, run.matches())
         tell_collections(book.collections, redactor.text if redactor else str)
         counted = Counted(result if min_level is None else at_least(result, min_level))
         result = replace(result, findings=counted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from carecordon.model.match import CorrelationMatch, Level, Match
@@ -56,9 +56,12 @@ def at_least(result: Result, level: Level) -> Result:
     return replace(result, findings=_AtLeast(result, level))
 
 
-def redacted(result: Result, redactor: Redactor) -> Result:
-    """Return the result without identifiers of patients and users."""
-    for found in result.findings:  # names first, since one met late must be replaced early
-        redactor.learn(found)
+def redacted(result: Result, redactor: Redactor, matches: Iterable[Match]) -> Result:
+    """Return the result without identifiers; names are learnt from `matches`, those that are not shown too."""
+    for match in matches:  # before any is shown, since a name met late must be replaced early
+        redactor.learn(match)
+    for found in result.findings:
+        if isinstance(found, CorrelationMatch):
+            redactor.learn(found)
     closing = redactor.closing(result.closing)
     return Result(redactor.begin(result.begin), _Redacted(result, redactor), closing)

@@ -43,7 +43,7 @@ class Match:
     """One rule matching one event.
 
     `time` UTC ns or None; `fields` those fields that the rule names and the event carries.
-    `carried` is for correlations only: all fields of the event, empty where no correlation asks.
+    `carried` all fields of the event, for correlations and for redaction, never shown; empty where neither asks.
     """
 
     rule: RuleHead

@@ -114,7 +114,7 @@ def detect_step(
         for variant in outcome:
             head = state.heads[variant.rule]
             seen = state.engine.seen_through(variant, fields)
-            carried = dict(seen) if head.id in state.correlated else {}
+            carried = dict(seen) if state.carries_all or head.id in state.correlated else {}
             evidence = state.engine.evidence(variant, seen)
             header = (position, record_id, time, device, kind.channel, kind.event_id)
             effects.append(Record(Match(head, "", *header, evidence, carried)))

@@ -7,9 +7,11 @@ from functools import cache
 
 REDACTED = r"\[(?:user|nhs|email|phone)-[0-9a-f]{8}\]"
 
-_GAP = r"[ \u00a0\u202f\-\u2010\u2011\u2013]"
-_LEFT = r"(?<![0-9A-Za-z])(?<![0-9][.,])"
-_RIGHT = r"(?![0-9A-Za-z])(?![.,][0-9])"
+_SPACE_OR_DASH = r"(?:[ \u00a0\u202f\-\u2010\u2011\u2013]|%20)"
+_GAP = rf"(?:{_SPACE_OR_DASH}|[._])"
+_LEFT = r"(?:(?<![0-9A-Za-z])|(?<=[g-wyz])|(?<=[g-wyz][a-f])|(?<=fax))(?<![0-9]\.)"
+"""No digit before, and no letter but those of a word (`NHS`, `id`, `mobile`): hex digits and `0x` are none."""
+_RIGHT = r"(?![0-9A-Za-z])(?!\.[0-9])"
 
 _PASSED_OVER = (
     r"S-1-[0-9]+(?:-[0-9]+)+"
@@ -19,7 +21,9 @@ _PASSED_OVER = (
 )
 """SIDs, GUIDs, dates with their times: groups of digits that are stepped over whole."""
 
-_EMAIL = r"(?<![\w.%+'\-])[\w.%+'\-]++@(?:[\w\-]++\.)+[\w\-]{2,}"
+_AT = "%40"
+"""An at sign as it stands in a URL."""
+_EMAIL = rf"(?<![\w.%+'\-])(?:[\w.+'\-]|%(?!40))++(?:@|{_AT})(?:[\w\-]++\.)+[\w\-]{{2,}}"
 
 _PROFILE = (
     r"(?P<before>(?:\\(?:Users|Documents and Settings|home\$|profiles\$|users\$)|(?<![\w.])/(?:Users|home))[\\/]+)"
@@ -28,7 +32,7 @@ _PROFILE = (
 )
 """A profile folder and the name of it: with a separator behind it the name may hold spaces."""
 
-_NHS = rf"[0-9]{{3}}{_GAP}?[0-9]{{3}}{_GAP}?[0-9]{{4}}"
+_NHS = "|".join(rf"[0-9]{{3}}{gap}[0-9]{{3}}{gap}[0-9]{{4}}" for gap in (rf"{_SPACE_OR_DASH}{{0,3}}", r"\.", "_", r"\+"))
 
 
 def _uk(area_2: str, area_3: str, area_4: str, area_5: str) -> str:
@@ -48,9 +52,9 @@ def _areas(form: str) -> str:
 _UK_ABROAD = _areas(rf"AREA{_GAP}?")
 _UK_AT_HOME = _areas(rf"(?:\(0AREA\){_GAP}?|0AREA{_GAP})")
 _PHONE = (
-    rf"(?<![\w+])(?:\+|00)44{_GAP}?(?:\(0\){_GAP}?)?(?:{_UK_ABROAD}){_RIGHT}"
+    rf"(?:(?<![0-9A-Za-z+])|(?<=tel)|(?<=fax)|(?<=phone)|(?<=mobile))(?:\+|00)44{_GAP}?(?:\(0\){_GAP}?)?(?:{_UK_ABROAD}){_RIGHT}"
     rf"|{_LEFT}(?:{_UK_AT_HOME}|0[1-35789][0-9]{{9}}){_RIGHT}"
-    rf"|(?<![\w+])(?:\+|00(?=[1-9][0-9]{{0,2}}{_GAP}))[1-9](?:[ \u00a0\-.]?\(?[0-9]\)?){{7,14}}{_RIGHT}"
+    rf"|(?<![0-9A-Za-z+])(?:\+|00(?=[1-9][0-9]{{0,2}}{_GAP}))[1-9](?:[ \u00a0\-.]?\(?[0-9]\)?){{7,14}}{_RIGHT}"
 )
 """British numbers with +44 or 0, then any number with + or 00: 8 to 15 digits. Source: ITU-T E.164."""
 
@@ -78,7 +82,7 @@ def personal(text: str) -> re.Pattern[str] | None:
     `name` of a profile folder (`name` is the last group that matched).
     """
     digits = _ENOUGH_DIGITS.search(text) is not None
-    email, profile = "@" in text, has_profile(text)
+    email, profile = "@" in text or _AT in text, has_profile(text)
     return _pattern(email=email, profile=profile, digits=digits) if email or profile or digits else None
 
 
@@ -90,6 +94,11 @@ def has_profile(text: str) -> bool:
 _USER_FIELD = re.compile(
     r"(?:user|username|userfullname|accountname|loginname|logonname|membername|userprincipalname)$", re.ASCII
 )
+_NAMED_BY_EVENT = {
+    4768: "ServiceName", 4769: "ServiceName", 4770: "ServiceName",
+    4720: "DisplayName", 4738: "DisplayName", 4781: "DisplayName",
+}  # fmt: skip
+"""Fields that name an account in these events of the Security log, and something else in others."""
 _DOMAIN_FIELD = re.compile(r"(?:userdomain|domainname|accountdomain)$", re.ASCII)
 
 _SYSTEM_DOMAINS = frozenset(
@@ -107,7 +116,7 @@ _SYSTEM_NAMES = frozenset(
     }
 )  # fmt: skip
 _NO_NAME = re.compile(
-    rf"[\W_]*|S-1-[0-9-]+|\{{?[0-9a-f]{{8}}-[0-9a-f-]{{27}}\}}?|(?:dwm|umfd)-[0-9]+|{REDACTED}", re.IGNORECASE
+    rf"[\W_]*|%%[0-9]+|S-1-[0-9-]+|\{{?[0-9a-f]{{8}}-[0-9a-f-]{{27}}\}}?|(?:dwm|umfd)-[0-9]+|{REDACTED}", re.IGNORECASE
 )
 COMMON_WORDS = frozenset(
     {
@@ -129,8 +138,10 @@ def is_nhs_number(digits: str) -> bool:
     return len(set(digits)) > 1 and (11 - total % 11) % 11 == int(digits[9])
 
 
-def bears_user(field: str) -> bool:
-    """Say whether a field holds a user name, by its own name."""
+def bears_user(field: str, event_id: int | None = None) -> bool:
+    """Say whether a field holds a user name, by its own name, or because of the event it stands in."""
+    if event_id in _NAMED_BY_EVENT and field.endswith(_NAMED_BY_EVENT[event_id]):
+        return True
     return _USER_FIELD.search(_plain(field)) is not None
 
 

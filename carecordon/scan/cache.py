@@ -12,6 +12,9 @@ import platformdirs
 DIGEST = 32
 MAX_BYTES = 512 * 1024 * 1024
 """The folder is trimmed to this, oldest use first."""
+UNFINISHED = ".part"
+STALE_S = 3_600
+"""An unfinished file so much older than the newest was left by a process that was killed."""
 
 
 class DiskCache:
@@ -40,7 +43,7 @@ class DiskCache:
         """Keep `blob`; where the folder cannot be written, the next start compiles again."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=UNFINISHED, delete=False) as file:
                 try:
                     file.write(hashlib.sha256(blob).digest() + blob)
                     file.close()
@@ -53,9 +56,16 @@ class DiskCache:
             return
 
     def _trim(self) -> None:
-        files = sorted(self._folder.glob("*.cache"), key=lambda path: path.stat().st_mtime, reverse=True)
+        files = sorted(self._folder.glob("*.cache"), key=_changed, reverse=True)
         total = 0
         for path in files:
             total += path.stat().st_size
             if total > MAX_BYTES:
                 path.unlink(missing_ok=True)
+        for path in self._folder.glob(f"tmp*{UNFINISHED}"):
+            if _changed(path) < _changed(files[0]) - STALE_S:
+                path.unlink(missing_ok=True)
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime

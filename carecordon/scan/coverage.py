@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from carecordon.model.event import LogSource
 from carecordon.model.match import BlindSpot, Unseen
-from carecordon.pipeline.detect.sigma.ir import Rule
+from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
+from carecordon.scan.dormancy import silenced
 from carecordon.scan.worker import KindSeen
+
+
+State = Literal["served", "absent", "dormant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +23,18 @@ class Cover:
     """How far one rule was served: `events` of its log source, and the fields it names that none of them carried."""
 
     rule: Rule
-    is_dormant: bool
+    state: State
     events: int
     missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationCover:
+    """Whether the rules of a correlation were served well enough for it; `events` are those of any of their sources."""
+
+    rule: Correlation
+    state: State
+    events: int
 
 
 def merged(seen: Iterable[KindSeen]) -> list[KindSeen]:
@@ -49,9 +63,32 @@ def covers(program: Program, seen: Iterable[KindSeen]) -> list[Cover]:
                     (carried if key in one.carried else asked)[variant.rule].add(name)
     dormant = set(program.dormant)
     return [
-        Cover(rule, index in dormant, events[index], tuple(sorted(asked[index] - carried[index])))
+        Cover(
+            rule,
+            "dormant" if index in dormant else "served" if events[index] else "absent",
+            events[index],
+            tuple(sorted(asked[index] - carried[index])),
+        )
         for index, rule in enumerate(program.rules)
     ]
+
+
+def correlation_covers(
+    correlations: Sequence[Correlation], found: Iterable[Cover], program: Program, seen: Iterable[KindSeen]
+) -> list[CorrelationCover]:
+    """Return how far each correlation was served, given how its rules were."""
+    states = {cover.rule.id: cover.state for cover in found}
+    dormant = silenced(correlations, {rule for rule, state in states.items() if state == "dormant"})
+    unserved = silenced(correlations, {rule for rule, state in states.items() if state != "served"})
+    served = [(one.events, {program.rules[each.rule].id for each in program.variants(one.kind)}) for one in seen]
+    feeding: dict[str, frozenset[str]] = {}
+    covered = []
+    for each in correlations:
+        rules = feeding[each.id] = frozenset().union(*(feeding.get(rule, {rule}) for rule in each.rules))
+        events = sum(count for count, ids in served if not rules.isdisjoint(ids))
+        state: State = "dormant" if each.id in dormant else "absent" if each.id in unserved else "served"
+        covered.append(CorrelationCover(each, state, events))
+    return covered
 
 
 def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
@@ -60,9 +97,9 @@ def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
     absent: Counter[LogSource] = Counter()
     fields: Counter[tuple[LogSource, str]] = Counter()
     for cover in found:
-        if cover.is_dormant:
+        if cover.state == "dormant":
             dormant[cover.rule.logsource] += 1
-        elif not cover.events:
+        elif cover.state == "absent":
             absent[cover.rule.logsource] += 1
         for name in cover.missing:
             fields[cover.rule.logsource, name] += 1

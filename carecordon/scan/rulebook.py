@@ -6,7 +6,7 @@ import hashlib
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ import yaml
 import carecordon
 from carecordon.model.errors import TheirFault
 from carecordon.model.ports import Cache
-from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.detect.sigma.ir import IR_VERSION, RuleSet
 from carecordon.pipeline.detect.sigma.load import RuleText, load, rule_set_hash
 from carecordon.scan.walk import shown_path
 
@@ -24,6 +24,7 @@ MAX_RULE_BYTES = 8 * 1024 * 1024
 MAX_MEMBERS = 100_000
 MAX_ZIP_BYTES = 256 * 1024 * 1024
 """What the rules of one zip may unpack to."""
+COMPILER = "carecordon.pipeline.detect.sigma"
 LICENCE_NAMES = ("license", "license.md", "license.txt", "licence", "licence.md", "licence.txt", "copying")
 Values = Mapping[str, Sequence[str | int]]
 
@@ -35,6 +36,14 @@ class Collection:
     path: str
     sha256: str
     licence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What was read at one path: text by place, and the zip it came in, if it did."""
+
+    texts: dict[str, bytes]
+    collection: Collection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +60,26 @@ def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = N
 
     Raises TheirFault where a path does not exist or cannot be read.
     """
-    texts: dict[str, bytes] = {}
+    texts = dict(own_files()) if own else {}
     collections: list[Collection] = []
-    if own:
-        texts.update(own_rules())
     for path in paths:
-        if path.suffix.lower() == ".zip" and path.is_file():
-            collections.append(_read_zip(path, texts))
-        else:
-            texts.update(_read_plain(path))
+        files = read_files(path)
+        texts.update(files.texts)
+        if files.collection is not None:
+            collections.append(files.collection)
     rule_texts = [RuleText(path, text) for path, text in sorted(texts.items())]
     rules, was_cached = _compiled(rule_texts, values or {}, cache)
     return Rulebook(rules, tuple(collections), was_cached)
+
+
+def read_files(path: Path, beside: tuple[str, ...] = ()) -> Files:
+    """Return the rules in a file, folder or zip, and the other files whose names end as `beside` says.
+
+    Raises TheirFault where the path does not exist, cannot be read or holds no rule.
+    """
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return _read_zip(path, SUFFIXES + beside)
+    return Files(dict(_read_plain(path, SUFFIXES + beside)))
 
 
 def read_values(path: Path) -> dict[str, list[str | int]]:
@@ -82,22 +99,25 @@ def read_values(path: Path) -> dict[str, list[str | int]]:
     return found
 
 
-def own_rules() -> Iterator[tuple[str, bytes]]:
-    """Yield (path, text) of the rules that Carecordon ships; paths start with `carecordon/rules/`."""
+def own_files(beside: tuple[str, ...] = ()) -> Iterator[tuple[str, bytes]]:
+    """Yield (path, text) of the rules that Carecordon ships, and of files that end as `beside` says.
+
+    Paths start with `carecordon/rules/`.
+    """
     root = resources.files(carecordon) / "rules"
     for tactic in sorted(root.iterdir(), key=lambda entry: entry.name):
         if tactic.is_dir():
             for rule in sorted(tactic.iterdir(), key=lambda entry: entry.name):
-                if rule.name.endswith(SUFFIXES):
+                if rule.name.endswith(SUFFIXES + beside):
                     yield f"carecordon/rules/{tactic.name}/{rule.name}", rule.read_bytes()
 
 
-def _read_plain(path: Path) -> Iterator[tuple[str, bytes]]:
+def _read_plain(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     if path.is_file():
         files: Iterable[Path] = (path,)
     elif path.is_dir():
-        files = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
-        if not files:
+        files = [file for file in path.rglob("*") if file.name.lower().endswith(suffixes) and file.is_file()]
+        if not any(file.suffix.lower() in SUFFIXES for file in files):
             raise TheirFault(f"{path}: no rule file (.yml, .yaml) in this folder")
     else:
         raise TheirFault(f"{path}: no such file or folder of rules")
@@ -109,7 +129,8 @@ def _read_plain(path: Path) -> Iterator[tuple[str, bytes]]:
             raise TheirFault(f"{file}: cannot be read: {error.strerror}") from error
 
 
-def _read_zip(path: Path, texts: dict[str, bytes]) -> Collection:
+def _read_zip(path: Path, suffixes: tuple[str, ...]) -> Files:
+    texts: dict[str, bytes] = {}
     try:
         sha256 = _sha256(path)
         with zipfile.ZipFile(path) as archive:
@@ -122,7 +143,7 @@ def _read_zip(path: Path, texts: dict[str, bytes]) -> Collection:
                 name = member.filename.rsplit("/", 1)[-1].lower()
                 if name in LICENCE_NAMES and licence is None:
                     licence = _first_line(_member(archive, member))
-                elif name.endswith(SUFFIXES):
+                elif name.endswith(suffixes):
                     text = texts[shown_path(f"{path}!{member.filename}")] = _member(archive, member)
                     left -= len(text)
                 if left < 0:
@@ -131,7 +152,9 @@ def _read_zip(path: Path, texts: dict[str, bytes]) -> Collection:
         raise
     except Exception as error:  # zipfile raises whatever the bytes lead it to
         raise TheirFault(f"{path}: cannot be read as a zip of rules: {error}; make it anew or unpack it") from error
-    return Collection(shown_path(str(path)), sha256, licence)
+    if not any(name.lower().endswith(SUFFIXES) for name in texts):
+        raise TheirFault(f"{path}: no rule file (.yml, .yaml) in this zip")
+    return Files(texts, Collection(shown_path(str(path)), sha256, licence))
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -154,7 +177,8 @@ def _compiled(texts: Sequence[RuleText], values: Values, cache: Cache) -> tuple[
     places = hashlib.sha256()
     for text in texts:
         places.update(text.path.encode() + b"\0" + hashlib.sha256(text.text).digest())
-    key = f"rules-{carecordon.__version__}-{digest[:40]}-{places.hexdigest()[:16]}"
+    made_by = f"{carecordon.__version__}-{metadata.version('pysigma')}-{IR_VERSION}-{_compiler_hash()}"
+    key = f"rules-{made_by}-{digest[:40]}-{places.hexdigest()[:16]}"
     blob = cache.load(key)
     if blob is not None:
         try:
@@ -164,3 +188,12 @@ def _compiled(texts: Sequence[RuleText], values: Values, cache: Cache) -> tuple[
     rules = load(texts, values)
     cache.save(key, msgspec.msgpack.encode(rules))
     return rules, False
+
+
+def _compiler_hash() -> str:
+    """Return a hash over the source of what compiles rules, so that whoever changes it meets no rule of before."""
+    digest = hashlib.sha256()
+    for file in sorted(resources.files(COMPILER).iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".py"):
+            digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]

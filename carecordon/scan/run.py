@@ -24,6 +24,7 @@ from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan import coverage
 from carecordon.scan.assembly import Assembly
+from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.fan import Fan
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
@@ -104,6 +105,10 @@ class Scan:
         begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
         return Result(begin, Findings(self._spool, correlations), closing)
 
+    def matches(self) -> Iterator[Match]:
+        """Yield all matches, in order: also those that only feed correlations and are not told."""
+        return iter(self._spool)
+
     def kinds_seen(self) -> list[KindSeen]:
         """Return the kinds of events that were met."""
         return coverage.merged(self._kinds)
@@ -167,7 +172,8 @@ class Scan:
             self._progress.events += answer.events
             self._progress.matches += sum(not match.rule.is_silent for match in answer.matches)
         self._inputs[source].take(number, answer, self._spool, self._watch)
-        self._progress.read_bytes = self._done_bytes + (self._current.progress() if self._current else 0)
+        read = self._done_bytes + (self._current.progress() if self._current else 0)
+        self._progress.read_bytes = max(self._progress.read_bytes, read)
         self.on_progress(self._progress)
 
     def _correlate(self) -> tuple[list[CorrelationMatch], list[BlindSpot]]:
@@ -202,7 +208,7 @@ class Scan:
             refused,
             tuple(unseen),
             tuple(self._watch.sources()),
-            self._summary(inputs, len(program.dormant), seconds, is_partial=is_partial),
+            self._summary(inputs, len(dormant_ids(self.setup.rules, program)), seconds, is_partial=is_partial),
         )
 
     def _records_before(self, file: str, block: int) -> int:

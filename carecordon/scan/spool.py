@@ -1,14 +1,17 @@
 """Matches on disk until all are known: memory stays bounded, and they come back in one order.
 
 The order is (time, file, position, rule), whatever order they came in; matches without a
-time come last. The file is a temporary one that vanishes with the process.
+time come last. They are sorted a run at a time, in memory, and the runs are merged when
+they are read. The file is a temporary one that vanishes with the process; few matches
+need none. Where it cannot grow, `fault` says why, and what was found is there all the same.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from typing import IO, Any
 
 import msgspec
 
@@ -18,29 +21,46 @@ from carecordon.model.match import Match, RuleHead
 LAST = (1 << 63) - 1
 LIMIT = 1 << 64
 """Whole numbers from here on do not fit msgpack: they are kept as their text."""
+RUN_BYTES = 16 << 20
+"""What is held in memory before it goes to disk."""
+PIECE_BYTES = 16 << 10
+"""What is read of a run at a time: a thousand runs are merged in some tens of MiB."""
+ROW_BYTES = 300
+"""What a match takes in memory beside its packed body."""
+
+Row = tuple[int, str, int, str, bytes]
+"""Time, file, position, rule id, and the rest of a match, packed."""
+Run = list[tuple[int, int]]
+"""Where the pieces of a run lie: start and size."""
 
 
 class Spool:
-    """A temporary table of matches."""
+    """A temporary file of matches. `fault`: why it could not take any more, None while it can."""
 
-    def __init__(self) -> None:
-        """Open the temporary file."""
-        self._table = sqlite3.connect("", isolation_level=None)
-        self._table.execute("PRAGMA journal_mode = OFF")
-        self._table.execute("PRAGMA synchronous = OFF")
-        self._table.execute("CREATE TABLE m (time INTEGER, file TEXT, position INTEGER, rule TEXT, body BLOB)")
-        self._table.execute("BEGIN")
+    def __init__(self, run_bytes: int = RUN_BYTES) -> None:
+        """Begin without a file."""
+        self.fault: str | None = None
+        self._run_bytes = run_bytes
+        self._file: IO[bytes] | None = None
+        self._runs: list[Run] = []
+        self._fresh: list[Row] = []
+        self._fresh_bytes = 0
         self._heads: dict[str, RuleHead] = {}
         self._encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
     def add(self, matches: Iterable[Match]) -> None:
-        """Keep matches."""
-        self._table.executemany("INSERT INTO m VALUES (?, ?, ?, ?, ?)", map(self._row, matches))
+        """Keep matches; in memory, without a bound, once there is a fault: so the caller must soon stop."""
+        for match in matches:
+            row = self._row(match)
+            self._fresh.append(row)
+            self._fresh_bytes += len(row[-1]) + ROW_BYTES
+            if self._fresh_bytes >= self._run_bytes and self.fault is None:
+                self._put_away()
 
     def __iter__(self) -> Iterator[Match]:
         """Yield all matches in order."""
-        rows = self._table.execute("SELECT time, file, position, rule, body FROM m ORDER BY time, file, position, rule")
-        for time, file, position, rule, body in rows:
+        runs = [_read(self._file, run) for run in self._runs] if self._file else []
+        for time, file, position, rule, body in merge(*runs, sorted(self._fresh)):
             record_id, device, channel, event_id, fields, carried = msgspec.msgpack.decode(body)
             yield Match(
                 self._heads[rule],
@@ -57,9 +77,38 @@ class Spool:
 
     def close(self) -> None:
         """Let the temporary file go."""
-        self._table.close()
+        if self._file is not None:
+            self._file.close()
 
-    def _row(self, match: Match) -> Sequence[Any]:
+    def _put_away(self) -> None:
+        """Write what is in memory as one more run; where that fails it stays in memory."""
+        self._fresh.sort()
+        try:
+            run = self._written()
+        except OSError as fault:
+            self.fault = f"temporary files could not be written ({fault.strerror or fault}); TMPDIR names another place"
+            return
+        self._runs.append(run)
+        self._fresh = []
+        self._fresh_bytes = 0
+
+    def _written(self) -> Run:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as the spool
+        run: Run = []
+        piece: list[Row] = []
+        size = 0
+        for row in self._fresh:
+            piece.append(row)
+            size += len(row[-1])
+            if size >= PIECE_BYTES:
+                run.append(_write(self._file, self._encode(piece)))
+                piece, size = [], 0
+        if piece:
+            run.append(_write(self._file, self._encode(piece)))
+        return run
+
+    def _row(self, match: Match) -> Row:
         self._heads[match.rule.id] = match.rule
         body = (match.record_id, match.device, match.channel, match.event_id, match.fields, match.carried)
         try:
@@ -68,6 +117,24 @@ class Spool:
             packed = self._encode((*map(_packed, body[:4]), _packable(match.fields), _packable(match.carried)))
         time = LAST if match.time is None else match.time
         return time, match.file, match.position, match.rule.id, packed
+
+
+def _write(file: IO[bytes], packed: bytes) -> tuple[int, int]:
+    """Write a piece at the end of the file; return where it lies. Raises OSError where no more will go in."""
+    start = file.seek(0, 2)
+    left = memoryview(packed)
+    while left:
+        left = left[file.write(left) :]
+    return start, len(packed)
+
+
+def _read(file: IO[bytes], run: Run) -> Iterator[Row]:
+    for start, size in run:
+        file.seek(start)
+        packed = b""
+        while len(packed) < size and (more := file.read(size - len(packed))):
+            packed += more
+        yield from map(tuple, msgspec.msgpack.decode(packed))
 
 
 def _tuples(fields: dict[str, Any]) -> Fields:

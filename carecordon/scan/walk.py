@@ -43,13 +43,34 @@ class Unread:
 def walk(paths: Iterable[str]) -> Iterator[Source | Unread]:
     """Yield the files that `paths` name in the order given; a folder's sorted by name, each folder once.
 
-    Links are followed. `-` is standard input.
+    Links are followed, but no folder is read twice, whatever names it has. `-` is standard input.
     """
+    entered: dict[str, str] = {}
     for path in paths:
         if path == STDIN:
             yield Source("stdin", None, None, True)
-        else:
-            yield from _enter(path, is_named=True, above=())
+            continue
+        waiting = [_Place(path, None, is_named=True)]
+        while waiting:
+            place = waiting.pop()
+            found = _enter(place, entered)
+            if isinstance(found, list):
+                waiting += reversed(found)
+            else:
+                yield found
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A path still to look at.
+
+    `real` is its real path, None where that must be asked for; `above` are those of the folders around it.
+    """
+
+    path: str
+    real: str | None
+    is_named: bool
+    above: frozenset[str] = frozenset()
 
 
 def shown_path(path: str) -> str:
@@ -57,35 +78,39 @@ def shown_path(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _enter(path: str, *, is_named: bool, above: tuple[str, ...]) -> Iterator[Source | Unread]:
-    """Yield the file at `path`, or all in the folder at `path`; `above` are the real paths of the folders around it."""
-    name = shown_path(path)
+def _enter(place: _Place, entered: dict[str, str]) -> Source | Unread | list[_Place]:
+    """Return the file at a place, or the places in the folder there; `entered` are folders' names by real path."""
+    name = shown_path(place.path)
     try:
-        status = Path(path).stat()
+        status = Path(place.path).stat()
     except (OSError, ValueError) as fault:
-        yield Unread(name, _reason(fault, path), True)
-        return
+        return Unread(name, _reason(fault, place.path), True)
     if stat.S_ISDIR(status.st_mode):
-        yield from _folder(path, above)
-    elif stat.S_ISREG(status.st_mode):
-        yield Source(name, Path(path), status.st_size, is_named)
-    else:
-        yield Unread(name, f"it is no file but a {special_kind(status.st_mode)}", is_named)
+        return _folder(place, name, entered)
+    if stat.S_ISREG(status.st_mode):
+        return Source(name, Path(place.path), status.st_size, place.is_named)
+    return Unread(name, f"it is no file but a {special_kind(status.st_mode)}", place.is_named)
 
 
-def _folder(path: str, above: tuple[str, ...]) -> Iterator[Source | Unread]:
-    real = os.path.realpath(path)
-    if real in above:
-        yield Unread(shown_path(path), "a link that leads back to a folder around it", False)
-        return
+def _folder(place: _Place, name: str, entered: dict[str, str]) -> Unread | list[_Place]:
+    real = place.real or os.path.realpath(place.path)
+    if real in place.above:
+        return Unread(name, "a link that leads back to a folder around it", False)
+    if real in entered:
+        return Unread(name, f"already read under {entered[real]}", False)
+    entered[real] = name
     try:
-        with os.scandir(path) as entries:
-            inside = sorted(entry.path for entry in entries)
+        with os.scandir(place.path) as entries:
+            inside = {entry.path: None if _may_lead_away(entry) else os.path.join(real, entry.name) for entry in entries}
     except OSError as fault:
-        yield Unread(shown_path(path), _reason(fault, path), True)
-        return
-    for entry_path in inside:
-        yield from _enter(entry_path, is_named=False, above=(*above, real))
+        return Unread(name, _reason(fault, place.path), True)
+    above = place.above | {real}
+    return [_Place(path, inside[path], is_named=False, above=above) for path in sorted(inside)]
+
+
+def _may_lead_away(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry of a folder may be a way to elsewhere: a link, or on Windows a junction."""
+    return os.name == "nt" or entry.is_symlink()
 
 
 def special_kind(mode: int) -> str:

@@ -24,7 +24,10 @@ GC_THRESHOLD = (50_000, 20, 50)
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What every worker needs; `since` and `until` (UTC ns, both inclusive) leave events outside alone."""
+    """What every worker needs; `since` and `until` (UTC ns, both inclusive) leave events outside alone.
+
+    `carries_all`: every match carries its whole event, for redaction to learn the names in it.
+    """
 
     rules: RuleSet
     cache: Cache
@@ -32,6 +35,7 @@ class Setup:
     since: int | None = None
     until: int | None = None
     use_accelerator: bool = True
+    carries_all: bool = False
 
 
 @dataclass(slots=True)
@@ -69,7 +73,7 @@ class Worker:
         self.rules = setup.rules
         self.engine = Engine(setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound)
         self._read = journey.reading(self.engine, setup.bound)
-        self._detect = journey.detecting(setup.rules, self.engine)
+        self._detect = journey.detecting(setup.rules, self.engine, carries_all=setup.carries_all)
         gc.freeze()  # what stays to the end need not be looked through again and again
         gc.set_threshold(*GC_THRESHOLD)
         gc.enable()

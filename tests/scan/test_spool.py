@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from itertools import pairwise
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 
 from carecordon.model.event import Value
 from carecordon.model.match import Level, Match, RuleHead
-from carecordon.scan.spool import Spool
+from carecordon.scan.spool import RUN_BYTES, Spool
 
 HEADS = [RuleHead(f"rule-{number}", "Made up", Level.LOW, ("T1059",), "a.yml", 1) for number in range(3)]
 
@@ -29,8 +32,8 @@ def match(
     return Match(HEADS[rule], file, position, 7, time, "ward-pc-07", "Security", 4624, fields or {}, carried or {})
 
 
-def kept(*matches: Match) -> list[Match]:
-    spool = Spool()
+def kept(*matches: Match, run_bytes: int = RUN_BYTES) -> list[Match]:
+    spool = Spool(run_bytes)
     spool.add(matches)
     found = list(spool)
     assert list(spool) == found, "it may be read any number of times"
@@ -57,11 +60,13 @@ def place(one: Match) -> tuple[bool, int, str, int, str]:
     return one.time is None, one.time or 0, one.file, one.position, one.rule.id
 
 
-@given(st.lists(MATCHES, max_size=8, unique_by=place), st.randoms(use_true_random=False))
-def test_matches_come_back_in_order_and_as_they_were(matches: list[Match], rng: Random) -> None:
+@given(
+    st.lists(MATCHES, max_size=8, unique_by=place), st.randoms(use_true_random=False), st.sampled_from([1, 700, 10**6])
+)
+def test_matches_come_back_in_order_and_as_they_were(matches: list[Match], rng: Random, run_bytes: int) -> None:
     expected = sorted(matches, key=place)
     rng.shuffle(matches)
-    found = kept(*matches)
+    found = kept(*matches, run_bytes=run_bytes)
     assert list(map(repr, found)) == list(map(repr, expected))
 
 
@@ -90,7 +95,7 @@ def test_many_matches_take_no_memory() -> None:
         for position in range(count):
             yield match(position % 3, position=position, time=rng.randrange(1_000), fields={"A": f"{position:0300}"})
 
-    spool = Spool()
+    spool = Spool(1 << 20)
     tracemalloc.start()
     try:
         matches = made()
@@ -101,6 +106,7 @@ def test_many_matches_take_no_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
     finally:
         tracemalloc.stop()
+        spool.close()
     assert read == count - 1
 
 
@@ -108,3 +114,39 @@ def test_many_matches_take_no_memory() -> None:
 def test_time_is_kept(time: int | None) -> None:
     (found,) = kept(match(time=time))
     assert found.time == time
+
+
+class Full:
+    """A temporary file on a disk that holds `room` bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.file = io.BytesIO()
+
+    def seek(self, *where: int) -> int:
+        return self.file.seek(*where)
+
+    def read(self, size: int) -> bytes:
+        return self.file.read(size)
+
+    def write(self, piece: bytes) -> int:
+        free = self.room - len(self.file.getvalue())
+        if free <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(piece[:free])
+
+
+@pytest.mark.parametrize("room", [0, 1, 700, 2_000])
+def test_on_a_full_disk_nothing_that_was_found_is_lost(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full(room))
+    spool = Spool(1_000)
+    matches = [match(position=position, fields={"A": "x" * 300}) for position in range(1, 21)]
+    spool.add(reversed(matches[:3]))
+    spool.add(reversed(matches[3:]))
+    assert spool.fault == "temporary files could not be written (No space left on device); TMPDIR names another place"
+    assert list(spool) == list(spool) == matches
+
+
+def test_few_matches_need_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: pytest.fail("a file was made"))
+    assert len(kept(*(match(position=position) for position in range(100)))) == 100

@@ -63,6 +63,32 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
 
 
 @posix_only
+def test_a_folder_with_many_names_is_read_once(tmp_path: Path) -> None:
+    """Ten folders, each with two links to the next: a thousand ways to one file."""
+    for number in range(10):
+        folder = tmp_path / f"d{number}"
+        folder.mkdir()
+        for link in ("a", "b"):
+            (folder / link).symlink_to(tmp_path / f"d{number + 1}")
+    (tmp_path / "d10").mkdir()
+    (tmp_path / "d10" / "a.evtx").write_bytes(b"x")
+    found = list(walk([str(tmp_path / "d0"), str(tmp_path / "d10")]))
+    only = str(tmp_path / "d0" / "/".join("a" * 10) / "a.evtx")
+    assert [item.name for item in found if isinstance(item, Source)] == [only]
+    unread = [item for item in found if isinstance(item, Unread)]
+    assert len(unread) == 11
+    assert unread[-1] == Unread(str(tmp_path / "d10"), f"already read under {Path(only).parent}", False)
+
+
+def test_folders_within_folders_without_an_end_are_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    deep = Path(*["d"] * 600)
+    deep.mkdir(parents=True)
+    (deep / "a.evtx").write_bytes(b"x")
+    assert names("d") == [str(deep / "a.evtx")]
+
+
+@posix_only
 def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert list(walk([str(tmp_path)])) == [Unread(str(tmp_path / "pipe"), "it is no file but a pipe", False)]

@@ -1,6 +1,7 @@
-"""The optional accelerator: Hyperscan databases for literals, compiled once and kept in the cache.
+"""The optional accelerator: Hyperscan databases, compiled once and kept in the cache.
 
-Only literals: what a regular expression means is RE2's word alone, with or without Hyperscan.
+For literals it has the word. Of regular expressions it only says which may match (its
+prefilter mode finds all that do, and perhaps more): what they mean is RE2's word alone.
 """
 
 from __future__ import annotations
@@ -55,7 +56,27 @@ class Accelerator:
         digest = hashlib.sha256(bytes([caseless]))
         for literal in encoded:
             digest.update(len(literal).to_bytes(4, "big") + literal)
-        key = f"hyperscan-{hyperscan.__version__}-{digest.hexdigest()[:40]}"
+        flags = hyperscan.HS_FLAG_SINGLEMATCH | (hyperscan.HS_FLAG_CASELESS if caseless else 0)
+        has_nul = any(b"\0" in literal for literal in encoded)  # where the binding would end the literal
+        expressions = [_as_pattern(literal) for literal in encoded] if has_nul else encoded
+        return self._scanner(f"literals-{digest.hexdigest()[:40]}", expressions, flags, literal=not has_nul)
+
+    def may_match(self, patterns: Sequence[str]) -> Scanner | None:
+        """Return a scanner for ASCII texts that finds all of these RE2 patterns that match, and perhaps others.
+
+        None where Hyperscan cannot run one of them; see `is_shared` for those to leave out beforehand.
+        """
+        expressions = [pattern.encode() for pattern in patterns]
+        digest = hashlib.sha256(b"\0".join(expressions)).hexdigest()[:40]
+        flags = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_PREFILTER | hyperscan.HS_FLAG_ALLOWEMPTY
+        try:
+            return self._scanner(f"patterns-{digest}", expressions, flags, literal=False)
+        except hyperscan.error:
+            return None
+
+    def _scanner(self, name: str, expressions: Sequence[bytes], flags: int, *, literal: bool) -> Scanner:
+        """Return a scanner from the cache, or compile it and keep it there."""
+        key = f"hyperscan-{hyperscan.__version__}-{name}"
         blob = self._cache.load(key)
         if blob is not None:
             try:
@@ -64,18 +85,24 @@ class Accelerator:
                 return Scanner(kept)
             except hyperscan.error:
                 pass  # another processor's database, or a torn one: compiled anew below
-        flags = hyperscan.HS_FLAG_SINGLEMATCH | (hyperscan.HS_FLAG_CASELESS if caseless else 0)
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        has_nul = any(b"\0" in literal for literal in encoded)  # where the binding would end the literal
         database.compile(
-            expressions=[_as_pattern(literal) for literal in encoded] if has_nul else encoded,
-            ids=list(range(len(encoded))),
-            elements=len(encoded),
+            expressions=list(expressions),
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
             flags=flags,
-            literal=not has_nul,
+            literal=literal,
         )
         self._cache.save(key, hyperscan.dumpb(database))
         return Scanner(database)
+
+
+def is_shared(pattern: str) -> bool:
+    r"""Return whether RE2 and Hyperscan surely read the pattern alike on ASCII text without vertical tab.
+
+    They differ on Unicode classes, on `\C`, on quoting, and on white space (`\s` with or without vertical tab).
+    """
+    return pattern.isascii() and not any(part in pattern for part in ("\\p", "\\P", "\\C", "\\Q", "(?P", "\\x{"))
 
 
 def _as_pattern(literal: bytes) -> bytes:

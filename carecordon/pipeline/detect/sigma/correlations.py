@@ -43,7 +43,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A correlation whose references are still as written. `references` holds each once, in order."""
+    """A correlation whose references are still as written, in order."""
 
     head: Head
     path: str
@@ -80,9 +80,8 @@ def read_correlation(content: dict[str, Any], path: str, line: int) -> Draft:
 def finish(draft: Draft, resolve: Resolve) -> Correlation:
     """Return the correlation with every reference replaced by the id it means. Raises BadRule."""
     rules = tuple(_resolved(reference, index, resolve) for index, reference in enumerate(draft.references))
-    if draft.type == "temporal_ordered" and len(set(rules)) < len(rules):
-        raise BadRule("`rules` names the same rule twice; an order needs different rules", "correlation", "rules")
-    rules = tuple(dict.fromkeys(rules))
+    if draft.type != "temporal_ordered":  # where a rule named twice is two steps
+        rules = tuple(dict.fromkeys(rules))
     expression = draft.condition.expression
     return Correlation(
         id=draft.id,

@@ -163,10 +163,10 @@ class Engine:
         """Return an event's fields as the rule sees them: under the names of its log source's view."""
         if not variant.view:
             return fields
-        seen = dict(fields)
+        seen = {name: value for name, value in fields.items() if name not in variant.view}
         for name, key in variant.view.items():
-            value = fields.get(key)
             if key in fields:
+                value = fields[key]
                 seen[name] = decimal_of(value) if name.endswith("ProcessId") and isinstance(value, str) else value
         return seen
 

@@ -12,6 +12,9 @@ import msgspec
 
 from carecordon.model.event import LogSource
 
+IR_VERSION = 1
+"""Raised with every change of what these structs hold or mean, so that nothing kept under another is read."""
+
 
 class Op(StrEnum):
     """How an atom compares a field's value with its own."""

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from carecordon.model.event import Scalar, Value
-from carecordon.pipeline.detect.sigma.accelerate import Accelerator
+from carecordon.pipeline.detect.sigma.accelerate import Accelerator, Scanner, is_shared
 from carecordon.pipeline.detect.sigma.ir import ORDER_OPS, PLAIN_OPS, Atom, Op
-from carecordon.pipeline.detect.sigma.literals import Literals
+from carecordon.pipeline.detect.sigma.literals import WORTHWHILE, Literals
 from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
 from carecordon.pipeline.detect.sigma.regexes import compiled, demanded
 from carecordon.pipeline.detect.sigma.values import address_of, date_part, network_of, number_of, scalars, text_of
@@ -103,7 +103,7 @@ class TextSide:
             else:
                 inner[text].append(number)
         self._inner = list(inner.values())
-        self._patterns = Patterns(sought)
+        self._patterns = Patterns(sought, accelerator)
         self._literals = Literals([*inner, *self._patterns.gates], accelerator)
 
     def truths(self, text: str, original: str, found: set[int]) -> None:
@@ -128,28 +128,45 @@ class TextSide:
 class Patterns:
     """Wildcard and regular expressions, each behind the lower-case literals it demands."""
 
-    def __init__(self, atoms: Iterable[tuple[int, Atom]]) -> None:
-        """Compile them; `gates` are the literals to look for, `behind` the patterns each opens."""
+    def __init__(self, atoms: Iterable[tuple[int, Atom]], accelerator: Accelerator | None) -> None:
+        """Compile them; `gates` are the literals to look for, `behind` the patterns each opens.
+
+        Those that demand no literal are always tried, or where the accelerator says that they may match.
+        """
         self.programs: list[tuple[int, Any, bool, bool]] = []
         self._open: list[int] = []
+        self._watched: list[int] = []
+        self._scanner: Scanner | None = None
+        watched: list[str] = []
         behind: dict[str, list[int]] = defaultdict(list)
         for index, (number, atom) in enumerate(atoms):
             pattern = str(atom.value)
             self.programs.append((number, compiled(pattern), atom.op is Op.GLOB, atom.cased or atom.op is Op.RE))
             gates = demanded(pattern)
-            if gates is None:
+            if gates is None and atom.op is Op.RE and is_shared(pattern):
+                self._watched.append(index)
+                watched.append(pattern)
+            elif gates is None:
                 self._open.append(index)
             for gate in gates or ():
                 behind[gate].append(index)
+        if accelerator is not None and len(watched) >= WORTHWHILE:
+            self._scanner = accelerator.may_match(watched)
+        if self._scanner is None:
+            self._open += self._watched
         self.gates = list(behind)
         self.behind = list(behind.values())
 
     def truths(self, lower: str, original: str, opened: set[int], found: set[int]) -> None:
         """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate."""
         candidates: Iterable[int] = opened.union(self._open) if original.isascii() else range(len(self.programs))
-        if not candidates:
+        if self._scanner is None and not candidates:
             return
         as_is, folded = original.encode(), lower.encode()
+        if self._scanner is not None and original.isascii():
+            watched = self._watched
+            hits = range(len(watched)) if "\v" in original else self._scanner.found_bytes(as_is)
+            candidates = {*candidates, *(watched[hit] for hit in hits)}
         for index in candidates:
             number, program, whole, is_cased = self.programs[index]
             data = as_is if is_cased else folded

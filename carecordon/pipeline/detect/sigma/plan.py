@@ -43,7 +43,7 @@ class Slot:
         allowance: Allowance,
         on_crowd: Callable[[], None],
     ) -> None:
-        """Take the field's question, the bits of the atoms that this plan asks for, and whom to tell of too many sets."""
+        """Take the field's question, the bits of the atoms that this plan asks for, and whom to tell of too many."""
         self._ask = ask
         self._on_crowd = on_crowd
         self._bits = bits

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar, assert_never
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from carecordon.pipeline.detect.sigma.ir import Always, And, Correlation, Item, Node, Not, Or, Rule
+from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
+from carecordon.pipeline.detect.sigma.weaken import drops, value_drops, weakened
 
 Event = Mapping[str, object]
 """One event as its source tells it: flat (Channel, EventID and fields on top) or nested (Event.System/EventData)."""
@@ -54,6 +55,7 @@ class Verdict:
 
     `line` is the line of the proof file where one line is judged, the rule's own line in
     `path` where the whole proof is; `reason` says what was wrong, or for `ok` what was shown.
+    A hint is never a failure: it names what a longer proof could show too.
     """
 
     rule_id: str
@@ -61,6 +63,7 @@ class Verdict:
     line: int
     ok: bool
     reason: str
+    is_hint: bool = False
 
 
 def prove_file(
@@ -70,10 +73,13 @@ def prove_file(
     path: str,
     match: Matches,
     fires: Fires,
+    *,
+    hints: bool = False,
 ) -> list[Verdict]:
     """Return every verdict on the rules of one file, held against the proof file `path` with content `text`.
 
     A line without `rule` speaks of the first rule (`event`) or the first correlation (`events`).
+    With `hints`, single values that no proof needs are named too.
     """
     proofs, verdicts = read(text, path)
     for proof in proofs:
@@ -86,6 +92,8 @@ def prove_file(
     for rule in rules:
         own = [p for p in proofs if not p.is_sequence and _speaks_of(p, rule, first=rule is rules[0])]
         verdicts += prove(rule, own, path, match)
+        if hints:
+            verdicts += value_hints(rule, own, match)
     for correlation in correlations:
         own = [p for p in proofs if p.is_sequence and _speaks_of(p, correlation, first=correlation is correlations[0])]
         feeding: list[Rule | Correlation] = [*rules, *(other for other in correlations if other is not correlation)]
@@ -125,6 +133,17 @@ def prove(rule: Rule, proofs: Sequence[Proof], path: str, match: Matches) -> lis
     return _judge(rule, proofs, path, judge, changed)
 
 
+def value_hints(rule: Rule, proofs: Sequence[Proof], match: Matches) -> list[Verdict]:
+    """Return a hint for each single value whose loss no proof would notice, though that of its whole item is."""
+    hints = []
+    for label, node in value_drops(rule.condition):
+        weaker = msgspec.structs.replace(rule, condition=node)
+        if not any(match(weaker, proof.events[0]) != proof.must_fire for proof in proofs):
+            reason = f"no proof needs the value {label}"
+            hints.append(Verdict(rule.id, rule.path, rule.line, ok=True, reason=reason, is_hint=True))
+    return hints
+
+
 def prove_correlation(
     correlation: Correlation, rules: Sequence[Rule | Correlation], proofs: Sequence[Proof], path: str, fires: Fires
 ) -> list[Verdict]:
@@ -134,70 +153,6 @@ def prove_correlation(
         return fires(subject, rules, proof.events)
 
     return _judge(correlation, proofs, path, judge, weakened(correlation))
-
-
-def drops(node: Node, *, neutral: bool = True) -> Iterator[tuple[str, Node]]:
-    """Yield (what was left out, the tree without it) for each item and each group of items.
-
-    What is left out becomes the constant that the place around it does not feel: true
-    under an and, false under an or, the opposite beneath a not. `neutral` is that constant
-    for the node itself. A group of one is transparent.
-    """
-    match node:
-        case Always():
-            return
-        case Item():
-            yield describe(node), Always(neutral)
-        case Not(part):
-            for label, changed in drops(part, neutral=not neutral):
-                yield label, Not(changed)
-        case And(parts) | Or(parts):
-            if len(parts) > 1:
-                yield describe(node), Always(neutral)
-            inner = isinstance(node, And) if len(parts) > 1 else neutral
-            for place, part in enumerate(parts):
-                for label, changed in drops(part, neutral=inner):
-                    yield label, type(node)((*parts[:place], changed, *parts[place + 1 :]))
-        case _:
-            assert_never(node)
-
-
-def weakened(correlation: Correlation) -> Iterator[tuple[str, Correlation]]:
-    """Yield (what was left out, the correlation without it): bounds, group-by, timespan, distinct values, rules."""
-    for place, (op, figure) in enumerate(correlation.bounds):
-        bounds = (*correlation.bounds[:place], ("gte", 0.0), *correlation.bounds[place + 1 :])
-        yield f"condition {op} {figure:g}", msgspec.structs.replace(correlation, bounds=bounds)
-    for name in correlation.group_by:
-        kept = tuple(other for other in correlation.group_by if other != name)
-        yield f"group-by {name}", msgspec.structs.replace(correlation, group_by=kept)
-    yield "timespan", msgspec.structs.replace(correlation, timespan_s=correlation.timespan_s * 1000)
-    if correlation.type == "value_count":
-        counted = msgspec.structs.replace(correlation, type="event_count", fields=())
-        yield f"the counting of distinct {', '.join(correlation.fields)}", counted
-    if correlation.type in {"temporal", "temporal_ordered"}:
-        for place, rule_id in enumerate(correlation.rules):
-            fewer = (*correlation.rules[:place], *correlation.rules[place + 1 :])
-            yield f"rule {rule_id}", msgspec.structs.replace(correlation, rules=fewer)
-
-
-def describe(node: Node) -> str:
-    """Return a node in words short enough for one line of a report."""
-    match node:
-        case Item(atoms, every):
-            first = atoms[0]
-            more = f" and {len(atoms) - 1} more" if len(atoms) > 1 else ""
-            joined = " all of" if every else ""
-            return f"{first.field or 'keyword'} {first.op.value}{joined} {first.value!r}{more}"
-        case Not(part):
-            return f"not {describe(part)}"
-        case And(parts):
-            return "(" + " and ".join(describe(part) for part in parts) + ")"
-        case Or(parts):
-            return "(" + " or ".join(describe(part) for part in parts) + ")"
-        case Always(holds):
-            return "always" if holds else "never"
-        case _:
-            assert_never(node)
 
 
 def differing(left: Event, right: Event) -> int:

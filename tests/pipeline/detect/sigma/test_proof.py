@@ -10,7 +10,8 @@ import pytest
 
 from carecordon.model.event import LogSource
 from carecordon.pipeline.detect.sigma.ir import Always, And, Atom, Correlation, Item, Node, Not, Op, Or, Rule
-from carecordon.pipeline.detect.sigma.proof import Event, differing, drops, prove_file, read, weakened
+from carecordon.pipeline.detect.sigma.proof import Event, differing, prove_file, read
+from carecordon.pipeline.detect.sigma.weaken import drops, value_drops, weakened
 
 A, B, C = (Item((Atom(name, Op.EQ, "1"),)) for name in "abc")
 
