@@ -11,6 +11,8 @@ export CARECORDON_SHARED
 BIN := .venv/bin
 READY := .venv/ready
 SIGMA := $(CARECORDON_SHARED)/data/sigma
+LINES := $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst
+BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-threat-hunting/windows rules-emerging-threats)
 
 .PHONY: help demo setup check test oracle fuzz bench lock clean
 
@@ -44,10 +46,9 @@ oracle: setup ## compare the engine with the plain evaluator on all outside data
 fuzz: setup ## feed broken input to every reader
 	$(BIN)/python -m tests.fuzz
 
-bench: setup ## print the figures of the detection engine
-	$(BIN)/carecordon bench detect --json --events $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst \
-	  --rules $(SIGMA)/rules/windows --rules $(SIGMA)/rules/category \
-	  --rules $(SIGMA)/rules-threat-hunting/windows --rules $(SIGMA)/rules-emerging-threats
+bench: setup ## print the figures of the detection engine and of whole scans
+	$(BIN)/carecordon bench detect --json --events $(LINES) $(BENCH_RULES)
+	$(BIN)/carecordon bench scan --json --evtx $(CARECORDON_SHARED)/data/evtx-to-mitre --lines $(LINES) $(BENCH_RULES)
 
 # --build-deps-for makes pip-compile ask the build backend: read by itself, it loses the markers of the extras.
 lock: setup ## resolve requirements.lock anew from pyproject.toml

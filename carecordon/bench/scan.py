@@ -60,7 +60,7 @@ class Job:
         with tempfile.TemporaryFile() as out:
             started = time.monotonic()
             source = subprocess.PIPE if feed else subprocess.DEVNULL
-            with subprocess.Popen(command, stdin=source, stdout=out, env=environment) as running:  # noqa: S603  # ours
+            with subprocess.Popen(command, stdin=source, stdout=out, env=environment) as running:  # noqa: S603  # our own command
                 peak = _Peak(running)
                 if feed and running.stdin:
                     feed(running.stdin)
@@ -106,7 +106,7 @@ def _memory(plain: Path, big_bytes: int, job: Job) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, size in (("small", min(SMALL_BYTES, big_bytes)), ("big", big_bytes)):
         fed: list[int] = []
-        run = job.scan([], 2, lambda pipe, size=size, fed=fed: fed.append(_fed(pipe, plain, size)))  # type: ignore[misc]
+        run = job.scan([], 2, lambda pipe, size=size, fed=fed: fed.append(_fed(pipe, plain, size)))  # type: ignore[misc]  # mypy knows no lambda defaults
         found |= {f"{name}_input_bytes": fed[0], f"rss_{name}_bytes": run.rss_bytes}
     return found
 

@@ -11,7 +11,7 @@ import typer
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
 from carecordon.report.visible import visible
-from carecordon.scan.rulebook import Collection, read_values
+from carecordon.scan.rulebook import Collection, Rulebook, read_values
 
 CLEAN, FOUND, USAGE, UNREAD, STOPPED = 0, 1, 2, 3, 130
 """Exit statuses; where several apply, 2 comes before 130, then 3, then 1."""
@@ -63,3 +63,10 @@ def tell_collections(collections: tuple[Collection, ...], clean: Callable[[str],
     for one in collections:
         licence = one.licence or "no licence file inside"
         say(clean(f"rules from {one.path}: SHA-256 {one.sha256}, licence: {licence}"))
+
+
+def tell_book(book: Rulebook, clean: Callable[[str], str] = str) -> None:
+    """Say on standard error what the zips of rules are, and which paths hold no rules."""
+    tell_collections(book.collections, clean)
+    for reason in book.empty:
+        say(clean(reason))

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from carecordon.cli.options import (
@@ -20,18 +19,22 @@ from carecordon.cli.options import (
     bound_of,
     fail,
     say,
+    tell_book,
     tell_collections,
     values_of,
 )
+from carecordon.cli.rule_lines import line, tell_cover, tell_refused, tell_rule, tell_verdict
 from carecordon.model.errors import Refused, TheirFault
 from carecordon.model.match import Unseen
 from carecordon.model.result import RulesSummary
+from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.report.formats import jsonlines
 from carecordon.report.visible import visible
 from carecordon.scan import coverage
 from carecordon.scan.cache import DiskCache
-from carecordon.scan.proving import prove, prove_own
+from carecordon.scan.dormancy import dormant_ids
+from carecordon.scan.proving import prove, proving, proving_own
 from carecordon.scan.rulebook import Rulebook, read_rulebook
 from carecordon.scan.run import Scan
 from carecordon.scan.worker import Setup
@@ -41,44 +44,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard out
 
 
 @app.command("list")
-def list_rules(*, rules: RulesOption = None, no_own_rules: NoOwnRules = False, as_json: AsJson = False) -> None:
-    """List every rule: level, whether it is ready or dormant, log source, title, place."""
-    book = _book(rules, own=not no_own_rules)
-    dormant = set(Program(book.rules, None).dormant)
-    for index, rule in enumerate(book.rules.rules):
-        state = "dormant" if index in dormant else "ready"
-        source = coverage.named(rule.logsource)
-        if as_json:
-            _line(
-                type="rule",
-                rule_id=rule.id,
-                title=rule.title,
-                level=rule.level,
-                techniques=rule.techniques,
-                state=state,
-                logsource=rule.logsource._asdict(),
-                file=rule.path,
-                line=rule.line,
-            )
-        else:
-            typer.echo(visible(f"{rule.level:13} {state:7} {source:30} {rule.title}  ({rule.path}:{rule.line})"))
-    for correlation in book.rules.correlations:
-        if as_json:
-            _line(
-                type="rule",
-                rule_id=correlation.id,
-                title=correlation.title,
-                level=correlation.level,
-                techniques=correlation.techniques,
-                state="ready",
-                logsource=None,
-                file=correlation.path,
-                line=correlation.line,
-            )
-        else:
-            kind = f"correlation {correlation.type}"
-            place = f"{correlation.path}:{correlation.line}"
-            typer.echo(visible(f"{correlation.level:13} {'ready':7} {kind:30} {correlation.title}  ({place})"))
+def list_rules(
+    *, rules: RulesOption = None, no_own_rules: NoOwnRules = False, values: ValuesOption = None, as_json: AsJson = False
+) -> None:
+    """List every rule: level, whether it is ready, dormant or refused (and why), log source, title, place."""
+    book = _book(rules, own=not no_own_rules, values=values)
+    dormant = dormant_ids(book.rules, Program(book.rules, None))
+    rules_loaded: list[Rule | Correlation] = [*book.rules.rules, *book.rules.correlations]
+    for rule in rules_loaded:
+        tell_rule(rule, "dormant" if rule.id in dormant else "ready", as_json=as_json)
+    for refused in book.rules.refused:
+        tell_refused(refused, as_json=as_json)
 
 
 @app.command()
@@ -91,7 +67,7 @@ def check(
     """Load every rule and name each one refused, with its place and the reason. Exit status 1 if any was."""
     book = _book(paths, own=False, values=values)
     loaded = len(book.rules.rules) + len(book.rules.correlations)
-    dormant = Program(book.rules, None).dormant
+    dormant = dormant_ids(book.rules, Program(book.rules, None))
     summary = RulesSummary(loaded, loaded - len(dormant), len(dormant), len(book.rules.refused))
     for one in book.rules.refused:
         refused = Refused(one.path, one.line, one.column, one.rule_id, one.reason)
@@ -102,9 +78,12 @@ def check(
     if as_json:
         sys.stdout.buffer.write(jsonlines.encoded(jsonlines.rules_summary(summary)))
     else:
-        sources = Counter(coverage.named(book.rules.rules[index].logsource) for index in dormant)
+        sources = Counter(coverage.named(rule.logsource) for rule in book.rules.rules if rule.id in dormant)
         for source, count in sorted(sources.items()):
             typer.echo(f"dormant: {count} of {source}: no known events serve this log source")
+        waiting = sum(one.id in dormant for one in book.rules.correlations)
+        if waiting:
+            typer.echo(f"dormant: {waiting} correlations: they wait for rules that are dormant")
         typer.echo(
             f"{summary.loaded:,} rules loaded: {summary.ready:,} ready, {summary.dormant:,} dormant;"
             f" {summary.refused:,} refused"
@@ -118,29 +97,22 @@ def prove_rules(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rules with proofs beside them [default: our own].")
     ] = None,
+    values: ValuesOption = None,
+    hints: Annotated[bool, typer.Option("--hints", help="Name single values that no proof needs; no failure.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the proofs beside the rules, and drop each condition item in turn: some proof must notice."""
+    given = values_of(values) or {}
     proved = failed = 0
     try:
-        for verdict in prove_own() if not paths else (one for path in paths for one in prove(path)):
-            proved += verdict.ok
+        for verdict in prove(_texts_to_prove(paths), given, hints=hints):
+            proved += verdict.ok and not verdict.is_hint
             failed += not verdict.ok
-            if as_json:
-                _line(
-                    type="verdict",
-                    rule_id=verdict.rule_id,
-                    file=verdict.path,
-                    line=verdict.line,
-                    ok=verdict.ok,
-                    reason=verdict.reason,
-                )
-            elif not verdict.ok:
-                typer.echo(visible(f"{verdict.path}:{verdict.line}: {verdict.reason}"))
+            tell_verdict(verdict, as_json=as_json)
     except TheirFault as fault:
         fail(str(fault))
     if as_json:
-        _line(type="summary", passed=proved, failed=failed)
+        line(type="summary", passed=proved, failed=failed)
     else:
         typer.echo(f"{proved} passed, {failed} failed")
     raise typer.Exit(1 if failed else 0)
@@ -161,19 +133,24 @@ def show_coverage(
     setup = Setup(book.rules, DiskCache(), bound_of(logsource))
     scan = Scan(setup, tuple(sys.argv[1:]))
     closing = scan.run(events).closing
-    found = coverage.covers(Program(book.rules, None, setup.bound), scan.kinds_seen())
+    program, seen = Program(book.rules, None, setup.bound), scan.kinds_seen()
+    rules_found = coverage.covers(program, seen)
+    found: list[coverage.Cover | coverage.CorrelationCover] = [
+        *rules_found,
+        *coverage.correlation_covers(book.rules.correlations, rules_found, program, seen),
+    ]
     for cover in found:
-        _tell_cover(cover, as_json=as_json)
+        tell_cover(cover, as_json=as_json)
     unread = [spot for spot in closing.unseen if spot.kind in (Unseen.FILE, Unseen.RECORD)]
     for spot in unread:
         if as_json:
             sys.stdout.buffer.write(jsonlines.encoded(jsonlines.unseen(spot)))
         else:
             typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
-    states = Counter(map(_state, found))
+    states = Counter(cover.state for cover in found)
     if as_json:
         counts = {name: states[name] for name in ("served", "absent", "dormant")}
-        _line(type="summary", rules=len(found), **counts, partial=closing.summary.partial)
+        line(type="summary", rules=len(found), **counts, partial=closing.summary.partial)
     else:
         typer.echo(
             f"{len(found)} rules: {states['served']} served by these events, {states['absent']} without events of their"
@@ -185,29 +162,14 @@ def show_coverage(
     raise typer.Exit(UNREAD if closing.summary.files_failed else 0)
 
 
-def _tell_cover(cover: coverage.Cover, *, as_json: bool) -> None:
-    if as_json:
-        _line(
-            type="coverage",
-            rule_id=cover.rule.id,
-            title=cover.rule.title,
-            level=cover.rule.level,
-            state=_state(cover),
-            events=cover.events,
-            missing_fields=cover.missing,
-            file=cover.rule.path,
-            line=cover.rule.line,
-        )
-        return
-    lacking = f"; no event carries {', '.join(cover.missing)}" if cover.missing else ""
-    text = f"{_state(cover):8} {cover.events:>9,} events  {cover.rule.title}  ({cover.rule.id}){lacking}"
-    typer.echo(visible(text))
-
-
-def _state(cover: coverage.Cover) -> str:
-    if cover.is_dormant:
-        return "dormant"
-    return "served" if cover.events else "absent"
+def _texts_to_prove(paths: list[Path] | None) -> dict[str, bytes]:
+    """Return the rules named, or our own, with their proofs; tells of each zip what it is."""
+    texts: dict[str, bytes] = {}
+    for files in map(proving, paths) if paths else [proving_own()]:
+        texts.update(files.texts)
+        if files.collection is not None:
+            tell_collections((files.collection,))
+    return texts
 
 
 def _book(paths: list[Path] | None, *, own: bool, values: Path | None = None) -> Rulebook:
@@ -215,9 +177,5 @@ def _book(paths: list[Path] | None, *, own: bool, values: Path | None = None) ->
         book = read_rulebook(paths or (), DiskCache(), values_of(values), own=own)
     except TheirFault as fault:
         fail(str(fault))
-    tell_collections(book.collections)
+    tell_book(book)
     return book
-
-
-def _line(**parts: object) -> None:
-    sys.stdout.buffer.write(orjson.dumps(parts, option=orjson.OPT_APPEND_NEWLINE))

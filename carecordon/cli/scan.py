@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import shutil
 import sys
@@ -9,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -26,7 +28,7 @@ from carecordon.cli.options import (
     ValuesOption,
     bound_of,
     fail,
-    tell_collections,
+    tell_book,
     values_of,
 )
 from carecordon.cli.progress import ScanProgress
@@ -46,6 +48,7 @@ from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup
 
+EXISTS = "exists already, and is not overwritten: name another file, or delete that one"
 PIPE_WIDTH = 120
 _DATE = len("2026-11-25")
 
@@ -60,7 +63,9 @@ def scan(
     values: ValuesOption = None,
     logsource: LogSourceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output (docs/output.md).")] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the findings as CSV too.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the findings as CSV too, into a new file.")
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option("--from", metavar="TIME", help="Leave earlier events alone; UTC unless it names a zone."),
@@ -97,21 +102,22 @@ def scan(
     bound = bound_of(logsource)
     redactor = Redactor(secrets.token_bytes(32)) if redact else None
     cache = DiskCache()
-    with ExitStack() as stack:
-        sheet = stack.enter_context(_opened(csv)) if csv is not None else None
-        book = _book(rules, cache, values, own=not no_own_rules)
-        setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
-        run = Scan(setup, tuple(sys.argv[1:]), cores)
-        result = _run(run, named)
-        if redactor:
-            result = redacted(result, redactor, run.matches())
-        tell_collections(book.collections, redactor.text if redactor else str)
-        counted = Counted(result if min_level is None else at_least(result, min_level))
-        result = replace(result, findings=counted)
-        if sheet is not None:  # first, since the reader of standard output may go away
-            _write_csv(result, sheet)
-        _write(result, zone, as_json=as_json)
-    raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW))
+    if csv is not None:
+        _check_new(csv)
+    book = _book(rules, cache, values, own=not no_own_rules)
+    setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
+    run = Scan(setup, tuple(sys.argv[1:]), cores)
+    result = _run(run, named)
+    if redactor:
+        result = redacted(result, redactor, run.matches())
+    tell_book(book, redactor.text if redactor else str)
+    counted = Counted(result if min_level is None else at_least(result, min_level))
+    result = replace(result, findings=counted)
+    fault = None if csv is None else _csv_fault(csv, result)  # first, since the reader of standard output may go away
+    _write(result, zone, as_json=as_json)
+    if fault is not None:
+        fail(f"--csv {csv}: {fault}")
+    raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW, is_stopped=run.is_stopped))
 
 
 def _book(rules: list[Path] | None, cache: DiskCache, values: Path | None, *, own: bool) -> Rulebook:
@@ -162,24 +168,31 @@ def _write(result: Result, zone: tzinfo, *, as_json: bool) -> None:
     out.flush()
 
 
-def _opened(path: Path) -> TextIO:
+def _check_new(path: Path) -> None:
+    """End with status 2 where the file is there already, evidence perhaps, or cannot be made."""
+    if os.path.lexists(path):
+        fail(f"--csv {path}: {EXISTS}")
+    if not os.path.isdir(path.parent):  # noqa: PTH112  # Path.is_dir raises where a folder above may not be looked into
+        fail(f"--csv {path}: cannot be written: {os.strerror(errno.ENOENT)}")
+    if not os.access(path.parent, os.W_OK):
+        fail(f"--csv {path}: cannot be written: {os.strerror(errno.EACCES)}")
+
+
+def _csv_fault(path: Path, result: Result) -> str | None:
+    """Write the findings into a new file; return why they are not in it, or not all."""
     try:
-        return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        with path.open("x", encoding="utf-8", errors="backslashreplace", newline="") as sheet:
+            sheet.writelines(CSV.tell(result, View()))
+    except FileExistsError:
+        return EXISTS
     except OSError as error:
-        fail(f"--csv {path}: cannot be written: {error.strerror}")
+        return f"cannot be written: {error.strerror}; what is in it is not all"
+    return None
 
 
-def _write_csv(result: Result, sheet: TextIO) -> None:
-    try:
-        sheet.writelines(CSV.tell(result, View()))
-        sheet.flush()
-    except OSError as error:
-        fail(f"--csv {sheet.name}: cannot be written: {error.strerror}")
-
-
-def _status(result: Result, highest: int, least: Level) -> int:
+def _status(result: Result, highest: int, least: Level, *, is_stopped: bool) -> int:
     summary = result.closing.summary
-    if summary.partial:
+    if is_stopped:
         return STOPPED
     if summary.files_failed:
         return UNREAD

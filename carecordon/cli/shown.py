@@ -34,7 +34,10 @@ class _Redacted:
     def __iter__(self) -> Iterator[Finding]:
         """Yield them."""
         for found in self.result.findings:
-            yield self.redactor.match(found) if isinstance(found, Match) else self.redactor.correlation(found)
+            if isinstance(found, Match):
+                yield self.redactor.match(replace(found, carried={}))  # learnt from before
+            else:
+                yield self.redactor.correlation(found)
 
 
 @dataclass(slots=True)

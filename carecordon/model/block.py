@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 class Block:
     """Whole records of one file, as bytes.
 
-    `feed` names the reader; `context` is what the reader needs beside the data (the EVTX
-    file header, an XML encoding). Positions inside count from 1 and are shifted by the
+    `feed` names the reader; `context` is what the reader needs beside the data (where one
+    record ends and the next begins, the EVTX file header). Positions inside count from 1 and are shifted by the
     scan, which adds the records of the blocks before.
     """
 

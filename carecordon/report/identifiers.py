@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
+
+from carecordon.model.event import Value
 
 REDACTED = r"\[(?:user|nhs|email|phone)-[0-9a-f]{8}\]"
+
+FIELDS_KNOWN = 10_000
+"""Names of fields whose meaning is remembered."""
 
 _SPACE_OR_DASH = r"(?:[ \u00a0\u202f\-\u2010\u2011\u2013]|%20)"
 _GAP = rf"(?:{_SPACE_OR_DASH}|[._])"
@@ -32,7 +37,8 @@ _PROFILE = (
 )
 """A profile folder and the name of it: with a separator behind it the name may hold spaces."""
 
-_NHS = "|".join(rf"[0-9]{{3}}{gap}[0-9]{{3}}{gap}[0-9]{{4}}" for gap in (rf"{_SPACE_OR_DASH}{{0,3}}", r"\.", "_", r"\+"))
+_NHS_GAPS = (rf"{_SPACE_OR_DASH}{{0,3}}", r"\.", "_", r"\+")
+_NHS = "(?:" + "|".join(rf"[0-9]{{3}}{gap}[0-9]{{3}}{gap}[0-9]{{4}}" for gap in _NHS_GAPS) + ")"
 
 
 def _uk(area_2: str, area_3: str, area_4: str, area_5: str) -> str:
@@ -116,17 +122,44 @@ _SYSTEM_NAMES = frozenset(
     }
 )  # fmt: skip
 _NO_NAME = re.compile(
-    rf"[\W_]*|%%[0-9]+|S-1-[0-9-]+|\{{?[0-9a-f]{{8}}-[0-9a-f-]{{27}}\}}?|(?:dwm|umfd)-[0-9]+|{REDACTED}", re.IGNORECASE
+    rf"[\W_]*|%%[0-9]+|S-1-[0-9-]+|\{{?[0-9a-f]{{8}}-[0-9a-f-]{{27}}\}}?|(?:dwm|umfd)-[0-9]+|krbtgt/.*|{REDACTED}",
+    re.IGNORECASE,
 )
 COMMON_WORDS = frozenset(
     {
         "user", "admin", "administrator", "test", "guest", "service", "svc", "windows", "program", "files", "local",
         "temp", "net", "cmd", "powershell", "python", "start", "stop", "add", "delete", "query", "group", "domain",
         "computer", "server", "client", "host", "true", "false", "backup", "support", "owner", "operator", "data",
-        "app", "www",
+        "app", "www", "it", "pc", "nt", "to", "in", "on", "of", "or",
     }
 )  # fmt: skip
 """Words of commands and paths: as a user name they say nothing of a person, and are replaced only in a name's place."""
+
+
+_COUNT_FIELD = re.compile(r"(?:eventid|recordid|recordnumber|processid|threadid|port)$", re.ASCII)
+_NO_NUMBER_NAME = re.compile(
+    rf"(?<![0-9A-Za-z])(?:{_PASSED_OVER}|(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}})(?![0-9A-Za-z])"
+    r"|(?<![0-9.])(?:[0-9]{1,3}(?:\.[0-9]+){2,}(?:[:/][0-9]+)?|[0-9]{1,3}\.[0-9]+)(?![\w.])"
+    r"|record ids? [0-9]+(?: to [0-9]+)?",
+    re.IGNORECASE,
+)
+"""Where a number is no user name, though a user has it: SIDs, GUIDs, dates, addresses, versions, record ids."""
+_NAMED_IN_COMMAND = re.compile(
+    r"(?<!\w)(?:[/\-]{1,2}user(?:name)?[:=]|(?<!-)-user(?:name)?\s+)[\"']?(?P<user>\w[^\s\"',;&|<>]*)"
+    r"|\bnet1?(?:\.exe)?[\"']?\s+user\s+[\"']?(?P<net>\w[^\s\"',;&|<>]*)"
+    r"|\bnet1?(?:\.exe)?[\"']?\s+(?:local)?group\s+(?:\"[^\"]*\"|\w\S*)\s+[\"']?(?P<group>\w[^\s\"',;&|<>]*)",
+    re.IGNORECASE,
+)
+
+
+def without_numbers(text: str) -> list[tuple[int, int]]:
+    """Return start and end of the parts of a text whose numbers are no user names."""
+    return [found.span() for found in _NO_NUMBER_NAME.finditer(text)]
+
+
+def accounts_in_command(text: str) -> list[str]:
+    r"""Return the accounts that a command line names: `/user:DOMAIN\name`, `net user name`, `net group "…" name`."""
+    return [found[found.lastgroup or 0] for found in _NAMED_IN_COMMAND.finditer(text)]
 
 
 def is_nhs_number(digits: str) -> bool:
@@ -138,6 +171,7 @@ def is_nhs_number(digits: str) -> bool:
     return len(set(digits)) > 1 and (11 - total % 11) % 11 == int(digits[9])
 
 
+@lru_cache(FIELDS_KNOWN)
 def bears_user(field: str, event_id: int | None = None) -> bool:
     """Say whether a field holds a user name, by its own name, or because of the event it stands in."""
     if event_id in _NAMED_BY_EVENT and field.endswith(_NAMED_BY_EVENT[event_id]):
@@ -145,6 +179,12 @@ def bears_user(field: str, event_id: int | None = None) -> bool:
     return _USER_FIELD.search(_plain(field)) is not None
 
 
+def counts(field: str, value: Value) -> bool:
+    """Say whether a value is a number of Windows' own, too short for a patient's: an id of a record or a process."""
+    return isinstance(value, str | int) and len(str(value)) < 10 and _is_count(field)
+
+
+@lru_cache(FIELDS_KNOWN)
 def bears_domain(field: str) -> bool:
     """Say whether a field holds the domain of a user."""
     return _DOMAIN_FIELD.search(_plain(field)) is not None
@@ -158,6 +198,11 @@ def is_system(domain: str, name: str) -> bool:
         or domain.lower() in _SYSTEM_DOMAINS
         or _NO_NAME.fullmatch(name) is not None
     )
+
+
+@lru_cache(FIELDS_KNOWN)
+def _is_count(field: str) -> bool:
+    return _COUNT_FIELD.search(_plain(field)) is not None
 
 
 def _plain(field: str) -> str:

@@ -9,16 +9,25 @@ from carecordon.model.event import Fields, Scalar, Value
 from carecordon.report.identifiers import (
     COMMON_WORDS,
     REDACTED,
+    accounts_in_command,
     bears_domain,
     bears_user,
     has_profile,
     is_system,
     personal,
+    without_numbers,
 )
 
 NAMES_KNOWN = 100_000
 """User names and domains that are looked for in all texts; more are known only where they are seen to be names."""
-_WORDS = re.compile(rf"{REDACTED}|\w+")
+TEXTS_KEPT = 10_000
+TEXT_KEPT_CHARS = 2_000
+_WORDS = re.compile(rf"{REDACTED}|[^\W_]+")
+_SHORT = 2
+"""Names of this length are found only where no underscore touches them."""
+_SHORTEST_NUMBER = 4
+_NUMBER = re.compile(rf"[0-9a-f]{{{_SHORTEST_NUMBER},}}")
+"""What may be part of a GUID, an address, a version: also a name such as `abed`."""
 _AFTER_DOMAIN = re.compile(r"(?<=\\)[^\s\\/:*?\"<>|,;'()\[\]{}=&]+")
 _LONGEST_DOMAIN = 260
 _DOMAINS_TRIED = 32
@@ -31,30 +40,45 @@ class Names:
         """Start knowing nobody."""
         self._names: dict[str, list[str]] = {}
         self._domains: set[str] = set()
+        self._learnt: set[str] = set()
+        self._learnt_domains = 0
         self.version = 0
         """Rises with each name and each domain that is learnt."""
 
-    def learn_fields(self, fields: Fields) -> None:
+    def learn_fields(self, fields: Fields, event_id: int | None = None) -> None:
         """Remember the names that the fields show: by the field's own name, then in the text of any field."""
         for field, value in fields.items():
-            texts = [item for item in items_of(value) if isinstance(item, str)]
-            if bears_user(field):
-                for text in texts:
-                    self._learn_account(text)
+            if bears_user(field, event_id):
+                for item in items_of(value):
+                    if isinstance(item, str | int):
+                        self._learn_account(str(item))
             elif bears_domain(field):
-                for text in texts:
-                    self._learn_domain(text)
+                for item in items_of(value):
+                    if isinstance(item, str):
+                        self._learn_domain(item)
         for value in fields.values():
             for item in items_of(value):
                 if isinstance(item, str):
                     self.learn_text(item)
 
     def learn_text(self, text: str) -> None:
-        r"""Remember the names that a text shows: profile folders, and `DOMAIN\name` of a known domain."""
+        r"""Remember the names that a text shows: profiles, arguments of commands, `DOMAIN\name` of a known domain."""
+        if text in self._learnt and self._learnt_domains == len(self._domains):
+            return
+        if self._learnt_domains != len(self._domains) or len(self._learnt) >= TEXTS_KEPT:
+            self._learnt.clear()
+            self._learnt_domains = len(self._domains)
+        if len(text) <= TEXT_KEPT_CHARS:
+            self._learnt.add(text)
+        self._learn_text(text)
+
+    def _learn_text(self, text: str) -> None:
         pattern = personal(text) if has_profile(text) else None
         for found in pattern.finditer(text) if pattern else ():
             if found.lastgroup == "name" and not is_system("", found["name"]):
                 self._learn_name(found["name"])
+        for account in accounts_in_command(text):
+            self._learn_account(account)
         if self._may_have_domain(text):
             for found in _AFTER_DOMAIN.finditer(text):
                 if self._is_account(found):
@@ -71,8 +95,11 @@ class Names:
     def _words_replaced(self, text: str, token: Callable[[str], str]) -> str:
         pieces: list[str] = []
         done = 0
+        over = without_numbers(text)
         for word in _WORDS.finditer(text):
             if word.start() >= done and (name := self._name_at(text, word)):
+                if _NUMBER.fullmatch(name) and any(start <= word.start() < end for start, end in over):
+                    continue
                 pieces += [text[done : word.start()], token(name)]
                 done = word.start() + len(name)
         return "".join([*pieces, text[done:]])
@@ -80,15 +107,19 @@ class Names:
     def _name_at(self, text: str, word: re.Match[str]) -> str | None:
         """Return the longest known name that starts with this word and ends at the edge of a word."""
         for name in self._names.get(word[0].lower(), ()):
-            end = word.start() + len(name)
-            if text[word.start() : end].lower() == name and not re.match(r"\w", text[end : end + 1]):
+            start, end = word.start(), word.start() + len(name)
+            around = text[max(0, start - 1) : start] + text[end : end + 1]
+            if text[start:end].lower() != name or text[end : end + 1].isalnum():
+                continue
+            if len(name) > _SHORT or "_" not in around:
                 return name
         return None
 
     def _learn_account(self, text: str) -> None:
         domain, name = account_of(text)
         if not is_system(domain, name) and "@" not in name:
-            self._learn_name(name)
+            self._learn_name(name, _SHORT)
+            self._learn_name(unescaped(name), _SHORT)
             self._learn_domain(domain)
 
     def _learn_domain(self, domain: str) -> None:
@@ -97,11 +128,12 @@ class Names:
             self._domains.add(domain.lower())
             self.version += len(self._domains) - known
 
-    def _learn_name(self, name: str) -> None:
-        """Remember a name to be found anywhere: none that is too short, a number or a common word."""
-        name = re.sub(r"^\W+|\W+$", "", name.lower())
+    def _learn_name(self, name: str, shortest: int = _SHORT + 1) -> None:
+        """Remember a name to be found anywhere: none that is too short or a common word."""
+        name = re.sub(r"^[\W_]+|[\W_]+$", "", name.lower())
         first = _WORDS.match(name)
-        if first is None or len(name) < 3 or name.isdecimal() or name in COMMON_WORDS or "[" in name:
+        shortest = _SHORTEST_NUMBER if name.isdecimal() else shortest
+        if first is None or len(name) < shortest or name in COMMON_WORDS or "[" in name:
             return
         names = self._names.setdefault(first[0], [])
         if name not in names and self.version < NAMES_KNOWN:
@@ -127,8 +159,13 @@ def items_of(value: Value) -> tuple[Scalar, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
+def unescaped(name: str) -> str:
+    r"""Return a name of a directory as people write it: `Smith\, John` without its backslash."""
+    return re.sub(r"\\([^0-9A-Fa-f])", r"\1", name)
+
+
 def account_of(text: str) -> tuple[str, str]:
-    r"""Return domain and user name of `DOMAIN\name`; of `CN=name,OU=…` the name alone."""
+    r"""Return domain and user name of `DOMAIN\name`; of `CN=name,OU=…` the name alone, as escaped there."""
     named = re.match(r"CN=((?:[^,\\]|\\.)+)", text, re.IGNORECASE)
     if named:
         return "", named[1]

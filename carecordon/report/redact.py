@@ -23,12 +23,10 @@ from carecordon.model.errors import Refused
 from carecordon.model.event import Fields, Scalar, Value
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match
 from carecordon.model.result import Begin, Closing, InputFile, SourceSeen
-from carecordon.report.identifiers import bears_user, is_nhs_number, is_system, personal
-from carecordon.report.names import Names, account_of
+from carecordon.report.identifiers import bears_user, counts, is_nhs_number, is_system, personal
+from carecordon.report.names import TEXT_KEPT_CHARS, TEXTS_KEPT, Names, account_of, unescaped
 
 TOKENS_KEPT = 100_000
-TEXTS_KEPT = 10_000
-TEXT_KEPT_CHARS = 2_000
 _ROUNDS = 4
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _T = TypeVar("_T")
@@ -50,16 +48,16 @@ class Redactor:
         self._cleaned_at = 0
 
     def learn(self, found: Match | CorrelationMatch) -> None:
-        """Remember the user names that a match shows."""
+        """Remember the user names that a match shows, and those in the rest of its event."""
         if isinstance(found, CorrelationMatch):
             self._names.learn_fields(found.group)
             return
-        self._names.learn_fields(found.fields)
-        self._names.learn_fields(found.carried)
+        self._names.learn_fields(found.carried, found.event_id)
+        self._names.learn_fields(found.fields, found.event_id)
         self._names.learn_text(found.file)
 
     def match(self, match: Match) -> Match:
-        """Return the match without personal identifiers."""
+        """Return the match without personal identifiers, and without what it carries of its event."""
         return _settled(match, self.learn, self._match_once)
 
     def correlation(self, found: CorrelationMatch) -> CorrelationMatch:
@@ -108,16 +106,19 @@ class Redactor:
             file=self._text_once(match.file),
             device=None if match.device is None else self._text_once(match.device),
             channel=None if match.channel is None else self._text_once(match.channel),
-            fields=self._fields_once(match.fields),
-            carried=self._fields_once(match.carried),
+            fields=self._fields_once(match.fields, match.event_id),
+            carried={},
         )
 
     def _correlation_once(self, found: CorrelationMatch) -> CorrelationMatch:
         members = tuple((self._text_once(file), position) for file, position in found.members)
         return replace(found, group=self._fields_once(found.group), members=members)
 
-    def _fields_once(self, fields: Fields) -> Fields:
-        return {field: self._value_once(value, is_user=bears_user(field)) for field, value in fields.items()}
+    def _fields_once(self, fields: Fields, event_id: int | None = None) -> Fields:
+        return {
+            field: value if counts(field, value) else self._value_once(value, is_user=bears_user(field, event_id))
+            for field, value in fields.items()
+        }
 
     def _value_once(self, value: Value, *, is_user: bool) -> Value:
         if isinstance(value, tuple):
@@ -133,6 +134,8 @@ class Redactor:
                 return self._token("user", digits)
             if len(digits) == 10 and value > 0 and is_nhs_number(digits):
                 return self._token("nhs", digits)
+            if self._names.replaced(digits, self._user) != digits:
+                return self._user(digits)
         return value
 
     def _account_once(self, text: str) -> str:
@@ -144,7 +147,7 @@ class Redactor:
         if cleaned != text:
             return cleaned
         head, tail = text.rsplit(name, 1)
-        return self._text_once(head) + self._token("user", name) + self._text_once(tail)
+        return self._text_once(head) + self._user(name) + self._text_once(tail)
 
     def _text_once(self, text: str) -> str:
         """Return the text cleaned; remembers short ones, since the values of events repeat themselves."""
@@ -160,16 +163,16 @@ class Redactor:
         return cleaned
 
     def _user(self, name: str) -> str:
-        return self._token("user", name)
+        return self._token("user", unescaped(name))
 
     def _shaped(self, found: re.Match[str]) -> str:
         """Return the token for what is recognised by its shape; what is stepped over as it is."""
         kind = found.lastgroup
         if kind == "email":
-            return self._token("email", found[0])
+            return self._token("email", found[0].replace("%40", "@"))
         if kind == "name" and not is_system("", found["name"]):
             return found["before"] + self._token("user", found["name"])
-        if kind == "nhs" and is_nhs_number(digits := _NOT_DIGITS.sub("", found[0])):
+        if kind == "nhs" and is_nhs_number(digits := _digits(found[0])):
             return self._token("nhs", digits)
         if kind == "phone":
             return self._token("phone", _phone_digits(found[0]))
@@ -200,9 +203,13 @@ def _settled(item: _T, learn: Callable[[_T], None], once: Callable[[_T], _T]) ->
     return item
 
 
+def _digits(text: str) -> str:
+    return _NOT_DIGITS.sub("", text.replace("%20", ""))
+
+
 def _phone_digits(text: str) -> str:
     """Return the digits of a telephone number in one form: +44 and 0044 as 0, other countries with their code."""
-    digits = _NOT_DIGITS.sub("", text.replace("(0)", ""))
+    digits = _digits(text.replace("(0)", ""))
     if not text.startswith(("+", "00")):
         return digits
     digits = digits.removeprefix("00")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -10,18 +9,21 @@ from carecordon.model.block import Bad
 from carecordon.model.match import BlindSpot, Match, Unseen
 from carecordon.model.result import InputFile
 from carecordon.pipeline.ingest.watch import Watch
+from carecordon.scan.bad import BadRecords
 from carecordon.scan.hand import Lost
 from carecordon.scan.open import Facts
 from carecordon.scan.spool import Spool
 from carecordon.scan.worker import Answer
 
-TOLD = 100
-"""Bad records of one input and one reason that are told one by one; the rest are counted."""
+UNCERTAIN = "Later positions in this file are too low by as many"
 
 
 @dataclass(slots=True)
 class Assembly:
-    """One input. `records` counts bad ones too; `facts` come when all its blocks are handed out."""
+    """One input. `records` counts bad ones too; `facts` come when all its blocks are handed out.
+
+    `is_cut`: the scan was stopped before the input's end.
+    """
 
     name: str
     facts: Facts | None = None
@@ -30,13 +32,14 @@ class Assembly:
     skipped: int = 0
     matches: int = 0
     is_damaged: bool = False
+    is_cut: bool = False
     before: list[int] = field(default_factory=list)
     """Records before each block."""
     _next: int = 0
     _waiting: dict[int, Answer | Bad | Lost] = field(default_factory=dict)
-    _bad: list[BlindSpot] = field(default_factory=list)
-    _rest: Counter[str] = field(default_factory=Counter)
-    _told: Counter[str] = field(default_factory=Counter)
+    _bad: BadRecords = field(default_factory=BadRecords)
+    _lost: BlindSpot | None = None
+    """The first part of the input of which it is not known how many records it held."""
 
     def take(self, number: int, piece: Answer | Bad | Lost, spool: Spool, watch: Watch) -> None:
         """Take in what block `number` gave, and whatever waited for it."""
@@ -48,9 +51,7 @@ class Assembly:
 
     def _place(self, piece: Answer | Bad | Lost, spool: Spool, watch: Watch) -> None:
         if isinstance(piece, Lost):
-            reason = f"the events of this part of the file are missing: {piece.reason}; please report it"
-            self._tell(Bad(self.records + 1, reason, 0))
-            self.is_damaged = True
+            self._lose(piece.reason)
             watch.merge(Watch(), self.name, self._next)
         elif isinstance(piece, Bad):
             self._tell(replace(piece, position=self.records + 1))
@@ -62,6 +63,8 @@ class Assembly:
                 self._tell(replace(bad, position=self.records + bad.position))
             watch.merge(piece.watch, self.name, self._next)
             self.records += piece.records
+            if piece.broken is not None:
+                self._lose(piece.broken)
             self.events += piece.events
             self.skipped += piece.skipped
             self.matches += len(piece.matches)
@@ -72,23 +75,37 @@ class Assembly:
     def _tell(self, bad: Bad) -> None:
         self.skipped += bad.count
         self.is_damaged = self.is_damaged or bad.count > 0
-        if self._told[bad.reason] < TOLD:
-            self._told[bad.reason] += 1
-            self._bad.append(BlindSpot(Unseen.RECORD, bad.reason, self.name, bad.position, count=bad.count))
+        self._bad.add(bad)
+
+    def _lose(self, reason: str) -> None:
+        """Note that events are missing from here on, it is not known how many."""
+        self.is_damaged = True
+        if self._lost is None:
+            told = f"events from here on are missing, and it is not known how many: {reason}. {UNCERTAIN}"
+            self._lost = BlindSpot(Unseen.RECORD, told, self.name, self.records + 1)
         else:
-            self._rest[bad.reason] += bad.count
+            self._bad.add(Bad(self.records + 1, f"more events are missing: {reason}", 0))
 
     def blind_spots(self) -> Iterator[BlindSpot]:
         """Yield the bad records, and why the file could not be read to its end."""
-        yield from self._bad
-        for reason, count in self._rest.items():
-            yield BlindSpot(Unseen.RECORD, f"{reason} (more of the same)", self.name, count=count)
+        if self._lost is not None:
+            yield self._lost
+        for bad in self._bad.told:
+            yield BlindSpot(Unseen.RECORD, bad.reason, self.name, bad.position, count=bad.count)
+        if rest := self._bad.rest:
+            reason = f"more could not be read from here on; here: {rest.reason}"
+            yield BlindSpot(Unseen.RECORD, reason, self.name, rest.position, count=rest.count)
+        if self.is_cut and self.facts:
+            size = f"{self.facts.size:,}"
+            reason = f"not read to its end, since the scan was: hash and size are those of the first {size} bytes"
+            yield BlindSpot(Unseen.FILE, reason, self.name, count=1)
         for fault in self.facts.faults if self.facts else ():
             yield BlindSpot(Unseen.FILE, fault, self.name, count=1)
 
     def input_file(self) -> InputFile:
         """Return what the input was."""
         facts = self.facts
+        records = None if self._lost else self.records
         if facts is None:
-            return InputFile(self.name, None, None, self.records, None)
-        return InputFile(self.name, facts.sha256, facts.size, self.records, facts.feed)
+            return InputFile(self.name, None, None, records, None)
+        return InputFile(self.name, facts.sha256, facts.size, records, facts.feed)

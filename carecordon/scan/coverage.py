@@ -14,7 +14,6 @@ from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.scan.dormancy import silenced
 from carecordon.scan.worker import KindSeen
 
-
 State = Literal["served", "absent", "dormant"]
 
 

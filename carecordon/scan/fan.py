@@ -31,7 +31,12 @@ class Fan:
         work = self._work = make()
         self._make = make
         copy: Callable[[], Callable[[Any], Any]] = (lambda: work) if can_fork else make
-        self._hands = [Hand(self._context, copy) for _ in range(1, cores)]
+        self._hands: list[Hand] = []
+        for _ in range(1, cores):
+            try:
+                self._hands.append(Hand(self._context, copy))
+            except OSError:  # no memory to share, no room for a process: slower with fewer, but just as whole
+                break
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Any]:
         """Yield the answers of all tasks, and Lost for those that could not be done."""

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
 from carecordon.model.block import Block
+from carecordon.model.errors import defect
 
 WAITING = 3
 """Blocks a worker may have been handed and not answered."""
@@ -47,7 +48,7 @@ def attempt(work: Callable[[Any], Any], task: Task | None) -> Any:
     except Exception as fault:  # noqa: BLE001  # the edge of the process, per item: whatever it was is told
         if task is None:
             return []
-        return Lost(task, f"a defect of ours ({type(fault).__name__}: {str(fault)[:200]})")
+        return Lost(task, defect(fault))
 
 
 class _Note(NamedTuple):

@@ -60,12 +60,13 @@ class Opened:
         """Yield the input's blocks and what is bad between them, once."""
         return self.feed.split(self._content)
 
-    def facts(self) -> Facts:
-        """Return size, hash and faults; reads what `blocks` has left."""
-        while not self._content.fault and self._content.read(HEAD_BYTES):
-            pass
-        self._tally.drain()
-        change = self._origin.change(self._tally.size) if self._origin else None
+    def facts(self, *, is_whole: bool = True) -> Facts:
+        """Return size, hash and faults; reads what `blocks` has left, unless only what was read so far is asked for."""
+        if is_whole:
+            while not self._content.fault and self._content.read(HEAD_BYTES):
+                pass
+            self._tally.drain()
+        change = self._origin.change(self._tally.size if is_whole else None) if self._origin else None
         faults = dict.fromkeys(fault for fault in (change, self._content.fault, self._tally.fault) if fault)
         return Facts(self._tally.sha256(), self._tally.size, self.feed.name, tuple(faults))
 

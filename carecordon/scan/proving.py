@@ -4,66 +4,67 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import carecordon
 from carecordon.model.batch import Rows
 from carecordon.model.errors import TheirFault
 from carecordon.model.match import Match
 from carecordon.pipeline import journey
+from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule, RuleSet
-from carecordon.pipeline.detect.sigma.load import RuleText, load
+from carecordon.pipeline.detect.sigma.load import NO_VALUES, RuleText, load
 from carecordon.pipeline.detect.sigma.proof import Verdict, prove_file
 from carecordon.pipeline.ingest.normalise import Normaliser
-from carecordon.scan.rulebook import SUFFIXES
+from carecordon.scan.rulebook import Files, own_files, read_files
 
 PROOF = ".events.jsonl"
 
 
-def prove(path: Path) -> Iterator[Verdict]:
-    """Yield what the proofs say of the rule file, or of all rule files in the folder, at `path`.
+def proving_own() -> Files:
+    """Return the rules that Carecordon ships, and their proofs."""
+    return Files(dict(own_files((PROOF,))))
+
+
+def proving(path: Path) -> Files:
+    """Return the rules at `path`, a file, folder or zip, and the proofs beside them.
 
     Raises TheirFault where nothing is there to prove.
     """
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
-    else:
-        files = [path] if path.is_file() else []
-    if not files:
-        raise TheirFault(f"{path}: no rule file here; name a rule or a folder of rules")
-    for file in files:
-        yield from prove_text(str(file), file.read_bytes(), _beside(file))
+    files = read_files(path, (PROOF,))
+    proof = path.with_name(_proof_of(path.name))
+    if files.collection is None and path.is_file() and proof.is_file():
+        files.texts.update(read_files(proof, (PROOF,)).texts)
+    return files
 
 
-def prove_own() -> Iterator[Verdict]:
-    """Yield what the proofs say of the rules that Carecordon ships."""
-    root = resources.files(carecordon) / "rules"
-    for tactic in sorted(root.iterdir(), key=lambda entry: entry.name):
-        for rule in sorted(tactic.iterdir() if tactic.is_dir() else (), key=lambda entry: entry.name):
-            if rule.name.endswith(SUFFIXES):
-                proof = tactic / (rule.name.rsplit(".", 1)[0] + PROOF)
-                text = proof.read_bytes() if proof.is_file() else None
-                yield from prove_text(f"carecordon/rules/{tactic.name}/{rule.name}", rule.read_bytes(), text)
+def prove(texts: Mapping[str, bytes], values: Values | None = None, *, hints: bool = False) -> Iterator[Verdict]:
+    """Yield what the proofs among these texts say of the rules among them."""
+    for path, text in sorted(texts.items()):
+        if not path.lower().endswith(PROOF):
+            yield from prove_text(path, text, texts.get(_proof_of(path)), values or {}, hints=hints)
 
 
-def prove_text(path: str, text: bytes, proof: bytes | None) -> Iterator[Verdict]:
+def prove_text(
+    path: str, text: bytes, proof: bytes | None, values: Values = NO_VALUES, *, hints: bool = False
+) -> Iterator[Verdict]:
     """Yield the verdicts on one rule file; a rule without proof, or refused, has failed."""
-    rules = load([RuleText(path, text)], merge=False)
+    rules = load([RuleText(path, text)], values, merge=False)
     for refused in rules.refused:
         yield Verdict(refused.rule_id or "", refused.path, refused.line, False, refused.reason)
+    if rules.refused and not rules.rules and not rules.correlations:
+        return
     if proof is None:
         every: list[Rule | Correlation] = [*rules.rules, *rules.correlations]
         for rule in every:
             if not rule.silent:
                 yield Verdict(rule.id, path, rule.line, False, f"no proof: {PROOF} file beside the rule is missing")
         return
-    proof_path = path.rsplit(".", 1)[0] + PROOF
-    yield from prove_file(rules.rules, rules.correlations, proof.decode("utf-8", "replace"), proof_path, match, fires)
+    lines = proof.decode("utf-8", "replace")
+    yield from prove_file(rules.rules, rules.correlations, lines, _proof_of(path), match, fires, hints=hints)
 
 
 def match(rule: Rule, event: Mapping[str, Any]) -> bool:
@@ -101,6 +102,5 @@ def _matches(
     return [effect.item for effect in effects if isinstance(effect.item, Match)]
 
 
-def _beside(file: Path) -> bytes | None:
-    proof = file.with_name(file.name.rsplit(".", 1)[0] + PROOF)
-    return proof.read_bytes() if proof.is_file() else None
+def _proof_of(path: str) -> str:
+    return path.rsplit(".", 1)[0] + PROOF

@@ -53,23 +53,36 @@ class Rulebook:
     rules: RuleSet
     collections: tuple[Collection, ...]
     was_cached: bool
+    empty: tuple[str, ...] = ()
+    """What to say of paths that hold no rules, beside others that do."""
+
+
+class NoRules(TheirFault):
+    """A path that can be read and holds no rules."""
 
 
 def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = None, *, own: bool = True) -> Rulebook:
     """Return the rules under `paths`, and our own, compiled.
 
-    Raises TheirFault where a path does not exist or cannot be read.
+    Raises TheirFault where a path does not exist, cannot be read, or where none of the paths holds a rule.
     """
     texts = dict(own_files()) if own else {}
     collections: list[Collection] = []
+    empty: list[NoRules] = []
     for path in paths:
-        files = read_files(path)
+        try:
+            files = read_files(path)
+        except NoRules as fault:
+            empty.append(fault)
+            continue
         texts.update(files.texts)
         if files.collection is not None:
             collections.append(files.collection)
+    if empty and len(empty) == len(paths):
+        raise empty[0]
     rule_texts = [RuleText(path, text) for path, text in sorted(texts.items())]
     rules, was_cached = _compiled(rule_texts, values or {}, cache)
-    return Rulebook(rules, tuple(collections), was_cached)
+    return Rulebook(rules, tuple(collections), was_cached, tuple(map(str, empty)))
 
 
 def read_files(path: Path, beside: tuple[str, ...] = ()) -> Files:
@@ -118,7 +131,7 @@ def _read_plain(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, by
     elif path.is_dir():
         files = [file for file in path.rglob("*") if file.name.lower().endswith(suffixes) and file.is_file()]
         if not any(file.suffix.lower() in SUFFIXES for file in files):
-            raise TheirFault(f"{path}: no rule file (.yml, .yaml) in this folder")
+            raise NoRules(f"{path}: no rule file (.yml, .yaml) in this folder")
     else:
         raise TheirFault(f"{path}: no such file or folder of rules")
     for file in files:
@@ -153,7 +166,7 @@ def _read_zip(path: Path, suffixes: tuple[str, ...]) -> Files:
     except Exception as error:  # zipfile raises whatever the bytes lead it to
         raise TheirFault(f"{path}: cannot be read as a zip of rules: {error}; make it anew or unpack it") from error
     if not any(name.lower().endswith(SUFFIXES) for name in texts):
-        raise TheirFault(f"{path}: no rule file (.yml, .yaml) in this zip")
+        raise NoRules(f"{path}: no rule file (.yml, .yaml) in this zip")
     return Files(texts, Collection(shown_path(str(path)), sha256, licence))
 
 

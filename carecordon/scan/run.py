@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import carecordon
 from carecordon.model.block import Bad
 from carecordon.model.errors import Refused
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
-from carecordon.model.result import Begin, Closing, Result, Summary
+from carecordon.model.result import Begin, Closing, InputFile, Result, Summary
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
@@ -30,7 +31,7 @@ from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
 from carecordon.scan.stop import Stop, UntilStop
-from carecordon.scan.walk import Source, Unread, walk
+from carecordon.scan.walk import STDIN, STDIN_NAME, Source, Unread, shown_path, walk
 from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
 
 PIECE = 2_000
@@ -78,12 +79,16 @@ class Scan:
     _unread: list[Unread] = field(default_factory=list)
     _kinds: list[KindSeen] = field(default_factory=list)
     _progress: Progress = field(default_factory=Progress)
+    is_stopped: bool = False
+    """Whether it was ended by hand."""
     _current: Opened | None = None
     _done_bytes: int = 0
+    _named: set[str] = field(default_factory=set)
 
     def run(self, paths: Sequence[str]) -> Result:
-        """Return the result; stopped by hand (KeyboardInterrupt), that of what was read so far, marked partial."""
+        """Return the result; stopped by hand or by a full disk, that of what was read so far, marked partial."""
         started = time.monotonic()
+        self._named = {STDIN_NAME if path == STDIN else shown_path(path) for path in paths if not Path(path).is_dir()}
         fan: Fan | None = None
         with Stop() as stop:
             try:
@@ -98,10 +103,13 @@ class Scan:
             except KeyboardInterrupt:  # asked for twice, or before there was anything to tell
                 if fan is not None:
                     fan.stop()
+        self.is_stopped = stop.is_asked
+        if self._spool.fault is not None:
+            self._unread.append(Unread(self._spool.place, f"the scan ended early: {self._spool.fault}", True))
         if not self._inputs and not stop.is_asked and not any(one.is_failure for one in self._unread):
             self._unread.append(Unread(", ".join(paths), "no event file is here", True))
         correlations, spots = self._correlate()
-        closing = self._closing(spots, time.monotonic() - started, is_partial=stop.is_asked)
+        closing = self._closing(spots, time.monotonic() - started, is_partial=self._is_over(stop))
         begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
         return Result(begin, Findings(self._spool, correlations), closing)
 
@@ -137,12 +145,12 @@ class Scan:
     def _tasks(self, sources: Iterable[Source], stop: Stop) -> Iterator[Task]:
         """Yield the blocks of all inputs until the stop, and note what is not read."""
         for source in sources:
-            for opened in open_source(source, UntilStop(sys.stdin.buffer, stop)):
+            for opened in _opened(source, stop):
                 if isinstance(opened, Unread):
                     self._unread.append(opened)
                 else:
                     yield from self._blocks(opened, stop, is_stream=source.path is None)
-                if stop.is_asked:
+                if self._is_over(stop):
                     return
             self._done_bytes += source.size or 0
             self._progress.files += 1
@@ -158,11 +166,16 @@ class Scan:
                 assembly.take(place, piece, self._spool, self._watch)
             else:
                 yield Task(number, place, piece)
-            if stop.is_asked and not is_stream:
+            if self._spool.fault is not None or (stop.is_asked and not is_stream):
+                assembly.is_cut = True
                 break
-        if not stop.is_asked:
-            assembly.facts = opened.facts()
+        assembly.is_cut |= is_stream and stop.is_asked
+        assembly.facts = opened.facts(is_whole=not assembly.is_cut)
         self._current = None
+
+    def _is_over(self, stop: Stop) -> bool:
+        """Say whether no more is to be read: by hand, or since there is no room for what is found."""
+        return stop.is_asked or self._spool.fault is not None
 
     def _take(self, answer: Answer | Lost) -> None:
         if isinstance(answer, Lost):
@@ -192,6 +205,9 @@ class Scan:
 
     def _closing(self, spots: Iterable[BlindSpot], seconds: float, *, is_partial: bool) -> Closing:
         inputs = sorted(self._inputs, key=lambda one: one.name)
+        unread = {one.name for one in self._unread if one.is_failure and one.name in self._named}
+        unread -= {one.name for one in inputs}
+        files = [*(InputFile(name, None, None, None, None) for name in unread), *(one.input_file() for one in inputs)]
         program = Program(self.setup.rules, None, self.setup.bound)
         unseen = [
             *(BlindSpot(Unseen.FILE, one.reason, one.name, count=1) for one in sorted(self._unread, key=_by_name)),
@@ -204,7 +220,7 @@ class Scan:
             Refused(one.path, one.line, one.column, one.rule_id, one.reason) for one in self.setup.rules.refused
         )
         return Closing(
-            tuple(one.input_file() for one in inputs),
+            tuple(sorted(files, key=lambda one: one.file)),
             refused,
             tuple(unseen),
             tuple(self._watch.sources()),
@@ -231,6 +247,15 @@ class Scan:
             seconds=seconds,
             partial=is_partial,
         )
+
+
+def _opened(source: Source, stop: Stop) -> Iterator[Opened | Unread]:
+    """Return what a source holds; standard input is only looked at where it is asked for, since it may be closed."""
+    if source.path is not None:
+        return open_source(source)
+    if sys.stdin is None:
+        return iter([Unread(source.name, "standard input is closed", True)])
+    return open_source(source, UntilStop(sys.stdin.buffer, stop))
 
 
 def _by_name(unread: Unread) -> str:

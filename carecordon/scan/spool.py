@@ -37,10 +37,10 @@ Run = list[tuple[int, int]]
 class Spool:
     """A temporary file of matches. `fault`: why it could not take any more, None while it can."""
 
-    def __init__(self, run_bytes: int = RUN_BYTES) -> None:
-        """Begin without a file."""
+    def __init__(self, run_bytes: int | None = None) -> None:
+        """Begin without a file; `run_bytes`, else RUN_BYTES, are held in memory before there is one."""
         self.fault: str | None = None
-        self._run_bytes = run_bytes
+        self._run_bytes = RUN_BYTES if run_bytes is None else run_bytes
         self._file: IO[bytes] | None = None
         self._runs: list[Run] = []
         self._fresh: list[Row] = []
@@ -75,6 +75,14 @@ class Spool:
                 _tuples(carried),
             )
 
+    @property
+    def place(self) -> str:
+        """Return the folder of temporary files."""
+        try:
+            return tempfile.gettempdir()
+        except OSError:
+            return "temporary files"
+
     def close(self) -> None:
         """Let the temporary file go."""
         if self._file is not None:
@@ -86,7 +94,8 @@ class Spool:
         try:
             run = self._written()
         except OSError as fault:
-            self.fault = f"temporary files could not be written ({fault.strerror or fault}); TMPDIR names another place"
+            why = fault.strerror or fault
+            self.fault = f"no more temporary files can be written here ({why}); TMPDIR may name another folder"
             return
         self._runs.append(run)
         self._fresh = []

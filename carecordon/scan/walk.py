@@ -10,6 +10,7 @@ from pathlib import Path
 
 STDIN = "-"
 """The path that means standard input."""
+STDIN_NAME = "stdin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def walk(paths: Iterable[str]) -> Iterator[Source | Unread]:
     entered: dict[str, str] = {}
     for path in paths:
         if path == STDIN:
-            yield Source("stdin", None, None, True)
+            yield Source(STDIN_NAME, None, None, True)
             continue
         waiting = [_Place(path, None, is_named=True)]
         while waiting:
@@ -101,7 +102,7 @@ def _folder(place: _Place, name: str, entered: dict[str, str]) -> Unread | list[
     entered[real] = name
     try:
         with os.scandir(place.path) as entries:
-            inside = {entry.path: None if _may_lead_away(entry) else os.path.join(real, entry.name) for entry in entries}
+            inside = {one.path: None if _may_lead_away(one) else str(Path(real, one.name)) for one in entries}
     except OSError as fault:
         return Unread(name, _reason(fault, place.path), True)
     above = place.above | {real}

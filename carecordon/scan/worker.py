@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad
+from carecordon.model.errors import defect
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.match import Match
 from carecordon.model.ports import Cache
@@ -16,6 +17,7 @@ from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.watch import Watch
+from carecordon.scan.bad import BadRecords
 from carecordon.scan.hand import Task
 
 GC_THRESHOLD = (50_000, 20, 50)
@@ -49,8 +51,10 @@ class Answer:
     events: int = 0
     skipped: int = 0
     matches: list[Match] = field(default_factory=list)
-    bad: list[Bad] = field(default_factory=list)
+    bad: BadRecords = field(default_factory=BadRecords)
     watch: Watch = field(default_factory=Watch)
+    broken: str | None = None
+    """Why reading ended before the block did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,41 @@ class Worker:
         block = task.block
         answer = Answer(task.source, task.number, len(block.data))
         self._read.watch = answer.watch
-        for rows in journey.read_step(self._read, feed_named(block.feed), block):
-            if isinstance(rows, Bad):
-                answer.bad.append(rows)
-                answer.records += rows.count
-                continue
-            answer.records += len(rows)
-            wanted = self._wanted(rows)
-            answer.events += len(wanted)
-            answer.skipped += len(rows) - len(wanted)
-            _, effects = journey.detect_step(self._detect, wanted, 0)
-            answer.matches.extend(effect.item for effect in effects if isinstance(effect.item, Match))
+        try:
+            for rows in journey.read_step(self._read, feed_named(block.feed), block):
+                if isinstance(rows, Bad):
+                    answer.bad.add(rows)
+                    answer.records += rows.count
+                else:
+                    self._match(rows, answer)
+        except Exception as fault:  # noqa: BLE001  # what was read before it stays
+            answer.broken = defect(fault)
         return answer
+
+    def _match(self, rows: Rows, answer: Answer) -> None:
+        """Put what rows match into the answer; where matching fails, all but the rows that it fails for."""
+        wanted = self._wanted(rows)
+        answer.records += len(rows)
+        answer.skipped += len(rows) - len(wanted)
+        try:
+            matches = self._matches(wanted)
+        except Exception:  # noqa: BLE001  # one event must not take the others with it
+            for row in range(len(wanted)):
+                self._match_alone(_picked(wanted, [row]), answer)
+        else:
+            answer.events += len(wanted)
+            answer.matches += matches
+
+    def _match_alone(self, row: Rows, answer: Answer) -> None:
+        try:
+            answer.matches += self._matches(row)
+            answer.events += 1
+        except Exception as fault:  # noqa: BLE001  # told, with its place
+            answer.bad.add(Bad(row.positions[0], f"the rules could not be held against this event: {defect(fault)}"))
+
+    def _matches(self, rows: Rows) -> list[Match]:
+        _, effects = journey.detect_step(self._detect, rows, 0)
+        return [effect.item for effect in effects if isinstance(effect.item, Match)]
 
     def kinds_seen(self) -> list[KindSeen]:
         """Return the kinds of events met so far."""
@@ -119,13 +146,16 @@ class Worker:
             return rows
         first = since if since is not None else -(1 << 63)
         last = until if until is not None else 1 << 63
-        kept = [row for row, time in enumerate(rows.times) if time is None or first <= time <= last]
-        return Rows(
-            kinds=[rows.kinds[row] for row in kept],
-            fields=[rows.fields[row] for row in kept],
-            times=[rows.times[row] for row in kept],
-            devices=[rows.devices[row] for row in kept],
-            record_ids=[rows.record_ids[row] for row in kept],
-            positions=[rows.positions[row] for row in kept],
-            keywords=rows.keywords,
-        )
+        return _picked(rows, [row for row, time in enumerate(rows.times) if time is None or first <= time <= last])
+
+
+def _picked(rows: Rows, kept: list[int]) -> Rows:
+    return Rows(
+        kinds=[rows.kinds[row] for row in kept],
+        fields=[rows.fields[row] for row in kept],
+        times=[rows.times[row] for row in kept],
+        devices=[rows.devices[row] for row in kept],
+        record_ids=[rows.record_ids[row] for row in kept],
+        positions=[rows.positions[row] for row in kept],
+        keywords=rows.keywords,
+    )

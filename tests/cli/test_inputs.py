@@ -105,6 +105,7 @@ def test_no_event_file_is_a_failure_only_where_it_is_named(scan: Call, tmp_path:
     named = scan(tmp_path / "garbage", "--json")
     assert (named.status, named.summary["files_failed"], named.summary["files_read"]) == (3, 1, 0)
     assert "not an event file" in named.of("unseen")[0]["reason"]
+    put(tmp_path / "a.jsonl", process())
     beside = scan(tmp_path, "--json")
     assert (beside.status, beside.summary["files_failed"]) == (0, 0)
     assert "not an event file" in beside.of("unseen")[0]["reason"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from carecordon.cli import scan as scan_module
 from tests.cli.calling import SYSMON, Call, Event, failed_logon, process, put, whoami
 
 RANGES: list[tuple[list[str], list[int]]] = [
@@ -67,8 +68,41 @@ def test_a_spreadsheet_holds_what_is_found_beside_the_page(scan: Call, tmp_path:
         "2026-11-20T09:00:09.123000Z",
         "3",
     )
-    scan(path, "--csv", tmp_path / "out.csv", "--min-level", "high")
-    assert [row["level"] for row in rows(tmp_path / "out.csv")] == ["high"]
+    scan(path, "--csv", tmp_path / "high.csv", "--min-level", "high")
+    assert [row["level"] for row in rows(tmp_path / "high.csv")] == ["high"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "old.csv", "link.csv"])
+def test_a_spreadsheet_takes_the_place_of_no_file(scan: Call, tmp_path: Path, name: str) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    (tmp_path / "old.csv").write_text("kept")
+    (tmp_path / "link.csv").symlink_to("nowhere")
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir() if one.exists()}
+    done = scan(path, "--csv", tmp_path / name)
+    assert (done.status, done.out) == (2, b"")
+    assert f"--csv {tmp_path}/{name}: exists already, and is not overwritten: name another file" in done.err
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir() if one.exists()} == before
+
+
+def test_a_spreadsheet_is_made_only_when_all_is_read(scan: Call, tmp_path: Path) -> None:
+    put(tmp_path / "a.jsonl", whoami())
+    new = tmp_path / "new.csv"
+    assert scan(tmp_path, "--csv", new, "--rules", tmp_path / "no-rules").status == 2
+    assert not new.exists()
+    done = scan(tmp_path, "--csv", new)
+    assert (done.status, len(rows(new))) == (1, 1)
+    assert "new.csv" not in done.text
+
+
+def test_the_page_is_told_where_the_spreadsheet_cannot_be_written(
+    scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, new = put(tmp_path / "a.jsonl", whoami()), tmp_path / "new.csv"
+    monkeypatch.setattr(scan_module, "_check_new", lambda _: new.write_text("of somebody else"))
+    done = scan(path, "--csv", new)
+    assert (done.status, new.read_text()) == (2, "of somebody else")
+    assert "Whoami run" in done.text
+    assert "exists already" in done.err
 
 
 def test_no_cell_is_a_formula(call: Call, tmp_path: Path) -> None:
@@ -118,6 +152,7 @@ def test_nothing_personal_is_in_what_is_redacted(
     plain, clean = scan(personal, *args), None
     shown = plain.text + plain.err + (Path("out.csv").read_text() if "--csv" in args else "")
     assert [kind for kind, name in PERSONAL.items() if name not in shown] == []
+    Path("out.csv").unlink(missing_ok=True)
     clean = scan(personal, *args, "--redact")
     shown = clean.text + clean.err + (Path("out.csv").read_text() if "--csv" in args else "")
     assert [kind for kind, name in PERSONAL.items() if name in shown] == []

@@ -50,6 +50,59 @@ def test_list_tells_programs_the_same(call: Call, rules: Path) -> None:
     assert len({tuple(line) for line in done.lines}) == 1
 
 
+def test_list_names_refused_rules_with_place_and_reason(call: Call, rules: Path, refused: Path) -> None:
+    args = ["rules", "list", "--no-own-rules", "--rules", rules, "--rules", refused]
+    done = call(*args)
+    *ready, last = done.text.splitlines()
+    assert (done.status, len(ready)) == (0, 5)
+    assert last.split()[:3] == ["-", "refused", "11111111-0000-4000-8000-000000000006"]
+    assert "nosuch" in last
+    assert last.endswith(f"({refused}:5:11)")
+    *_, told = call(*args, "--json").lines
+    assert (told["state"], told["file"], told["line"], told["column"]) == ("refused", str(refused), 5, 11)
+    assert "nosuch" in str(told["reason"])
+    assert len({tuple(line) for line in call(*args, "--json").lines}) == 1
+
+
+HELD = PROVED.replace("Image|endswith: '\\whoami.exe'", "Image|expand: '%tool%'")
+ASLEEP = """\
+---
+title: Waits
+correlation: {type: temporal, rules: [11111111-0000-4000-8000-000000000006, WHOAMI], timespan: 1h}
+"""
+
+
+def test_list_and_test_take_placeholder_values(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "values.yml").write_text("tool: '*\\\\whoami.exe'\n")
+    (tmp_path / "a.yml").write_text(HELD)
+    (tmp_path / "a.events.jsonl").write_text(json.dumps(FIRES) + "\n" + json.dumps(MISSES) + "\n")
+    for command in (["list", "--no-own-rules", "--rules", tmp_path / "a.yml", "--json"], ["test", tmp_path / "a.yml"]):
+        without = call("rules", *command)
+        assert "%tool%" in without.text
+        with_values = call("rules", *command, "--values", tmp_path / "values.yml")
+        assert (with_values.status, "%tool%" in with_values.text) == (0, False)
+    assert call("rules", "test", tmp_path / "a.yml").status == 1
+
+
+def test_a_correlation_that_waits_for_a_dormant_rule_is_dormant(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "both.yml"
+    path.write_text(PROVED + "---\n" + DORMANT + ASLEEP.replace("WHOAMI", "11111111-0000-4000-8000-000000000001"))
+    listed = call("rules", "list", "--no-own-rules", "--rules", path, "--json").lines
+    assert {line["title"]: line["state"] for line in listed} == {
+        "Whoami run": "ready", "Dormant": "dormant", "Waits": "dormant",
+    }  # fmt: skip
+    checked = call("rules", "check", path)
+    assert "dormant: 1 correlations: they wait for rules that are dormant" in checked.text
+    assert checked.text.endswith("3 rules loaded: 1 ready, 2 dormant; 0 refused\n")
+    events = put(tmp_path / "a.jsonl", process())
+    scanned = call("scan", events, "--no-own-rules", "--rules", path, "--json").summary
+    assert (scanned["rules_loaded"], scanned["rules_ready"], scanned["rules_dormant"]) == (3, 1, 2)
+    covered = call("rules", "coverage", events, "--no-own-rules", "--rules", path, "--json").of("coverage")
+    assert {line["title"]: line["state"] for line in covered} == {
+        "Whoami run": "served", "Dormant": "dormant", "Waits": "dormant",
+    }  # fmt: skip
+
+
 def test_list_begins_with_our_own(call: Call) -> None:
     assert call("rules", "list").text.count("carecordon/rules/") > 20
 
@@ -135,6 +188,47 @@ def test_a_condition_that_no_proof_notices_fails(call: Call, tmp_path: Path) -> 
     assert not text.startswith("0 failed")
 
 
+def test_each_item_must_be_noticed_by_itself(call: Call, tmp_path: Path) -> None:
+    """Though the engine would look up all three at once."""
+    more = "    typo: {Image|endswith: '\\\\whoamy.exe'}\n    condition: sel or typo\n"
+    (tmp_path / "a.yml").write_text(PROVED.replace("    condition: sel\n", more))
+    (tmp_path / "a.events.jsonl").write_text(json.dumps(FIRES) + "\n" + json.dumps(MISSES) + "\n")
+    done = call("rules", "test", tmp_path)
+    assert (done.status, "whoamy" in done.text) == (1, True)
+    assert done.text.count("goes unnoticed") == 1
+
+
+def test_a_value_that_no_proof_needs_is_only_a_hint(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(PROVED.replace("'\\whoami.exe'", "['\\whoami.exe', '\\whoamy.exe']"))
+    (tmp_path / "a.events.jsonl").write_text(json.dumps(FIRES) + "\n" + json.dumps(MISSES) + "\n")
+    plain, hinted = call("rules", "test", tmp_path), call("rules", "test", tmp_path, "--hints")
+    assert (plain.status, hinted.status) == (0, 0)
+    (hint, last) = hinted.text.splitlines()
+    assert hint.startswith(f"{tmp_path}/a.yml:1: hint: no proof needs the value Image ends ")
+    assert "whoamy" in hint
+    assert plain.text.splitlines() == [last]
+    (told,) = call("rules", "test", tmp_path, "--hints", "--json").of("hint")
+    assert "whoamy" in str(told["reason"])
+
+
+def test_a_zip_of_rules_and_proofs_is_proved(call: Call, tmp_path: Path) -> None:
+    proofs = json.dumps(FIRES) + "\n" + json.dumps(MISSES) + "\n"
+    for name, members in {
+        "good.zip": {"r/a.yml": PROVED, "r/a.events.jsonl": proofs},
+        "bare.zip": {"r/a.yml": PROVED, "a.events.jsonl": proofs},
+        "none.zip": {"a.events.jsonl": proofs},
+    }.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member, text in members.items():
+                archive.writestr(member, text)
+    good, bare, none = (call("rules", "test", tmp_path / name) for name in ("good.zip", "bare.zip", "none.zip"))
+    assert (good.status, good.text) == (0, "3 passed, 0 failed\n")
+    assert f"rules from {tmp_path}/good.zip: SHA-256 " in good.err
+    assert (bare.status, f"{tmp_path}/bare.zip!r/a.yml:1: no proof: " in bare.text) == (1, True)
+    assert (none.status, none.text) == (2, "")
+    assert none.err == f"carecordon: {tmp_path}/none.zip: no rule file (.yml, .yaml) in this zip\n"
+
+
 def test_proofs_for_programs_end_with_their_sum(call: Call, tmp_path: Path) -> None:
     for proofs, failed in (([FIRES, MISSES], False), ([FIRES, {**MISSES, "must": "fire"}], True)):
         status, text = prove(call, tmp_path, *proofs, as_json=True)
@@ -157,10 +251,11 @@ def test_coverage_says_per_rule_whether_its_log_was_there(call: Call, rules: Pat
         "No level": ("absent", 0, []),
         "Failed logon": ("served", 2, []),
         "Dormant": ("dormant", 0, []),
+        "Three failed logons": ("served", 2, []),
     }
     assert done.status == 0
-    assert done.summary == {"type": "summary", "rules": 5, "served": 2, "absent": 2, "dormant": 1, "partial": False}
-    assert "2 served by these events, 2 without events of their log source, 1 dormant" in call(*args).text
+    assert done.summary == {"type": "summary", "rules": 6, "served": 3, "absent": 2, "dormant": 1, "partial": False}
+    assert "3 served by these events, 2 without events of their log source, 1 dormant" in call(*args).text
     assert "served           1 events  Whoami run" in call(*args).text
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from carecordon.scan import spool
 from tests.cli.calling import Call, Event, connected, failed_logon, process, put, whoami, written
 
 
@@ -73,6 +79,57 @@ def test_a_file_that_may_not_be_read_is_told(scan: Call, tmp_path: Path) -> None
     assert scan(path).status == 3
 
 
+@pytest.mark.parametrize("cores", [1, 2])
+def test_without_room_for_what_is_found_it_tells_what_there_is(
+    scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    """Four blocks, of which the first fills the disk."""
+
+    def full(**_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(spool, "RUN_BYTES", 1_000)
+    filler = "x" * 900_000
+    path = put(tmp_path / "a.jsonl", *(whoami(second, CommandLine=filler) for second in range(40)))
+    done = scan(path, tmp_path, "--json", "--cores", cores)
+    assert (done.status, done.err, done.summary["partial"]) == (3, "", True)
+    positions = [position for _, _, position in done.matches]
+    assert positions == list(range(1, len(positions) + 1))
+    assert 0 < len(positions) < 40
+    (told,) = (line for line in done.of("unseen") if line["file"] == tempfile.gettempdir())
+    assert (told["kind"], told["count"]) == ("file", 1)
+    assert "No space left on device" in told["reason"]
+
+
+def test_a_named_file_that_cannot_be_read_has_a_line_of_its_own(scan: Call, tmp_path: Path) -> None:
+    (tmp_path / "folder" / "empty").mkdir(parents=True)
+    path = put(tmp_path / "b.jsonl", whoami())
+    named = [tmp_path / "gone.evtx", path, tmp_path / "folder"]
+    (tmp_path / "folder" / "nowhere").symlink_to("absent")
+    done = scan(*named, "--json")
+    nothing = dict.fromkeys(("sha256", "size", "records"))
+    assert [line["file"] for line in done.of("input")] == [str(path), str(named[0])]
+    assert done.of("input")[1] == {"type": "input", "file": str(named[0]), **nothing}
+    assert done.summary["files_read"] == 1
+
+
+def test_a_closed_standard_input_is_missed_only_where_it_is_asked_for(
+    scan: Call, tmp_path: Path, cache: Path, rules: Path
+) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    command = [sys.executable, "-m", "carecordon", "scan", str(path), "--json", "--no-own-rules", "--rules", str(rules)]
+    assert scan(path).status == 1
+    expected: list[tuple[list[str], int, list[str]]] = [([], 1, []), (["--stdin"], 3, ["standard input is closed"])]
+    for more, status, reasons in expected:
+        shell = ["sh", "-c", 'exec "$@" <&-', "sh", *command, *more]
+        environment = {**os.environ, "CARECORDON_CACHE": str(cache)}
+        done = subprocess.run(shell, capture_output=True, env=environment, check=False)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (done.returncode, done.stderr) == (status, b"")
+        assert [line["reason"] for line in lines if line["type"] == "unseen" and line["kind"] == "file"] == reasons
+
+
 def test_wrong_usage_comes_before_all(scan: Call, tmp_path: Path) -> None:
     done = scan(put(tmp_path / "a.jsonl", whoami()), tmp_path / "gone.evtx", "--min-level", "worst")
     assert (done.status, done.out) == (2, b"")
@@ -103,7 +160,7 @@ WRONG = [
     (["scan", "x", "--csv", "no/such/a.csv"], "--csv no/such/a.csv: cannot be written: No such file or directory"),
     (["rules", "chek"], "No such command 'chek'. Did you mean 'check'? (see carecordon rules --help)"),
     (["rules", "check"], "Missing argument 'PATH...' (see carecordon rules check --help)"),
-    (["rules", "test", "no/such"], "no/such: no rule file here"),
+    (["rules", "test", "no/such"], "no/such: no such file or folder of rules"),
     (["bench", "detect"], "Missing option '--events'"),
 ]
 

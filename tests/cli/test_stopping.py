@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -23,6 +24,7 @@ from tests.cli.calling import Call, Done, jsonl, process, put, start, whoami
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setenv("CARECORDON_CACHE", str(cache))
+    monkeypatch.setenv("COLUMNS", "120")
 
 
 def stopped(rules: Path, *args: object) -> Done:
@@ -57,7 +59,12 @@ def test_stopped_by_hand_it_tells_what_it_found_so_far(rules: Path, cores: int) 
     assert (done.status, done.err) == (130, "")
     assert [match[2] for match in done.matches] == [1, 3]
     assert (done.summary["partial"], done.summary["events_read"], done.summary["files_failed"]) == (True, 3, 0)
-    assert [line["sha256"] for line in done.of("input")] == [None]
+    content = jsonl([whoami(1), process(2), whoami(3)])
+    read = (hashlib.sha256(content).hexdigest(), len(content), 3)
+    assert [(line["sha256"], line["size"], line["records"]) for line in done.of("input")] == [read]
+    (cut,) = (line for line in done.of("unseen") if line["kind"] == "file")
+    assert cut["file"] == "stdin"
+    assert cut["reason"].startswith("not read to its end")
     absent = [line["reason"] for line in done.of("unseen") if line["kind"] == "logsource"]
     assert not [reason for reason in absent if "process_creation" in reason]
 

@@ -65,9 +65,14 @@ def floors(tree: Tree) -> Iterator[Violation]:
 
 
 def _room(parts: tuple[str, ...]) -> str | None:
-    """Return the room a path is in, '' for the package's own __init__ (its name and version), None if unknown."""
+    """Return the room a path is in, '' for the package's own __init__ (its name and version), None if unknown.
+
+    `python -m carecordon` is the command line by another name.
+    """
     if not parts or parts == ("__init__",):
         return ""
+    if parts == ("__main__",):
+        return "cli"
     return parts[0] if parts[0] in FLOORS else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -225,6 +226,100 @@ def test_what_holds_nothing_personal_is_left_as_it_is() -> None:
 def test_another_key_makes_other_tokens() -> None:
     assert Redactor(KEY).text(GOOD[0]) != Redactor(b"fedcba9876543210").text(GOOD[0])
     assert Redactor(KEY).text(GOOD[0]) == Redactor(KEY).text(GOOD[0])
+
+
+WRITTEN = [
+    ("id={},{}", "9434765919", "nhs"),
+    ("NHS{}", "9434765919", "nhs"),
+    ("nhsno={}&id{}", "9434765919", "nhs"),
+    ("{}", "943.476.5919", "nhs"),
+    ("scan_{}_x.pdf", "943_476_5919", "nhs"),
+    ("?n={}", "943%20476%205919", "nhs"),
+    ("?n={}", "943+476+5919", "nhs"),
+    ("tel{}", "07700900123", "phone"),
+    ("fax{},mobile{}", "07700900123", "phone"),
+    ("tel{}", "+447700900123", "phone"),
+    ("{}.wav", "07700.900.123", "phone"),
+    ("{}", "07700_900_123", "phone"),
+    ("to={}&x", "a.b%40nhs.example", "email"),
+]
+
+
+@pytest.mark.parametrize(("form", "what", "kind"), WRITTEN)
+def test_lists_names_before_and_urls_hide_nothing(form: str, what: str, kind: str) -> None:
+    cleaned = Redactor(KEY).text(form.format(what, what))
+    assert re.fullmatch(re.escape(form).replace(r"\{\}", rf"\[{kind}-[0-9a-f]{{8}}\]"), cleaned)
+
+
+def test_other_ways_of_writing_have_the_same_token() -> None:
+    redact = Redactor(KEY).text
+    assert len({redact(way) for way in ("9434765919", "943.476.5919", "943%20476%205919", "943 - 476 - 5919")}) == 1
+    assert len({redact(way) for way in ("07700900123", "07700.900.123", "+447700900123")}) == 1
+    assert redact("a.b%40nhs.example") == redact("a.b@nhs.example")
+
+
+TECHNICAL = [
+    "0x9434765919", "0xa9434765919", "MD5=9434765919012301632960123ABCDEF01", "10.943.476.5919", "943.476.5919.1",
+    "{94347659-1234-1234-1234-943476591900}", "192.0.2.10:50123", "a9434765919b", "SHA1=DA9434765919",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TECHNICAL)
+def test_hex_and_versions_with_digits_like_those_stay(text: str) -> None:
+    assert Redactor(KEY).text(text) == text
+
+
+def told(line: str, **carried: Value) -> str:
+    return str(Redactor(KEY).match(replace(match(CommandLine=line), carried=carried)).fields["CommandLine"])
+
+
+KNOWN: list[tuple[str, dict[str, Value], str]] = [
+    ("whoami {}", {"User": r"CORP\123456"}, "123456"),
+    ("type {}_rota.txt", {"User": 123456}, "123456"),
+    ("whoami {}", {"User": r"CORP\jo"}, "Jo"),
+    ("find {}", {"MemberName": r"CN=Smith\, John,OU=Staff"}, "Smith, John"),
+    ("find CN={},OU=x", {"MemberName": r"CN=Smith\, John,OU=Staff"}, r"Smith\, John"),
+    ("notes_{}.txt", {"SubjectUserName": "aexample"}, "aexample"),
+    ("net user {} Qx7 /add", {}, "lodger"),
+    ('net.exe localgroup "Remote Users" {} /add', {}, "lodger"),
+    (r"runas /user:CORP\{} cmd", {}, "lodger"),
+]
+
+
+@pytest.mark.parametrize(("form", "carried", "name"), KNOWN)
+def test_a_name_known_from_the_rest_of_the_event_goes(form: str, carried: dict[str, Value], name: str) -> None:
+    text = told(form.format(name), **carried)
+    assert re.fullmatch(re.escape(form).replace(r"\{\}", r"\[user-[0-9a-f]{8}\]"), text)
+
+
+UNTOUCHED = [
+    "12345678-1001-abed-1001-123456789012", "S-1-5-21-1-2-3-1001", "10.0.1001.1", "192.0.2.7:1001", "2001:db8::1001",
+    "0x1001", "1001-04-05", "record ids 1001 to 1001", "a1001", "10012", "MD5=1001ABED", "_jo_", "jo_x", "join",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNTOUCHED)
+def test_a_number_or_short_name_goes_only_as_a_word_of_its_own(text: str) -> None:
+    assert told(text, User="1001", SubjectUserName="jo", TargetUserName="abed") == text
+
+
+def test_ids_of_events_and_processes_are_no_names() -> None:
+    event: dict[str, Value] = {"EventID": 1001, "ProcessId": "1001", "EventRecordID": 1001, "Staff": 1001, "User": 1001}
+    fields = cleaned(**event)
+    token = fields["User"]
+    assert fields == {"EventID": 1001, "ProcessId": "1001", "EventRecordID": 1001, "Staff": token, "User": token}
+
+
+@pytest.mark.parametrize(("event_id", "goes"), [(4769, True), (4697, False)])
+def test_the_service_of_a_ticket_is_an_account(event_id: int, goes: bool) -> None:
+    found = replace(match(ServiceName="svc-example"), event_id=event_id)
+    assert ("svc-example" not in str(Redactor(KEY).match(found).fields)) is goes
+    machine = replace(match(ServiceName="WARD3$"), event_id=event_id)
+    assert Redactor(KEY).match(machine).fields == {"ServiceName": "WARD3$"}
+
+
+def test_what_a_match_carries_is_dropped() -> None:
+    assert Redactor(KEY).match(replace(match(), carried={"User": "aexample"})).carried == {}
 
 
 PIECES = st.one_of(

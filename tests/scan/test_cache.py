@@ -88,6 +88,18 @@ def test_the_oldest_use_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [cache.load(f"key{number}") is not None for number in range(5)] == [True, False, False, True, True]
 
 
+def test_what_a_killed_process_left_is_trimmed(tmp_path: Path) -> None:
+    for name in ("tmpold.part", "tmpnew.part", "tmpold", "notes.part"):
+        (tmp_path / name).write_text("half")
+    cache = DiskCache(tmp_path)
+    cache.save("key", b"x")
+    newest = (tmp_path / "key.cache").stat().st_mtime
+    for name in ("tmpold.part", "tmpold", "notes.part"):
+        os.utime(tmp_path / name, (newest, newest - room.STALE_S - 60))
+    cache.save("key", b"y")
+    assert {path.name for path in tmp_path.iterdir()} == {"key.cache", "tmpnew.part", "tmpold", "notes.part"}
+
+
 def test_the_folder_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARECORDON_CACHE", str(tmp_path / "named"))
     DiskCache().save("key", b"x")

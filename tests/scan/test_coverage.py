@@ -5,14 +5,15 @@ from __future__ import annotations
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.match import Unseen
 from carecordon.pipeline.detect.sigma.program import Program
-from carecordon.scan.coverage import blind_spots, covers, merged, named
+from carecordon.scan.coverage import blind_spots, correlation_covers, covers, merged, named
 from carecordon.scan.worker import KindSeen
 from tests.pipeline.detect.sigma.matching import DEFENDER, SYSMON, ready, rule
 
+SECURITY = "{product: windows, service: security}"
 RULES = ready(
     rule("s: {A: x, Gone: y}"),
     rule("s: {A: z, Gone: y}"),
-    rule("s: {A: x}", "{product: windows, service: security}"),
+    rule("s: {A: x}", SECURITY),
     rule("s: {A: x}", "{product: macos}"),
     rule("s: {Signature: x}", "{category: antivirus}"),
     rule("s: {ProcessId: 5}"),
@@ -26,13 +27,13 @@ SEEN = [
 
 def test_rules_are_told_their_events_and_what_none_of_them_carried() -> None:
     found = covers(Program(RULES, None), SEEN)
-    assert [(one.events, one.missing, one.is_dormant) for one in found] == [
-        (7, ("Gone",), False),
-        (7, ("Gone",), False),
-        (0, (), False),
-        (0, (), True),
-        (2, (), False),
-        (7, ("ProcessId",), False),
+    assert [(one.events, one.missing, one.state) for one in found] == [
+        (7, ("Gone",), "served"),
+        (7, ("Gone",), "served"),
+        (0, (), "absent"),
+        (0, (), "dormant"),
+        (2, (), "served"),
+        (7, ("ProcessId",), "served"),
     ]
 
 
@@ -54,6 +55,20 @@ def test_blind_spots_are_counted_in_rules() -> None:
     assert "windows security" in spots[1].reason
     assert "Gone" in spots[2].reason
     assert "ProcessId" in spots[3].reason
+
+
+def test_a_correlation_is_served_if_enough_of_its_rules_are() -> None:
+    heads = {"sysmon": "{product: windows, category: process_creation}", "audit": SECURITY, "mac": "{product: macos}"}
+    texts = [f"name: {name}\n" + rule("s: {A: x}", source) for name, source in heads.items()]
+    kinds = (("temporal", "sysmon, audit"), ("event_count", "sysmon, audit"), ("temporal", "sysmon, mac"))
+    for number, (kind, names) in enumerate(kinds):
+        bounds = "condition: {gte: 2}," if kind == "event_count" else ""
+        correlation = f"{{type: {kind}, rules: [{names}], {bounds} group-by: [User], timespan: 1m}}"
+        texts.append(f"title: Correlation {number}\ncorrelation: {correlation}\n")
+    rules = ready("---\n".join(texts))
+    program = Program(rules, None)
+    found = correlation_covers(rules.correlations, covers(program, SEEN), program, SEEN)
+    assert [(one.state, one.events) for one in found] == [("absent", 7), ("served", 7), ("dormant", 7)]
 
 
 def test_what_several_workers_saw_is_one() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from carecordon.model.block import Block
+from carecordon.scan import fan as fan_module
 from carecordon.scan.fan import Fan
 from carecordon.scan.hand import SLOT_BYTES, WAITING, Lost, Task
 
@@ -138,3 +140,15 @@ def test_stop_ends_workers_whatever_they_do() -> None:
     fan.stop()
     assert not any(process.is_alive() for process in processes)
     fan.stop()
+
+
+def test_where_no_process_can_be_started_the_work_is_done_in_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a full disk, where memory to share is a file."""
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fan_module, "Hand", full)
+    answers, words = run(Fan(Echo, 3), tasks(5))
+    assert [answer[1] for answer in answers] == list(range(5))
+    assert words == [5]

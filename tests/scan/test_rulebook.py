@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import zipfile
+from importlib import metadata, resources
 from pathlib import Path
 from random import Random
 
@@ -14,7 +15,7 @@ import carecordon
 from carecordon.model.errors import TheirFault
 from carecordon.scan import rulebook as room
 from carecordon.scan.cache import DiskCache
-from carecordon.scan.rulebook import Rulebook, own_rules, read_rulebook, read_values
+from carecordon.scan.rulebook import Rulebook, own_files, read_files, read_rulebook, read_values
 from tests.pipeline.detect.sigma.matching import rule
 
 RULE = rule("s: {A: x}")
@@ -53,7 +54,7 @@ def test_folders_and_files_are_read(rules: Path, tmp_path: Path) -> None:
 
 
 def test_our_own_rules_come_with_the_program(tmp_path: Path) -> None:
-    own = [path for path, _ in own_rules()]
+    own = [path for path, _ in own_files()]
     assert own
     assert all(path.startswith("carecordon/rules/") for path in own)
     assert {one.path for one in read_rulebook([], DiskCache(tmp_path)).rules.rules} <= set(own)
@@ -91,8 +92,26 @@ def test_whatever_counts_compiles_anew(rules: Path, tmp_path: Path, monkeypatch:
     assert not read(rules, cache=tmp_path).was_cached
     (rules / "a.yml").rename(rules / "c.yml")
     assert not read(rules, cache=tmp_path).was_cached
-    monkeypatch.setattr(carecordon, "__version__", "99.0")
-    assert not read(rules, cache=tmp_path).was_cached
+    makers: list[tuple[object, str, object]] = [
+        (carecordon, "__version__", "99.0"),
+        (room, "IR_VERSION", 99),
+        (metadata, "version", lambda _: "99.0"),
+        (room, "_compiler_hash", lambda: "other"),
+    ]
+    for owner, name, value in makers:
+        assert read(rules, cache=tmp_path).was_cached
+        monkeypatch.setattr(owner, name, value)
+        assert not read(rules, cache=tmp_path).was_cached
+
+
+def test_the_compiler_is_told_by_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    hashes = []
+    for name, text in (("a.py", "x = 1"), ("a.py", "x = 2"), ("b.py", "x = 2"), ("notes.txt", "no source")):
+        (tmp_path / name).write_text(text)
+        hashes.append(room._compiler_hash())
+    assert len(set(hashes)) == 3
+    assert hashes[2] == hashes[3]
 
 
 def test_two_files_that_change_places_are_told_at_their_new_ones(tmp_path: Path) -> None:
@@ -127,6 +146,19 @@ def told(*paths: Path, cache: Path) -> str:
 def test_a_path_without_rules_is_told(tmp_path: Path) -> None:
     for name in ("nosuch", "nosuch.zip", "nosuch.yml"):
         assert told(tmp_path / name, cache=tmp_path) == f"{tmp_path / name}: no such file or folder of rules"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "readme.txt").touch()
+    assert "no rule file" in told(tmp_path / "empty", cache=tmp_path)
+    assert "no rule file" in told(zipped(tmp_path / "empty.zip", {"readme.txt": "x"}), cache=tmp_path)
+
+
+def test_files_beside_rules_come_with_them(rules: Path, tmp_path: Path) -> None:
+    (rules / "a.events.jsonl").write_text("{}\n")
+    suffix = (".events.jsonl",)
+    assert set(read_files(rules, suffix).texts) - set(read_files(rules).texts) == {str(rules / "a.events.jsonl")}
+    path = zipped(tmp_path / "rules.zip", {"a.yml": RULE, "a.events.jsonl": "{}"})
+    assert list(read_files(path, suffix).texts) == [f"{path}!a.yml", f"{path}!a.events.jsonl"]
+    assert {path.rsplit(".", 1)[-1] for path, _ in own_files(suffix)} == {"yml", "jsonl"}
 
 
 def test_a_broken_zip_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
@@ -193,7 +225,7 @@ NO_VALUES = {
     "no YAML": b"x: [",
     "no UTF-8": b"\xff\xfe\x00",
     "no date": b"x: 2026-99-99",
-    "deep": b"[" * 5_000,
+    "deep": b"[" * 2_000,
     "tag": b"x: !!python/name:os",
 }
 

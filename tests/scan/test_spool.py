@@ -143,7 +143,10 @@ def test_on_a_full_disk_nothing_that_was_found_is_lost(monkeypatch: pytest.Monke
     matches = [match(position=position, fields={"A": "x" * 300}) for position in range(1, 21)]
     spool.add(reversed(matches[:3]))
     spool.add(reversed(matches[3:]))
-    assert spool.fault == "temporary files could not be written (No space left on device); TMPDIR names another place"
+    assert (
+        spool.fault
+        == "no more temporary files can be written here (No space left on device); TMPDIR may name another folder"
+    )
     assert list(spool) == list(spool) == matches
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
 import orjson
 import pytest
 
-from carecordon.model.block import Block
+from carecordon.model.block import Bad, Block, Record
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.ports import NoCache
+from carecordon.pipeline.ingest.feeds import feed_named
+from carecordon.scan import worker as worker_module
 from carecordon.scan.hand import Task
 from carecordon.scan.worker import Answer, Setup, Worker
 from tests.pipeline.detect.sigma.matching import PROCESS_CREATION, SYSMON, flat, ready, rule
@@ -97,3 +104,52 @@ def test_with_and_without_the_accelerator_the_answer_is_the_same() -> None:
     slow = answer(Worker(Setup(rules, NoCache(), use_accelerator=False)), given)
     assert parts(fast) == parts(slow)
     assert len(fast.matches) == 30
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, is_bad: Callable[[Any], bool]) -> None:
+    """Make a function raise where `is_bad` says so of its first argument."""
+    whole = getattr(owner, name)
+
+    def raising(first: Any, *more: Any) -> Any:
+        if is_bad(first):
+            raise ValueError("made up")
+        return whole(first, *more)
+
+    monkeypatch.setattr(owner, name, raising)
+
+
+def test_where_matching_fails_only_the_event_it_fails_for_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(Setup(RULES, NoCache()))
+    given = block(*(flat(SYSMON, 1, {"A": "x", "N": number}) for number in range(200)))
+    whole = answer(worker, given)
+    failing(monkeypatch, worker.engine, "match", lambda rows: any(fields["N"] in (3, 130) for fields in rows.fields))
+    found = answer(worker, given)
+    assert (found.records, found.events, found.skipped) == (200, 198, 0)
+    assert found.matches == [match for match in whole.matches if match.position not in (4, 131)]
+    assert [(bad.position, bad.count) for bad in found.bad] == [(4, 1), (131, 1)]
+    assert all("a defect of ours (ValueError: made up, raising line " in bad.reason for bad in found.bad)
+
+
+def test_where_an_event_cannot_be_taken_in_only_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(Setup(RULES, NoCache()))
+    given = block(*(flat(SYSMON, 1, {"A": "x", "N": number}) for number in range(100)))
+    failing(monkeypatch, worker._read.normaliser, "add", lambda document: document["N"] in (3, 70))
+    found = answer(worker, given)
+    assert (found.records, found.events, found.broken) == (100, 98, None)
+    assert [bad.position for bad in found.bad] == [4, 71]
+
+
+def test_where_reading_breaks_off_what_was_read_before_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(Setup(RULES, NoCache()))
+    feed = feed_named("jsonlines")
+
+    def breaking(given: Block) -> Iterator[Record | Bad]:
+        yield from islice(feed.read(given), 70)
+        raise ValueError("made up")
+
+    monkeypatch.setattr(worker_module, "feed_named", lambda _: replace(feed, read=breaking))
+    found = answer(worker, block(*(flat(SYSMON, 1, {"A": "x"}) for _ in range(100))))
+    assert (found.records, found.events) == (70, 70)
+    assert [match.position for match in found.matches if match.rule.path == "a.yml"] == list(range(1, 71))
+    assert found.broken is not None
+    assert found.broken.startswith("a defect of ours (ValueError: made up, breaking line ")

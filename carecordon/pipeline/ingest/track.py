@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ STEP_BACK_NS = 10 * 60 * 1_000_000_000
 NEAR_IDS = 100
 """Two records further apart than this may come from two lives of one log (cleared, or the machine built anew)."""
 STEPS_KEPT = 256
+TELLING = (Unseen.CLEARED, Unseen.GAP, Unseen.CLOCK)
 TOLD_KEPT = 100
+"""Events of each of these kinds that are told one by one for each log."""
 _NONE = -1
 _NEVER = 1 << 80
 """A time that no event reaches: makes the next record take the long way."""
@@ -64,8 +67,8 @@ class Track:
 
     A clock step is seen between two neighbours of a file whose record ids are near and
     whose times run against their ids, so it does not matter whether a file is oldest or
-    newest first. A step forward looks like a machine that was off and is not told; when
-    the clock is put right again, that is a step back. Records without an id tell nothing
+    newest first. A step forward looks like a machine that was off and is not told, unless
+    an event tells it; when the clock is put right again, that is a step back. Records without an id tell nothing
     of the clock: their order in the file may be that of their arrival.
     """
 
@@ -83,7 +86,7 @@ class Track:
         self.ids = RecordIds()
         self.steps: set[Step] = set()
         self.told: list[Told] = []
-        self.told_count = 0
+        self.told_count: Counter[Unseen] = Counter()
         self._first: int | None = None
         self._last: int | None = None
         self._run_low = 0
@@ -132,7 +135,7 @@ class Track:
 
     def tell(self, told: Told) -> None:
         """Take in what an event says of its log."""
-        self.told_count += 1
+        self.told_count[told.kind] += 1
         self._keep_told([told])
 
     def absorb(self, part: Track, file: str, block: int) -> None:
@@ -146,7 +149,7 @@ class Track:
         if part._first is not None and part._last is not None:
             self._widen(part._first, part._last)
         self._keep_steps(part.steps)
-        self.told_count += part.told_count
+        self.told_count.update(part.told_count)
         self._keep_told([told if told.file else told._replace(file=file, block=block) for told in part.told])
         self._seams += part._seams
         if part._head is not None:
@@ -197,8 +200,14 @@ class Track:
 
     def _keep_told(self, told: list[Told]) -> None:
         self.told += told
-        if len(self.told) > 2 * TOLD_KEPT:
-            self.told = sorted(self.told)[:TOLD_KEPT]
+        if len(self.told) > 2 * TOLD_KEPT * len(TELLING):
+            self.told = self.first_told()
+
+    def first_told(self) -> list[Told]:
+        """Return the first of each kind, in the order of the files: many of one kind hide none of another."""
+        self.told.sort()
+        of_kind = ([told for told in self.told if told.kind is kind][:TOLD_KEPT] for kind in TELLING)
+        return sorted(told for some in of_kind for told in some)
 
     def _widen(self, first: int, last: int) -> None:
         if first != UNTIMED and (self._first is None or first < self._first):

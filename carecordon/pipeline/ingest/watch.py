@@ -6,17 +6,25 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from carecordon.model.batch import Rows
-from carecordon.model.event import Kind, LogSource
+from carecordon.model.event import Fields, Kind, LogSource
 from carecordon.model.match import BlindSpot, Unseen
 from carecordon.model.result import SourceSeen
 from carecordon.model.times import rfc3339, span_text
 from carecordon.pipeline.ingest.recordids import UNTIMED, Gap
-from carecordon.pipeline.ingest.track import STEPS_KEPT, TOLD_KEPT, Told, Track
+from carecordon.pipeline.ingest.times import Clockwork
+from carecordon.pipeline.ingest.track import STEPS_KEPT, TELLING, TOLD_KEPT, Told, Track
 
 LOGS_FOLLOWED = 16_384
 """Logs followed one by one (the first by device and channel); the events of the others are only counted."""
 
+CHANGE_NS = 60 * 1_000_000_000
+"""A change of the clock that an event tells is told from this on; less is a clock being kept right."""
 _EVENTLOG = "microsoft-windows-eventlog"
+_CLOCK = {
+    ("security", 4616): ("microsoft-windows-security-auditing", "PreviousTime"),
+    ("system", 1): ("microsoft-windows-kernel-general", "OldTime"),
+}
+"""Events of a changed clock: provider, and the field of the old time beside NewTime. Source: as below."""
 _TELLING = {
     ("security", 1102): (Unseen.CLEARED, "the Security log was cleared (event 1102)"),
     ("system", 104): (Unseen.CLEARED, "a log was cleared (System event 104 names it)"),
@@ -49,10 +57,10 @@ class Watch:
     def see(self, rows: Rows) -> None:
         """Take in the next events of a block."""
         found = self._found
-        for kind, device, rid, time, position in zip(
-            rows.kinds, rows.devices, rows.record_ids, rows.times, rows.positions, strict=True
+        for kind, device, rid, time, position, fields in zip(
+            rows.kinds, rows.devices, rows.record_ids, rows.times, rows.positions, rows.fields, strict=True
         ):
-            track = found.get((kind, device)) or self._find(kind, device, time, position)
+            track = found.get((kind, device)) or self._find(kind, device, time, position, fields)
             # Nearly every event is the next one of its log: the two lines that a whole file passes through.
             if rid == track.next and time is not None and time >= track.time:
                 track.next = rid + 1
@@ -98,16 +106,21 @@ class Watch:
         """Return each log of each device with its number of events, first and last time, by device and name."""
         return [self._tracks[key].source(key[0]) for key in self._order()]
 
-    def _find(self, kind: Kind, device: str | None, time: int | None, position: int) -> Track:
+    def _find(self, kind: Kind, device: str | None, time: int | None, position: int, fields: Fields) -> Track:
         name = kind.channel if kind.bound is None else _bound_name(kind.bound)
         folded = None if name is None else name.lower()
         track = self._tracks.get((device, folded))
         if track is None:
             track = self._tracks[device, folded] = Track(name)
         track.spell(name)
-        telling = _TELLING.get((folded or "", kind.event_id or 0))
+        event = (folded or "", kind.event_id or 0)
+        telling = _TELLING.get(event)
+        provider, old = _CLOCK.get(event, ("", ""))
         if telling and (kind.provider or _EVENTLOG).lower() == _EVENTLOG:
             track.tell(Told("", 0, position, time or UNTIMED, *telling))
+        elif old and (kind.provider or "").lower() == provider:
+            if reason := _change(fields.get(old), fields.get("NewTime"), f"{name} event {kind.event_id}"):
+                track.tell(Told("", 0, position, time or UNTIMED, Unseen.CLOCK, reason))
         else:
             if len(self._found) > 8 * LOGS_FOLLOWED:
                 self._found.clear()
@@ -167,13 +180,13 @@ def _spots(device: str | None, track: Track, before: Callable[[str, int], int]) 
 
 
 def _told(device: str | None, track: Track, before: Callable[[str, int], int]) -> Iterator[BlindSpot]:
-    for told in sorted(track.told)[:TOLD_KEPT]:
+    for told in track.first_told():
         reason = told.reason + (f" at {when}" if (when := _when(told.time)) else "")
         position = before(told.file, told.block) + told.position
         yield BlindSpot(told.kind, reason, told.file or None, position, device, 1)
-    if track.told_count > TOLD_KEPT:
-        rest = track.told_count - TOLD_KEPT
-        yield BlindSpot(Unseen.CLEARED, f"{track.name}: more events of this sort", device=device, count=rest)
+    for kind in TELLING:
+        if (rest := track.told_count[kind] - TOLD_KEPT) > 0:
+            yield BlindSpot(kind, f"{track.name}: more events that say so themselves", device=device, count=rest)
 
 
 def _missing(device: str | None, name: str, track: Track) -> Iterator[BlindSpot]:
@@ -211,6 +224,22 @@ def _clock(device: str | None, name: str, track: Track) -> BlindSpot:
         f" to {_when(largest.high_time)}, between record ids {largest.low} and {largest.high}"
     )
     return BlindSpot(Unseen.CLOCK, reason, device=device, count=min(len(track.steps), STEPS_KEPT))
+
+
+def _change(old: object, new: object, event: str) -> str | None:
+    """Return what to tell of an event that says that the clock was changed; None where it was by little."""
+    clock = Clockwork()
+    # What has been rendered for people holds marks of the direction of writing.
+    before, after = (
+        clock.utc_ns(value.replace("\u200e", "") if isinstance(value, str) else value) for value in (old, new)
+    )
+    if before is None or after is None:
+        return f"the clock was changed, the event does not say by how much ({event})"
+    if abs(after - before) < CHANGE_NS:
+        return None
+    way = "forward" if after > before else "back"
+    span = span_text(abs(after - before) / 1e9)
+    return f"the clock was set {way} by {span}, from {_when(before)} to {_when(after)} ({event})"
 
 
 def _when(time: int) -> str | None:

@@ -33,6 +33,7 @@ class Event:
     time: int | None = -1
     kind: Kind = SECURITY
     device: str | None = PC
+    fields: tuple[tuple[str, str], ...] = ()
 
     @property
     def at(self) -> int | None:
@@ -43,7 +44,7 @@ def rows(events: list[Event]) -> Rows:
     made = Rows()
     for position, event in enumerate(events, 1):
         made.kinds.append(event.kind)
-        made.fields.append({})
+        made.fields.append(dict(event.fields))
         made.times.append(event.at)
         made.devices.append(event.device)
         made.record_ids.append(event.rid)
@@ -156,6 +157,45 @@ def test_of_very_many_clearings_the_first_are_told_and_the_rest_counted() -> Non
     cleared = spots(ids(*range(1, 501), kind=Kind("Security", EVENTLOG, 1102)), Unseen.CLEARED)
     assert [spot.position for spot in cleared[:-1]] == list(range(1, track.TOLD_KEPT + 1))
     assert cleared[-1].count == 500 - track.TOLD_KEPT
+
+
+KERNEL = Kind("System", "Microsoft-Windows-Kernel-General", 1)
+CHANGED = SECURITY._replace(event_id=4616)
+
+
+def changed(kind: Kind, old: str, new: str) -> list[str]:
+    names = ("OldTime" if kind is KERNEL else "PreviousTime", "NewTime")
+    events = [*ids(1, kind=kind._replace(event_id=7)), Event(2, kind=kind, fields=((names[0], old), (names[1], new)))]
+    return reasons(events, Unseen.CLOCK)
+
+
+@pytest.mark.parametrize("kind", [CHANGED, KERNEL])
+def test_a_changed_clock_is_told_with_both_times(kind: Kind) -> None:
+    event = f"{kind.channel} event {kind.event_id}"
+    (forward,) = changed(kind, "2026-11-20T01:00:00.1234567Z", "2026-11-22T03:00:00.1234567Z")
+    assert forward == (
+        "the clock was set forward by 2 d 2 h, from 2026-11-20T01:00:00Z to 2026-11-22T03:00:00Z"
+        f" ({event}) at 2026-11-25T01:02:05Z"
+    )
+    (back,) = changed(kind, "\u200e2026\u200e-\u200e11\u200e-\u200e22T03:00:00Z", "2026-11-22T02:58:30Z")
+    assert back.startswith("the clock was set back by 1 min 30 s, from 2026-11-22T03:00:00Z to ")
+    assert changed(kind, "2026-11-20T01:00:00Z", "2026-11-20T01:00:59.999Z") == [], "a clock being kept right"
+    (unknown,) = changed(kind, "soon", "2026-11-20T01:00:59.999Z")
+    assert unknown.startswith("the clock was changed, the event does not say by how much")
+
+
+def test_event_1_of_others_in_the_system_log_is_no_changed_clock() -> None:
+    other = KERNEL._replace(provider="Microsoft-Windows-Power-Troubleshooter")
+    assert changed(other, "2026-11-20T01:00:00Z", "2026-11-22T01:00:00Z") == []
+
+
+def test_many_changes_of_the_clock_hide_no_clearing() -> None:
+    times = (("PreviousTime", "2026-11-20T01:00:00Z"), ("NewTime", "2026-11-22T01:00:00Z"))
+    many = [Event(number, kind=CHANGED, fields=times) for number in range(1, 700)]
+    events = [*many, Event(700, kind=Kind("Security", EVENTLOG, 1102))]
+    assert [spot.position for spot in spots(events, Unseen.CLEARED)] == [700]
+    clock = spots(events, Unseen.CLOCK)
+    assert ([spot.count for spot in clock[:-1]], clock[-1].count) == ([1] * track.TOLD_KEPT, 699 - track.TOLD_KEPT)
 
 
 def test_a_clock_that_goes_back_is_told() -> None:

@@ -7,17 +7,19 @@ prefilter mode finds all that do, and perhaps more): what they mean is RE2's wor
 from __future__ import annotations
 
 import hashlib
-import importlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from carecordon.model.ports import Cache
 
-hyperscan: Any
+NOT_SHARED = re.compile(r"\\[pPCQv1-9]|\\x\{|\(\?P|\(\?[a-zA-Z]*m|\0")
+
 try:
-    hyperscan = importlib.import_module("hyperscan")
+    import hyperscan as _hyperscan
 except ImportError:
-    hyperscan = None
+    _hyperscan = None  # type: ignore[assignment]  # the extra `fast` is not installed
+hyperscan: Any = _hyperscan
 
 
 class Scanner:
@@ -100,9 +102,10 @@ class Accelerator:
 def is_shared(pattern: str) -> bool:
     r"""Return whether RE2 and Hyperscan surely read the pattern alike on ASCII text without vertical tab.
 
-    They differ on Unicode classes, on `\C`, on quoting, and on white space (`\s` with or without vertical tab).
+    They differ on Unicode classes, on `\C`, on quoting, on white space (`\s` with or without vertical tab,
+    `\v`), on numbers behind a backslash, and on `^` behind a last line end where `m` makes it look at lines.
     """
-    return pattern.isascii() and not any(part in pattern for part in ("\\p", "\\P", "\\C", "\\Q", "(?P", "\\x{"))
+    return pattern.isascii() and NOT_SHARED.search(pattern) is None
 
 
 def _as_pattern(literal: bytes) -> bytes:

@@ -114,9 +114,10 @@ class Engine:
                 continue
             signatures = self._signatures(plan, table, content, rows)
             known = plan.signatures
-            for row, signature in zip(rows, signatures, strict=False):
+            for row, plain in zip(rows, signatures, strict=False):
+                signature = plain
                 if plan.has_references or row in held:
-                    signature = plan.joined(signature, table.complete(row), held.get(row, NOTHING))  # noqa: PLW2901
+                    signature = plan.joined(plain, table.complete(row), held.get(row, NOTHING))
                 outcome = known[signature]
                 if outcome:
                     yield row, outcome

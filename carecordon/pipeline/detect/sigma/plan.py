@@ -116,7 +116,10 @@ class Plan:
         ask = program.matcher(name).truths
         if name.endswith(DECIMAL):
             as_it_stands = ask
-            ask = lambda value: as_it_stands(decimal_of(value) if isinstance(value, str) else value)  # noqa: E731  # one line
+
+            def ask(value: Value | Absent) -> Truths:
+                return as_it_stands(decimal_of(value) if isinstance(value, str) else value)
+
         bits = {atom: self._bits[atom] for atom in atoms}
         return Slot(ask, bits, program.allowance, lambda: program.crowded.append(self))
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator, accelerator, hyperscan
+from carecordon.pipeline.detect.sigma.ir import Atom, Op
 from carecordon.pipeline.detect.sigma.literals import LONG_TEXT, Literals
+from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
 
 pytestmark = pytest.mark.skipif(hyperscan is None, reason="Hyperscan (the extra `fast`) is not installed")
 
@@ -30,7 +34,7 @@ class Shelf:
 
 
 ALONE = Literals(LITERALS, None)
-FAST = Literals(LITERALS, Accelerator(Shelf(None)))
+FAST = Literals(LITERALS, accelerator(Shelf(None)))
 
 
 @given(TEXTS)
@@ -65,3 +69,32 @@ def test_caseless_literals_fold_ascii_only() -> None:
     scanner = made.literals(["evil", "ärzte"], caseless=True)
     assert scanner.found("EVIL ÄRZTE") == {0}
     assert scanner.found_bytes(b"") == set()
+
+
+# none demands a literal, so that Hyperscan is asked; on some the two engines do not agree, and those must not be shared
+LOOSE = (
+    *("^$", "(?m)^$", "(?m)^[a-z]*$", r"\B", r"^\s*$", r"\S+$", "$", r"\A\z", r"(?m)^\w$", "[^a]", r"[^\s]$", "(?s)."),
+    *("^.{2}$", "(?i)[K]", r"\d{,2}x", "[]a]", "[^]a]", r"[\v]", r"[^\v]", r"\012", r"\12", r"\n$", "a$", "(?m)a$"),
+    *(r"x*\z", r"\W$", "|a", "[[:word:]]$", "[[:^alpha:]]", "(?i)a(?-i)B", "(a|b)*$", "^(?:a|)$", "[a-]$", "[+--]"),
+    *(r"\.", r"^\n", r"\n\z", r"[^\n]$", "(?s:.)$", r"\x41|\x0a", "(?m:^b)", "(?m)^(?:a|b)?$", r"\D$", "(?im)^a?$"),
+    *(r"[\x00]", "a\0|b", r"\pL", "(?:)", "[^\0]$"),
+)
+MATCHERS = [
+    FieldMatcher([(number, Atom("F", Op.RE, pattern, cased=True)) for number, pattern in enumerate(LOOSE)], made)
+    for made in (None, accelerator(Shelf(None)))
+]
+
+
+@given(st.text(alphabet="abBkK01 \n\r\v\t\0-]{},é\N{KELVIN SIGN}", max_size=5))
+def test_expressions_mean_what_re2_says_with_and_without_hyperscan(text: str) -> None:
+    alone, fast = (matcher.truths(text) for matcher in MATCHERS)
+    assert [LOOSE[number] for number in alone ^ fast] == []
+
+
+def test_short_texts_of_every_sort_are_read_alike() -> None:
+    assert MATCHERS[1]._folded._patterns._scanner is not None, "Hyperscan is asked, else this proves nothing"
+    for size in range(4):
+        for letters in product("aB \n\v0", repeat=size):
+            test = "".join(letters)
+            alone, fast = (matcher.truths(test) for matcher in MATCHERS)
+            assert [LOOSE[number] for number in alone ^ fast] == [], repr(test)

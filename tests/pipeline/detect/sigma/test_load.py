@@ -85,6 +85,24 @@ def test_alternatives_on_one_field_become_one_item() -> None:
     assert node == Item(tuple(Atom("A", Op.EQ, value) for value in "123"))
 
 
+def test_unmerged_every_item_stays_as_the_rule_has_it() -> None:
+    text = rule_text("""
+        a: {F: [x, y]}
+        b: {F|contains: z}
+        c:
+            - F|contains: w
+            - F: [x, y]
+        condition: (a or b or c) and not 1 of b*
+    """)
+    file = RuleText("a.yml", text.encode())
+    ((whole,), (apart,)) = (load([file], merge=merge).rules for merge in (True, False))
+    values = Item((Atom("F", Op.EQ, "x"), Atom("F", Op.EQ, "y")))
+    z, w = (Atom("F", Op.CONTAINS, value) for value in "zw")
+    assert apart.condition == And((Or((values, Item((z,)), Item((w,)))), Not(Item((z,)))))
+    assert whole.condition == And((Item((*values.atoms, z, w)), Not(Item((z,)))))
+    assert apart.fields == whole.fields
+
+
 def test_keywords_are_found_anywhere_in_a_value() -> None:
     """They have no field; wildcards inside are honoured, those at the ends say nothing new."""
     node = one_rule(rule_text("s: [Evil, 'a*', 'x?y', 7]\ncondition: s")).condition

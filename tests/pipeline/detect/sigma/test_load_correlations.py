@@ -131,6 +131,14 @@ def test_rules_that_only_feed_correlations_are_silent() -> None:
     assert silent_after(correlation("rules: [one, nope]\ncondition: {gte: 2}")) == set()
 
 
+def test_a_rule_named_twice_is_two_steps_only_where_order_counts() -> None:
+    kinds = {"type: temporal_ordered": 3, "type: temporal": 2, "type: event_count\ncondition: {gte: 2}": 2}
+    for section, steps in kinds.items():
+        (found,) = load_text(correlation(f"{section}\nrules: [one, two, ID-1]"), BASES).correlations
+        assert len(found.rules) == steps
+        assert found.bounds == (("gte", 2.0 if "condition" in section else float(steps)),)
+
+
 # section of the correlation, line and column in its document, part of the reason
 BAD = [
     ("type: often\ncondition: {gte: 1}", 4, 5, "`often` is no correlation type"),
@@ -153,7 +161,6 @@ BAD = [
     ("aliases: {x: {one: 5}}\ncondition: {gte: 1}", 4, 15, "alias `x`"),
     ("aliases: {x: {nope: F}}\ncondition: {gte: 1}", 4, 19, "`nope`, but no rule"),
     ("generate: often\ncondition: {gte: 1}", 4, 15, "`generate`"),
-    ("type: temporal_ordered\nrules: [one, ID-1]", 5, 5, "same rule twice"),
     ("type: temporal\ncondition: one and", 5, 16, "ends where"),
     ("type: temporal\nrules: [one]\ncondition: one and two", 6, 16, "`two`, which `rules` does not"),
     ("type: temporal\nrules: [one, two]\ncondition: one", 6, 16, "leaves out"),

@@ -197,3 +197,33 @@ def test_other_types_are_weakened_in_their_own_parts() -> None:
     assert ("the counting of distinct f", "event_count") in [(label, kind.type) for label, kind in weakened(count)]
     order = msgspec.structs.replace(BURST, type="temporal_ordered", rules=("r", "s"), bounds=())
     assert [label for label, _ in weakened(order)] == ["group-by u", "timespan", "rule r", "rule s"]
+
+
+def test_a_rule_left_out_of_a_temporal_correlation_is_no_longer_waited_for() -> None:
+    every = msgspec.structs.replace(BURST, type="temporal", rules=("r", "s"), bounds=(("gte", 2.0),))
+    assert dict(weakened(every))["rule r"].bounds == (("gte", 1.0),)
+    some = msgspec.structs.replace(every, rules=("r", "s", "t"))
+    assert dict(weakened(some))["rule r"].bounds == (("gte", 2.0),)
+
+
+ONE_OF = Item((Atom("a", Op.EQ, "1"), Atom("b", Op.EQ, "1")))
+"""No rule's item holds two fields, but it shows what a value's loss does."""
+
+
+def test_single_values_are_left_out_in_turn() -> None:
+    tree = And((C, Not(Or((ONE_OF, C)))))
+    assert dict(value_drops(tree)) == {
+        "a eq '1'": And((C, Not(Or((B, C))))),
+        "b eq '1'": And((C, Not(Or((A, C))))),
+    }
+    assert not dict(value_drops(And((A, B, Always(holds=True)))))
+
+
+def test_a_value_that_no_proof_needs_is_a_hint_and_no_failure() -> None:
+    lines = "\n".join([line("fire", {"a": "1"}), line("not", {"a": "0"})])
+    silent = prove_file([rule(ONE_OF)], [], lines, "x.events.jsonl", match, fires)
+    assert not any(verdict.is_hint for verdict in silent)
+    hinted = prove_file([rule(ONE_OF)], [], lines, "x.events.jsonl", match, fires, hints=True)
+    assert hinted[: len(silent)] == silent
+    (hint,) = hinted[len(silent) :]
+    assert (hint.ok, hint.is_hint, hint.reason) == (True, True, "no proof needs the value b eq '1'")
