@@ -34,11 +34,11 @@ def set_flag(archive: bytes, flag: int) -> bytes:
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "plain": lambda content: content,
     "gzip": gzip.compress,
-    "gzip members": lambda content: gzip.compress(content[:50]) + bytes(100) + gzip.compress(content[50:]),
+    "gzip members": lambda content: gzip.compress(content[:50], mtime=0) + bytes(100) + gzip.compress(content[50:], mtime=0),
     "zstd": zstd,
     "zstd frames": lambda content: b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(content[:50]) + zstd(content[50:]),
-    "gzip in zstd": lambda content: zstd(gzip.compress(content)),
-    "three layers": lambda content: gzip.compress(zstd(gzip.compress(content))),
+    "gzip in zstd": lambda content: zstd(gzip.compress(content, mtime=0)),
+    "three layers": lambda content: gzip.compress(zstd(gzip.compress(content, mtime=0))),
 }
 
 
@@ -57,7 +57,7 @@ def test_a_packed_file_is_one_input_whose_hash_is_that_of_the_file(tmp_path: Pat
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_member_is_an_input_whose_hash_is_that_of_its_content(tmp_path: Path, method: int) -> None:
-    packed = gzip.compress(LINES)
+    packed = gzip.compress(LINES, mtime=0)
     path = put(tmp_path, zipped(("logs/", b""), ("logs/a.jsonl", LINES), ("b.gz", packed), method=method), "logs.zip")
     found = find(path)
     assert found.events == {f"{path}!logs/a.jsonl": 5, f"{path}!b.gz": 5}
@@ -68,7 +68,7 @@ def test_a_member_is_an_input_whose_hash_is_that_of_its_content(tmp_path: Path, 
 
 
 def test_archives_in_archives_are_read_three_deep(tmp_path: Path) -> None:
-    inner = zipped(("c.jsonl.gz", gzip.compress(LINES)), ("d.gz", gzip.compress(gzip.compress(LINES))))
+    inner = zipped(("c.jsonl.gz", gzip.compress(LINES, mtime=0)), ("d.gz", gzip.compress(gzip.compress(LINES, mtime=0))))
     path = put(tmp_path, zipped(("b.zip", inner)))
     found = find(path)
     assert found.events == {f"{path}!b.zip!c.jsonl.gz": 5}
@@ -109,7 +109,7 @@ def test_names_inside_archives_are_only_names(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["input"]
 
 
-@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES), zstd(LINES)])
+@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES, mtime=0), zstd(LINES)])
 def test_standard_input_is_read(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
     found = find("-")
@@ -132,8 +132,8 @@ def test_a_zip_file_on_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -
         (bytes(1000), "zero bytes"),
         (b"# Read me\n", "not an event file"),
         (b"%PDF-1.7", "PDF"),
-        (gzip.compress(b"some text"), "not an event file"),
-        (gzip.compress(b""), "is empty"),
+        (gzip.compress(b"some text", mtime=0), "not an event file"),
+        (gzip.compress(b"", mtime=0), "is empty"),
     ],
 )
 def test_what_holds_no_events_is_a_failure_only_if_it_was_asked_for(tmp_path: Path, content: bytes, says: str) -> None:
@@ -149,7 +149,7 @@ def test_what_holds_no_events_is_a_failure_only_if_it_was_asked_for(tmp_path: Pa
     [
         ("System.evtx", b""),
         ("System.evtx", b"overwritten"),
-        ("events.jsonl.gz", gzip.compress(b"no events")),
+        ("events.jsonl.gz", gzip.compress(b"no events", mtime=0)),
         ("logs.7z", b"7z\xbc\xaf\x27\x1c" + bytes(100)),
         ("logs.tar", b"a.evtx".ljust(257, b"\0") + b"ustar"),
         ("old.evt", b"0\0\0\0LfLe" + bytes(100)),
@@ -261,7 +261,7 @@ def small_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(LINE * 500_000),
+        gzip.compress(LINE * 500_000, mtime=0),
         zstd(LINE * 500_000),
         zipped(("a", LINE * 500_000)),
         zipped(*((f"{number}", LINE * 50_000) for number in range(10))),
@@ -289,7 +289,7 @@ def test_members_that_share_their_bytes_are_a_bomb_too(tmp_path: Path) -> None:
 
 def test_the_total_is_limited_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "MAX_UNPACKED_BYTES", MIB)
-    path = put(tmp_path, gzip.compress(LINE * 200_000))
+    path = put(tmp_path, gzip.compress(LINE * 200_000, mtime=0))
     found = find(path)
     assert "unpacks to more than" in found.faults[0]
     assert 0 < found.events[str(path)] < 200_000
