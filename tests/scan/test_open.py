@@ -34,7 +34,9 @@ def set_flag(archive: bytes, flag: int) -> bytes:
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "plain": lambda content: content,
     "gzip": gzip.compress,
-    "gzip members": lambda content: gzip.compress(content[:50], mtime=0) + bytes(100) + gzip.compress(content[50:], mtime=0),
+    "gzip members": lambda content: (
+        gzip.compress(content[:50], mtime=0) + bytes(100) + gzip.compress(content[50:], mtime=0)
+    ),
     "zstd": zstd,
     "zstd frames": lambda content: b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(content[:50]) + zstd(content[50:]),
     "gzip in zstd": lambda content: zstd(gzip.compress(content, mtime=0)),
@@ -68,7 +70,9 @@ def test_a_member_is_an_input_whose_hash_is_that_of_its_content(tmp_path: Path, 
 
 
 def test_archives_in_archives_are_read_three_deep(tmp_path: Path) -> None:
-    inner = zipped(("c.jsonl.gz", gzip.compress(LINES, mtime=0)), ("d.gz", gzip.compress(gzip.compress(LINES, mtime=0))))
+    inner = zipped(
+        ("c.jsonl.gz", gzip.compress(LINES, mtime=0)), ("d.gz", gzip.compress(gzip.compress(LINES, mtime=0)))
+    )
     path = put(tmp_path, zipped(("b.zip", inner)))
     found = find(path)
     assert found.events == {f"{path}!b.zip!c.jsonl.gz": 5}
