@@ -27,7 +27,7 @@ COPIES = (10, 40)
 LINES_COPIES = (1, 4)
 SMALL_BYTES = 200_000_000
 BIG_BYTES = 2_000_000_000
-RUNS = 3
+RUNS = 2
 """Runs of each size; the fastest counts, since nothing but the work itself can make one faster."""
 _READ_BYTES = 1 << 20
 _LOOK_S = 0.02
