@@ -336,6 +336,15 @@ def test_filters_narrow_the_rules_they_name() -> None:
             assert [match.position for match in matches(rules, Engine(rules, None), rows)] == [2]
 
 
+def test_x_of_pattern_leaves_out_underscored_selections_unless_it_begins_with_one() -> None:
+    text = "s: {A: x}, _s: {A: y}, condition: 1 of "
+    assert is_hit(text + "them", {"A": "x"})
+    assert not is_hit(text + "them", {"A": "y"})
+    assert not is_hit(text + "*s", {"A": "y"})
+    assert is_hit(text + "_*", {"A": "y"})
+    assert not is_hit(text + "_*", {"A": "x"})
+
+
 def test_log_sources_mean_channels_and_ids() -> None:
     for shape in SHAPES:
         started = shape(SYSMON.lower(), 1, {"A": "x"})
