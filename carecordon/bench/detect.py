@@ -23,7 +23,7 @@ import msgspec
 import orjson
 
 from carecordon.model.batch import Rows
-from carecordon.model.block import Bad, Block
+from carecordon.model.block import Block, Run
 from carecordon.model.event import Kind
 from carecordon.model.gather import gather
 from carecordon.pipeline import journey
@@ -117,6 +117,10 @@ def _blocks(job: Job) -> Iterator[Block]:
                     yield from (block for block in opened.blocks() if isinstance(block, Block))
 
 
+def _runs(block: Block) -> Iterator[Run]:
+    return (run for run in feed_named(block.feed).read(block) if isinstance(run, Run))
+
+
 def _per_second(events: int, started: float) -> float:
     return round(events / (time.perf_counter() - started), 1)
 
@@ -169,14 +173,12 @@ def no_memo(job: Job) -> dict[str, Any]:
     number = 0
     for block in _blocks(job):
         lines = []
-        for record in feed_named(block.feed).read(block):
-            if isinstance(record, Bad):
-                continue
+        for document in (document for run in _runs(block) for document in run.documents):
             number += 1
             for name in UNIQUE:
-                if isinstance(record.document.get(name), str):
-                    record.document[name] += f" {number:x}"
-            lines.append(orjson.dumps(record.document))
+                if isinstance(document.get(name), str):
+                    document[name] += f" {number:x}"
+            lines.append(orjson.dumps(document))
         blocks.append(Block("jsonlines", b"\n".join(lines) + b"\n"))
     gc.freeze()
     started = time.perf_counter()
@@ -187,7 +189,7 @@ def no_memo(job: Job) -> dict[str, Any]:
 def decode_only(job: Job) -> dict[str, Any]:
     """Return records a second that unpacking and decoding alone reach: what the machine gives today."""
     started = time.perf_counter()
-    events = sum(1 for block in _blocks(job) for _ in feed_named(block.feed).read(block))
+    events = sum(len(run.documents) for block in _blocks(job) for run in _runs(block))
     return {"events_per_s": _per_second(events, started)}
 
 
@@ -224,11 +226,8 @@ def _rows(job: Job) -> list[_Row]:
     normaliser = Normaliser()
     found: list[_Row] = []
     for block in _blocks(job):
-        rows = Rows()
-        for record in feed_named(block.feed).read(block):
-            if not isinstance(record, Bad):
-                normaliser.add(record.document, record.position, rows)
-        found.extend(_Row(*parts) for parts in zip(rows.kinds, rows.fields, rows.times, strict=True))
+        for run in _runs(block):
+            found.extend(_Row(*row[:3]) for row in normaliser.read(run)[0])
     return found
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,10 @@ HEADER = ("Computer", "EventRecordID", "Provider_Name")
 """Fields that `Rows.complete` adds where a document spells them otherwise."""
 
 
+Row = tuple[Kind, Fields, int | None, str | None, int | None, int]
+"""An event as the lists of Rows take it: kind, fields, time, device, record id, position."""
+
+
 @dataclass(slots=True)
 class Rows:
     """A small batch that keeps each event as one mapping: what reading a file gives.
@@ -51,6 +55,13 @@ class Rows:
     record_ids: list[int | None] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     keywords: frozenset[int] | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], keywords: frozenset[int] | None = None) -> Rows:
+        """Return a batch of these events."""
+        columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+        kinds, fields, times, devices, record_ids, positions = columns or [[], [], [], [], [], []]
+        return cls(kinds, fields, times, devices, record_ids, positions, keywords)
 
     def __len__(self) -> int:
         """Return the number of events."""

@@ -20,11 +20,15 @@ class Block:
     context: bytes = b""
 
 
-class Record(NamedTuple):
-    """One decoded record: `position` in its block, and the document as its feed decodes it."""
+RUN = 64
+"""Records a run: enough to share the cost of a call, few enough to stay in the processor's cache."""
+
+
+class Run(NamedTuple):
+    """At most RUN decoded records that follow one another; `position` is the place of the first in its block."""
 
     position: int
-    document: dict[str, Any]
+    documents: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

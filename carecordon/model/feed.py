@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from carecordon.model.block import Bad, Block, Record
+from carecordon.model.block import Bad, Block, Run
 
 HEAD_BYTES = 81_920
 """How much of a file's beginning `recognise` is shown: so that a damaged first EVTX chunk hides no second."""
@@ -35,6 +35,6 @@ class Feed:
     name: str
     recognise: Callable[[bytes], bool]
     split: Callable[[Stream], Iterator[Block | Bad]]
-    read: Callable[[Block], Iterator[Record | Bad]]
+    read: Callable[[Block], Iterator[Run | Bad]]
     is_text: bool = False
     """The data of its blocks is UTF-8 JSON text, so that what stands in no block stands in no value."""

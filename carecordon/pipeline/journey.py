@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from carecordon.model.batch import Batch, Rows
 from carecordon.model.block import Bad, Block
 from carecordon.model.effect import Effect, Record
-from carecordon.model.errors import defect
 from carecordon.model.event import LogSource
 from carecordon.model.feed import Feed
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, RuleHead
@@ -25,10 +24,6 @@ from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.correlate import Correlator
-
-GROUP = 64
-"""Events a batch of rows: enough to share the cost of a call, few enough to stay in the cache."""
-TOO_DEEP = "nested too deeply to be an event"
 
 
 @dataclass(slots=True)
@@ -79,38 +74,21 @@ def triaging(rules: RuleSet) -> TriageState:
 
 
 def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad]:
-    """Yield the block's events in batches of at most GROUP rows, and what could not be read, in order.
+    """Yield the block's events in batches of at most RUN rows, and what could not be read.
 
     Raises what a feed raises, a defect of ours, but only when all that was read before is out.
     """
     keywords = state.possible_keywords(block.data) | state.added_keywords if feed.is_text else None
-    rows = Rows(keywords=keywords)
-    add = state.normaliser.add
-    broken: Exception | None = None
-    try:
-        for record in feed.read(block):
-            if isinstance(record, Bad):
-                yield record
-                continue
-            try:
-                refusal = add(record.document, record.position, rows)
-            except RecursionError:
-                refusal = TOO_DEEP
-            except Exception as fault:  # noqa: BLE001  # one event must not take the others with it
-                refusal = defect(fault)
-            if refusal is not None:
-                yield Bad(record.position, refusal)
-            elif len(rows.kinds) == GROUP:
-                full, rows = rows, Rows(keywords=keywords)
-                state.watch.see(full)
-                yield full
-    except Exception as fault:  # noqa: BLE001  # raised again below, after what was read before it
-        broken = fault
-    if len(rows):
-        state.watch.see(rows)
-        yield rows
-    if broken is not None:
-        raise broken
+    for run in feed.read(block):
+        if isinstance(run, Bad):
+            yield run
+            continue
+        rows, refused = state.normaliser.read(run)
+        yield from refused
+        if rows:
+            batch = Rows.of(rows, keywords)
+            state.watch.see(batch)
+            yield batch
 
 
 def detect_step(

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from carecordon.model.batch import Rows
+from carecordon.model.block import Run
 from carecordon.model.errors import TheirFault
 from carecordon.model.match import Match
 from carecordon.pipeline import journey
@@ -92,13 +93,10 @@ def _matches(
 ) -> list[Match]:
     rule_set = RuleSet("", tuple(rules), tuple(correlations), ())
     engine = Engine(rule_set, None)
-    rows = Rows()
-    normaliser = Normaliser()
-    for position, event in enumerate(events, 1):
-        refusal = normaliser.add(copy.deepcopy(dict(event)), position, rows)
-        if refusal is not None:
-            raise TheirFault(f"event {position} of a proof: {refusal}")
-    _, effects = journey.detect_step(journey.detecting(rule_set, engine), rows, 0)
+    rows, refused = Normaliser().read(Run(1, [copy.deepcopy(dict(event)) for event in events]))
+    for bad in refused:
+        raise TheirFault(f"event {bad.position} of a proof: {bad.reason}")
+    _, effects = journey.detect_step(journey.detecting(rule_set, engine), Rows.of(rows), 0)
     return [effect.item for effect in effects if isinstance(effect.item, Match)]
 
 

@@ -113,7 +113,7 @@ class Unzstd:
         self._decoder: zstandard.ZstdDecompressionObj | None = None
         self._waiting = b""
         self._at = 0
-        self._ready = memoryview(b"")
+        self._ready: bytes | memoryview = b""
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes, at most `size`."""
@@ -127,9 +127,10 @@ class Unzstd:
                 if not self._waiting:
                     self.fault = self._packed.fault or ("the zstd data ends too early" if self._decoder else None)
                     break
-        piece = bytes(self._ready[:size])
-        self._ready = self._ready[size:]
-        return piece
+        piece, self._ready = self._ready, b""
+        if len(piece) > size:
+            piece, self._ready = memoryview(piece)[:size], memoryview(piece)[size:]
+        return bytes(piece)  # no copy of what is bytes already
 
     def _decode(self, step: bytes) -> None:
         """Unpack some bytes; what of them lies behind the end of a frame waits again."""
@@ -142,5 +143,5 @@ class Unzstd:
         if decoder.eof:
             self._at -= len(decoder.unused_data)
             self._decoder = None
-        self._ready = memoryview(piece)
+        self._ready = piece
         self.fault = self._budget.spend(len(piece))

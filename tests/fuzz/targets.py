@@ -55,22 +55,16 @@ def targets() -> dict[str, Target]:
 def _read(feed: Feed, content: bytes) -> int:
     """Return how many records a feed finds; whatever it gives goes on into events."""
     feed.recognise(content[:HEAD_BYTES])
-    rows, normaliser, count = Rows(), Normaliser(None), 0
+    normaliser, count = Normaliser(None), 0
     for item in feed.split(io.BytesIO(content)):
-        for record in (item,) if isinstance(item, Bad) else feed.read(item):
-            count += 1
-            if not isinstance(record, Bad):
-                _normalise(normaliser, record.document, rows)
+        for run in (item,) if isinstance(item, Bad) else feed.read(item):
+            if isinstance(run, Bad):
+                count += 1
+                continue
+            count += len(run.documents)
+            rows, _ = normaliser.read(run)
+            json.dumps(Rows.of(rows).fields).encode("utf-8")
     return count
-
-
-def _normalise(normaliser: Normaliser, document: dict[str, object], rows: Rows) -> None:
-    try:
-        normaliser.add(document, 1, rows)
-    except RecursionError:  # the journey makes it a bad record
-        return
-    json.dumps(rows.fields).encode("utf-8")
-    rows.fields.clear()
 
 
 def _open(content: bytes) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from carecordon.model.batch import Rows
-from carecordon.model.block import Bad, Block
+from carecordon.model.block import RUN, Bad, Block
 from carecordon.model.gather import gather
 from carecordon.model.match import CorrelationMatch, Match
 from carecordon.pipeline import journey
@@ -41,17 +41,18 @@ def lines(*documents: object) -> bytes:
 
 def test_reading_groups_events_and_tells_bad_ones_in_their_place() -> None:
     engine = Engine(ready(rule("s: {A: x}")), None)
-    good = [flat(SYSMON, 1, {"A": number}) for number in range(journey.GROUP + 2)]
+    good = [flat(SYSMON, 1, {"A": number}) for number in range(RUN + 2)]
     found = read(engine, lines(*good[:-1]) + b"{\n" + lines({"no": "event"}, good[-1]))
     assert [len(one) if isinstance(one, Rows) else (one.position, one.count) for one in found] == [
-        journey.GROUP,
-        (journey.GROUP + 2, 1),
-        (journey.GROUP + 3, 1),
-        2,
+        RUN,
+        1,
+        (RUN + 2, 1),
+        (RUN + 3, 1),
+        1,
     ]
     rows = found[-1]
     assert isinstance(rows, Rows)
-    assert rows.positions == [journey.GROUP + 1, journey.GROUP + 4]
+    assert rows.positions == [RUN + 4]
 
 
 def test_a_document_nested_too_deep_stops_no_other() -> None:

@@ -49,11 +49,11 @@ def find(*paths: Path | str) -> Found:
                 continue
             found.events[opened.name] = 0
             for item in opened.blocks():
-                for record in (item,) if isinstance(item, Bad) else opened.feed.read(item):
-                    if isinstance(record, Bad):
-                        found.bad.append((opened.name, record.reason))
+                for run in (item,) if isinstance(item, Bad) else opened.feed.read(item):
+                    if isinstance(run, Bad):
+                        found.bad.append((opened.name, run.reason))
                     else:
-                        found.events[opened.name] += 1
+                        found.events[opened.name] += len(run.documents)
             found.facts[opened.name] = opened.facts()
     return found
 

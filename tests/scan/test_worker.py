@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from carecordon.model.block import Bad, Block, Record
+from carecordon.model.block import RUN, Bad, Block, Run
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.ports import NoCache
 from carecordon.pipeline.ingest.feeds import feed_named
@@ -132,8 +132,8 @@ def test_where_matching_fails_only_the_event_it_fails_for_is_missing(monkeypatch
 
 def test_where_an_event_cannot_be_taken_in_only_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = Worker(Setup(RULES, NoCache()))
-    given = block(*(flat(SYSMON, 1, {"A": "x", "N": number}) for number in range(100)))
-    failing(monkeypatch, worker._read.normaliser, "add", lambda document: document["N"] in (3, 70))
+    given = block(*(flat("Application", 1, {"A": "x", "N": number}) for number in range(100)))
+    failing(monkeypatch, worker._read.normaliser, "_by_shape", lambda document: document["N"] in (3, 70))
     found = answer(worker, given)
     assert (found.records, found.events, found.broken) == (100, 98, None)
     assert [bad.position for bad in found.bad] == [4, 71]
@@ -143,13 +143,13 @@ def test_where_reading_breaks_off_what_was_read_before_is_kept(monkeypatch: pyte
     worker = Worker(Setup(RULES, NoCache()))
     feed = feed_named("jsonlines")
 
-    def breaking(given: Block) -> Iterator[Record | Bad]:
-        yield from islice(feed.read(given), 70)
+    def breaking(given: Block) -> Iterator[Run | Bad]:
+        yield from islice(feed.read(given), 1)
         raise ValueError("made up")
 
     monkeypatch.setattr(worker_module, "feed_named", lambda _: replace(feed, read=breaking))
     found = answer(worker, block(*(flat(SYSMON, 1, {"A": "x"}) for _ in range(100))))
-    assert (found.records, found.events) == (70, 70)
-    assert [match.position for match in found.matches if match.rule.path == "a.yml"] == list(range(1, 71))
+    assert (found.records, found.events) == (RUN, RUN)
+    assert [match.position for match in found.matches if match.rule.path == "a.yml"] == list(range(1, RUN + 1))
     assert found.broken is not None
     assert found.broken.startswith("a defect of ours (ValueError: made up, breaking line ")

@@ -6,8 +6,9 @@ import struct
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from carecordon.model.block import Bad, Record
+from carecordon.model.block import Bad
 from carecordon.pipeline.ingest.evtx_parser import parse
+from carecordon.pipeline.ingest.runs import Record
 
 # Source of every offset: libyal, Windows XML Event Log (EVTX) format, sections on chunk header and event record.
 CHUNK_BYTES = 65_536

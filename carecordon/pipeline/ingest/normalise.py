@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from carecordon.model.batch import Rows
+from carecordon.model.batch import Row
+from carecordon.model.block import Bad, Run
+from carecordon.model.errors import defect
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.fields import flatten
 from carecordon.pipeline.ingest.nested import event_id_of, nested_fields, winlogbeat_fields
 from carecordon.pipeline.ingest.process4688 import add_process_fields
-from carecordon.pipeline.ingest.times import Clockwork
+from carecordon.pipeline.ingest.times import PLAIN, Clockwork
 
+TOO_DEEP = "nested too deeply to be an event"
 NOT_AN_EVENT = "not a Windows event in a known shape; bind it by hand with --logsource product=…,service=…"
 NEVER_SPACED = frozenset(
     {
@@ -50,59 +53,82 @@ class Layout(NamedTuple):
     """Names that would be looked at before these; a document that has one goes the long way."""
 
 
+NO_LAYOUT = Layout(Kind(None, None, None), Layout, "", "", False, "", frozenset())  # read by place
+"""The layout of no document: none has an event id of this type."""
+
+
 class Normaliser:
-    """Adds documents to batches. Remembers the kinds it met and the second it read last, nothing else."""
+    """Makes documents events. Remembers the kinds and seconds it met, nothing else."""
 
     def __init__(self, bound: LogSource | None = None) -> None:
         """Bind documents of no known shape to `bound`, or refuse them."""
         self._bound = None if bound is None else Kind(None, None, None, bound)
         self._layouts: dict[tuple[Any, Any, Any], Layout] = {}
         self._kinds: dict[tuple[Any, Any, Any], Kind] = {}
-        self._utc_ns: Callable[[Any], int | None] = Clockwork().utc_ns
+        self._clock = Clockwork()
+        self._utc_ns: Callable[[Any], int | None] = self._clock.utc_ns
 
-    def add(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
-        """Append the document to `rows`; or return why it is no event."""
-        # The short way, for a flat document of a kind and layout that was met before: nearly all of a big file.
-        get = document.get
-        event_id = get("EventID")
+    def read(self, run: Run) -> tuple[list[Row], list[Bad]]:
+        """Return the events of a run, and the documents that are none, with the reason."""
+        layouts, seconds, fractions, utc_ns = self._layouts, self._clock.seconds, self._clock.fractions, self._utc_ns
+        rows: list[Row] = []
+        refused: list[Bad] = []
+        add = rows.append
+        for position, document in enumerate(run.documents, run.position):
+            # The short way, for a flat document of a kind and layout that was met before: nearly all of a big file.
+            get = document.get
+            event_id = get("EventID")
+            try:
+                layout = NO_LAYOUT if event_id is None else layouts[get("Channel"), get(PROVIDER), event_id]
+            except (KeyError, TypeError):
+                layout = NO_LAYOUT
+            kind, event_id_type, device_name, record_id_name, has_record_id, time_name, absent = layout
+            device, record_id = get(device_name), get(record_id_name)
+            text: Any = get(time_name)
+            try:
+                time: int | None = seconds[text[:PLAIN]] + fractions[text[PLAIN:]]
+            except (KeyError, TypeError):
+                time = utc_ns(text)
+            if (
+                type(device) is str
+                and time is not None
+                and (type(record_id) is int or not has_record_id)
+                and type(event_id) is event_id_type
+                and document.keys().isdisjoint(absent)
+            ):
+                add((kind, document, time, device, record_id, position))
+                continue
+            row = self._carefully(document, position)
+            if isinstance(row, str):
+                refused.append(Bad(position, row))
+            else:
+                add(row)
+        return rows, refused
+
+    def _carefully(self, document: dict[str, Any], position: int) -> Row | str:
+        """Return the event or why the document is none: one must not take the others with it."""
         try:
-            layout = self._layouts[get("Channel"), get(PROVIDER), event_id]
-        except (KeyError, TypeError):
-            return self._by_shape(document, position, rows)
-        kind, event_id_type, device_name, record_id_name, has_record_id, time_name, absent = layout
-        device, record_id, time = get(device_name), get(record_id_name), self._utc_ns(get(time_name))
-        if (
-            time is None
-            or type(device) is not str
-            or (has_record_id and type(record_id) is not int)
-            or type(event_id) is not event_id_type
-            or not document.keys().isdisjoint(absent)
-        ):
-            return self._by_shape(document, position, rows)
-        rows.kinds.append(kind)
-        rows.fields.append(document)
-        rows.times.append(time)
-        rows.devices.append(device)
-        rows.record_ids.append(record_id)
-        rows.positions.append(position)
-        return None
+            return self._by_shape(document, position)
+        except RecursionError:
+            return TOO_DEEP
+        except Exception as fault:  # noqa: BLE001  # told as a defect of ours
+            return defect(fault)
 
-    def _by_shape(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
+    def _by_shape(self, document: dict[str, Any], position: int) -> Row | str:
         event = document.get("Event")
         if isinstance(event, dict) and (self._bound is None or isinstance(event.get("System"), dict)):
-            return self._nested(event, position, rows)
+            return self._nested(event, position)
         winlog = document.get("winlog")
         if isinstance(winlog, dict):
-            return self._winlogbeat(document, winlog, position, rows)
+            return self._winlogbeat(document, winlog, position)
         is_flat = "EventID" in document or "Channel" in document
         if is_flat and (self._bound is None or ("EventID" in document and "Channel" in document)):
-            return self._flat(document, position, rows)
+            return self._flat(document, position)
         if self._bound is not None:
-            self._by_hand(self._bound, document, position, rows)
-            return None
+            return self._by_hand(self._bound, document, position)
         return NOT_AN_EVENT
 
-    def _flat(self, document: dict[str, Any], position: int, rows: Rows) -> str | None:
+    def _flat(self, document: dict[str, Any], position: int) -> Row | str:
         get = document.get
         provider = get("Provider_Name") or get(PROVIDER)
         kind = self._kind(get("Channel"), provider, get("EventID"))
@@ -116,8 +142,7 @@ class Normaliser:
         time_name, time = next(((name, time) for name, time in times if time is not None), ("", None))
         if never_spaced and time is not None and "Provider_Name" not in document and kind.event_id != PROCESS_STARTED:
             self._remember(document, kind, device_name, record_id_name, time_name)
-        self._append(rows, kind, document, time, get(device_name), get(record_id_name), position)
-        return None
+        return _row(kind, document, time, get(device_name), get(record_id_name), position)
 
     def _remember(self, document: dict[str, Any], kind: Kind, device: str, record_id: str, time: str) -> None:
         """Let later documents go the short way, if what this one uses is there and nothing that goes before it."""
@@ -133,48 +158,27 @@ class Normaliser:
         except TypeError:
             return  # a provider that is a list or mapping
 
-    def _nested(self, event: dict[str, Any], position: int, rows: Rows) -> str | None:
+    def _nested(self, event: dict[str, Any], position: int) -> Row | str:
         header = event.get("System")
         if not isinstance(header, dict):
             return "an Event without System: no header to tell what it is"
         fields, time = nested_fields(header, event)
-        self._headed(fields, self._utc_ns(time), position, rows)
-        return None
+        return self._headed(fields, self._utc_ns(time), position)
 
-    def _winlogbeat(self, document: dict[str, Any], winlog: dict[str, Any], position: int, rows: Rows) -> str | None:
+    def _winlogbeat(self, document: dict[str, Any], winlog: dict[str, Any], position: int) -> Row | str:
         fields = winlogbeat_fields(document, winlog)
-        self._headed(fields, self._utc_ns(document.get("@timestamp")), position, rows)
-        return None
+        return self._headed(fields, self._utc_ns(document.get("@timestamp")), position)
 
-    def _headed(self, fields: dict[str, Any], time: int | None, position: int, rows: Rows) -> None:
+    def _headed(self, fields: dict[str, Any], time: int | None, position: int) -> Row:
         kind = self._kind(fields.get("Channel"), fields.get("Provider_Name"), fields.get("EventID"))
-        self._append(rows, kind, fields, time, fields.get("Computer"), fields.get("EventRecordID"), position)
+        return _row(kind, fields, time, fields.get("Computer"), fields.get("EventRecordID"), position)
 
-    def _by_hand(self, kind: Kind, document: dict[str, Any], position: int, rows: Rows) -> None:
+    def _by_hand(self, kind: Kind, document: dict[str, Any], position: int) -> Row:
         fields = flatten(document)
         times = (self._utc_ns(fields.get(name)) for name in BOUND_TIMES)
         time = next((found for found in times if found is not None), None)
         device = fields.get("Computer", fields.get("host.name", fields.get("Hostname")))
-        self._append(rows, kind, fields, time, device, None, position)
-
-    def _append(
-        self,
-        rows: Rows,
-        kind: Kind,
-        fields: dict[str, Any],
-        time: int | None,
-        device: Any,
-        record_id: Any,
-        position: int,
-    ) -> None:
-        if kind.event_id == 4688:
-            add_process_fields(kind, fields)
-        rows.kinds.append(kind)
-        rows.fields.append(fields)
-        rows.times.append(time)
-        rows.devices.append(device if device is None or isinstance(device, str) else str(device))
-        rows.record_ids.append(record_id if type(record_id) is int else event_id_of(record_id))
-        rows.positions.append(position)
+        return _row(kind, fields, time, device, None, position)
 
     def _kind(self, channel: Any, provider: Any, event_id: Any) -> Kind:
         """Return the kind of this triple as it stands in a document."""
@@ -187,6 +191,13 @@ class Normaliser:
                 self._kinds.clear()
             kind = self._kinds[key] = Kind(*key)
         return kind
+
+
+def _row(kind: Kind, fields: dict[str, Any], time: int | None, device: Any, record_id: Any, position: int) -> Row:
+    if kind.event_id == PROCESS_STARTED:
+        add_process_fields(kind, fields)
+    name = device if device is None or isinstance(device, str) else str(device)
+    return kind, fields, time, name, record_id if type(record_id) is int else event_id_of(record_id), position
 
 
 def _first(document: dict[str, Any], names: tuple[str, ...]) -> str:

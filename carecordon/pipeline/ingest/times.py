@@ -6,24 +6,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 NS = 1_000_000_000
-MAX_FRACTIONS = 4_096
+MAX_KEPT = 4_096
 _LIMIT = (1 << 63) - 60 * NS
-"""Times are kept in 64 bits, by a table and by the spool; less a minute, since the rest of one comes on top."""
-_MINUTE, _PLAIN = 17, 19
-"""Lengths of `2026-11-25T01:02:` and `2026-11-25T01:02:03`."""
-SECONDS = {f"{second:02}": second * NS for second in range(60)}
+"""Times are kept in 64 bits, by a table and by the spool; less a minute, since a fraction comes on top."""
+PLAIN = 19
+"""Length of `2026-11-25T01:02:03`."""
+_MINUTE = 17
+_SECONDS = {f"{second:02}": second * NS for second in range(60)}
 _TICKS = 11
 """Length of `.123456789Z`: nothing longer is remembered."""
 
 
 class Clockwork:
-    """Reads times; remembers the minute it read last and the fractions it met, since events come many to both."""
+    """Reads times; remembers the seconds and fractions it met, since events come many to both."""
 
     def __init__(self) -> None:
-        """Start with nothing read."""
+        """Start with nothing read.
+
+        `seconds` and `fractions` are what a reader in a hurry may look into itself: the two parts of a
+        text, before and from PLAIN on, in UTC ns. Only if both are there is the sum right.
+        """
+        self.seconds: dict[str, int] = {}
+        self.fractions: dict[str, int] = {}
         self._minute = ""
         self._minute_ns = 0
-        self._fractions: dict[str, int] = {}
 
     def utc_ns(self, text: Any) -> int | None:
         """Return a time in UTC ns, None where it is no time; a time without zone counts as UTC.
@@ -34,26 +40,31 @@ class Clockwork:
         if type(text) is not str:
             return None
         try:
-            if text[:_MINUTE] == self._minute:
-                return self._minute_ns + SECONDS[text[_MINUTE:_PLAIN]] + self._fractions[text[_PLAIN:]]
+            return self.seconds[text[:PLAIN]] + self.fractions[text[PLAIN:]]
         except KeyError:
-            pass
-        return self._read(text)
+            return self._read(text)
 
     def _read(self, text: str) -> int | None:
-        rest = text[_PLAIN:]
-        minute = _minute_ns(text[:_MINUTE] + "00")
-        second = SECONDS.get(text[_MINUTE:_PLAIN])
-        fraction = _fraction(rest)
-        if minute is None or second is None or fraction is None:
+        rest = text[PLAIN:]
+        second, fraction = self._second_ns(text[:PLAIN]), _fraction(rest)
+        if second is None or fraction is None:
             return _in_range(_slowly(text))
-        if len(rest) > _TICKS or _in_range(minute) is None:
-            return _in_range(minute + second + fraction)
-        self._minute, self._minute_ns = text[:_MINUTE], minute
-        if len(self._fractions) >= MAX_FRACTIONS:
-            self._fractions.clear()
-        self._fractions[rest] = fraction
-        return minute + second + fraction
+        if len(rest) > _TICKS or _in_range(second) is None:
+            return _in_range(second + fraction)
+        for memo, key, value in ((self.seconds, text[:PLAIN], second), (self.fractions, rest, fraction)):
+            if len(memo) >= MAX_KEPT:
+                memo.clear()
+            memo[key] = value
+        return second + fraction
+
+    def _second_ns(self, head: str) -> int | None:
+        if head[:_MINUTE] != self._minute:
+            minute = _minute_ns(head[:_MINUTE] + "00")
+            if minute is None:
+                return None
+            self._minute, self._minute_ns = head[:_MINUTE], minute
+        second = _SECONDS.get(head[_MINUTE:])
+        return None if second is None else self._minute_ns + second
 
 
 def _fraction(rest: str) -> int | None:
@@ -67,7 +78,7 @@ def _fraction(rest: str) -> int | None:
 
 
 def _minute_ns(head: str) -> int | None:
-    if len(head) != _PLAIN or not head[13] == head[16] == ":":  # `2026-11-25T01:02+01` is as long
+    if len(head) != PLAIN or not head[13] == head[16] == ":":  # `2026-11-25T01:02+01` is as long
         return None
     try:
         return int(datetime.fromisoformat(head).replace(tzinfo=UTC).timestamp()) * NS

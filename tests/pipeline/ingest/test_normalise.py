@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.model.batch import Rows
+from carecordon.model.batch import Row, Rows
+from carecordon.model.block import Run
 from carecordon.model.event import Kind, LogSource
 from carecordon.pipeline.ingest.normalise import NEVER_SPACED, Normaliser
 
@@ -52,11 +53,18 @@ def added(normaliser: Normaliser, documents: list[dict[str, Any]]) -> list[str]:
     """Return what each document becomes, spelt so that True, 1 and 1.0 differ."""
     found: list[str] = []
     for position, document in enumerate(documents, 1):
-        rows = Rows()
-        refusal = normaliser.add(deepcopy(document), position, rows)
+        rows, refusal = read(normaliser, deepcopy(document), position)
         header = repr(rows.header(0)) if refusal is None else refusal
         found.append(header + repr(rows.complete(0) if refusal is None else {}))
     return found
+
+
+def read(normaliser: Normaliser, document: dict[str, Any], position: int = 1) -> tuple[Rows, str | None]:
+    """Return what the document becomes, as rows, or the reason why it is no event."""
+    rows, refused = normaliser.read(Run(position, [document]))
+    assert len(rows) + len(refused) == 1
+    assert all(bad.position == position for bad in refused)
+    return Rows.of(rows), refused[0].reason if refused else None
 
 
 @pytest.mark.parametrize("bound", [None, LogSource("linux", None, "auditd")])
@@ -114,17 +122,18 @@ def test_a_document_that_differs_from_the_one_before_stands_for_itself(change: d
 
 def test_the_short_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the tests above would prove nothing of it."""
-    normaliser, rows = Normaliser(), Rows()
+    normaliser = Normaliser()
     calls: list[int] = []
     long_way = normaliser._by_shape
 
-    def counted(document: dict[str, Any], position: int, rows: Rows) -> str | None:
+    def counted(document: dict[str, Any], position: int) -> Row | str:
         calls.append(position)
-        return long_way(document, position, rows)
+        return long_way(document, position)
 
     monkeypatch.setattr(normaliser, "_by_shape", counted)
-    for position in range(1, 6):
-        assert normaliser.add(dict(SEEN), position, rows) is None
+    found, refused = normaliser.read(Run(1, [dict(SEEN) for _ in range(5)]))
+    rows = Rows.of(found)
+    assert not refused
     assert calls == [1]
     assert set(rows.kinds) == {Kind(SYSMON, "Made Up", 1)}
     assert (rows.devices, rows.record_ids, rows.positions) == (["pc-2"] * 5, [7] * 5, [1, 2, 3, 4, 5])
@@ -156,8 +165,8 @@ def test_the_short_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_shapes_are_told_apart(document: dict[str, Any], kind: Kind, device: str | None, record_id: int | None) -> None:
-    rows = Rows()
-    assert Normaliser().add(document, 4, rows) is None
+    rows, refusal = read(Normaliser(), document, 4)
+    assert refusal is None
     assert rows.header(0) == (kind, device, None, record_id, 4)
 
 
@@ -172,8 +181,8 @@ def test_shapes_are_told_apart(document: dict[str, Any], kind: Kind, device: str
     ],
 )
 def test_what_is_no_event_says_why(document: dict[str, Any], reason: str) -> None:
-    rows = Rows()
-    assert reason in (Normaliser().add(document, 1, rows) or "")
+    rows, refusal = read(Normaliser(), document)
+    assert reason in (refusal or "")
     assert len(rows) == 0
 
 
@@ -188,8 +197,9 @@ def test_what_is_no_event_says_why(document: dict[str, Any], reason: str) -> Non
     ],
 )
 def test_unknown_shapes_are_bound_by_hand(document: dict[str, Any], fields: dict[str, Any], *, time: bool) -> None:
-    bound, rows = LogSource("linux", None, "auditd"), Rows()
-    assert Normaliser(bound).add(document, 1, rows) is None
+    bound = LogSource("linux", None, "auditd")
+    rows, refusal = read(Normaliser(bound), document)
+    assert refusal is None
     assert rows.kinds == [Kind(None, None, None, bound)]
     assert rows.fields == [fields]
     assert (rows.times[0] is not None) is time
@@ -197,10 +207,9 @@ def test_unknown_shapes_are_bound_by_hand(document: dict[str, Any], fields: dict
 
 
 def test_known_shapes_stay_what_they_are_beside_bound_ones() -> None:
-    rows, normaliser = Rows(), Normaliser(LogSource("linux"))
-    for document in (SEEN, {"Event": {"System": {"EventID": 3}}}, {"winlog": {"event_id": 4}}):
-        assert normaliser.add(dict(document), 1, rows) is None
-    assert [kind.event_id for kind in rows.kinds] == [1, 3, 4]
+    documents: list[dict[str, Any]] = [dict(SEEN), {"Event": {"System": {"EventID": 3}}}, {"winlog": {"event_id": 4}}]
+    rows, _ = Normaliser(LogSource("linux")).read(Run(1, documents))
+    assert [kind.event_id for kind in Rows.of(rows).kinds] == [1, 3, 4]
 
 
 JSON = st.recursive(
@@ -237,10 +246,10 @@ DOCUMENTS = st.dictionaries(
 
 @given(st.lists(DOCUMENTS, max_size=4), st.sampled_from([None, LogSource("linux")]))
 def test_whatever_decodes_becomes_a_row_or_a_reason(documents: list[dict[str, Any]], bound: LogSource | None) -> None:
-    normaliser, rows = Normaliser(bound), Rows()
-    refused = [normaliser.add(document, 1, rows) for document in documents]
-    assert len(rows) == refused.count(None)
-    assert "" not in refused
+    found, refused = Normaliser(bound).read(Run(1, documents))
+    rows = Rows.of(found)
+    assert sorted([*rows.positions, *(bad.position for bad in refused)]) == list(range(1, len(documents) + 1))
+    assert all(bad.reason for bad in refused)
     for row in range(len(rows)):
         kind, device, time, record_id, _ = rows.header(row)
         assert isinstance(kind.channel, str | None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.pipeline.ingest.times import MAX_FRACTIONS, Clockwork
+from carecordon.pipeline.ingest.times import MAX_KEPT, Clockwork
 
 SECOND = 1_795_568_523 * 10**9
 """2026-11-25T01:02:03Z."""
@@ -81,8 +81,8 @@ def test_history_and_spelling_change_nothing(moments: list[tuple[datetime, timez
 
 def test_what_is_remembered_is_bounded() -> None:
     clockwork = Clockwork()
-    for number in range(MAX_FRACTIONS + 50):
+    for number in range(MAX_KEPT + 50):
         assert clockwork.utc_ns(f"2026-11-25T01:02:03.{number:09}Z") == SECOND + number
         clockwork.utc_ns(f"2026-11-25T01:02:03.{number:0999}Z")
-    assert len(clockwork._fractions) <= MAX_FRACTIONS
-    assert max(map(len, clockwork._fractions)) < 12
+    assert len(clockwork.fractions) <= MAX_KEPT
+    assert max(map(len, clockwork.fractions)) < 12

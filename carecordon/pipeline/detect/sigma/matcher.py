@@ -8,13 +8,13 @@ demand, networks and numbers by comparison. The answer is the set of atom number
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from carecordon.model.event import Scalar, Value
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator, Scanner, is_shared
 from carecordon.pipeline.detect.sigma.ir import ORDER_OPS, PLAIN_OPS, Atom, Op
-from carecordon.pipeline.detect.sigma.literals import WORTHWHILE, Literals
+from carecordon.pipeline.detect.sigma.literals import LONG_TEXT, WORTHWHILE, Literals
 from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
 from carecordon.pipeline.detect.sigma.regexes import compiled, demanded
 from carecordon.pipeline.detect.sigma.values import address_of, date_part, network_of, number_of, scalars, text_of
@@ -46,13 +46,15 @@ class Edge:
     """Literals that a text must begin with, or end with: found by their outermost characters, then by length."""
 
     def __init__(self, *, at_end: bool) -> None:
-        """Start empty."""
+        """Start empty; `longest` is the length of the longest literal."""
+        self.longest = 0
         self._at_end = at_end
         self._near: dict[str, dict[int, dict[str, list[int]]]] = {}
         self._short: dict[str, list[int]] = {}
 
     def add(self, literal: str, number: int) -> None:
         """Add a non-empty literal of an atom."""
+        self.longest = max(self.longest, len(literal))
         if len(literal) < EDGE:
             self._short.setdefault(literal, []).append(number)
             return
@@ -76,9 +78,15 @@ class TextSide:
     """Atoms over one spelling of the text, lower case or as it stands; `patterns` may read the text as it stands."""
 
     def __init__(
-        self, atoms: Iterable[tuple[int, Atom]], patterns: Iterable[tuple[int, Atom]], accelerator: Accelerator | None
+        self,
+        atoms: Iterable[tuple[int, Atom]],
+        patterns: Iterable[tuple[int, Atom]],
+        accelerator: Accelerator | None,
+        *,
+        folds: bool,
     ) -> None:
-        """Sort the atoms by how they are best asked."""
+        """Sort the atoms by how they are best asked; `folds`: they are asked of the text in lower case."""
+        self._folds = folds
         self._equal: dict[str, list[int]] = defaultdict(list)
         self._starts = Edge(at_end=False)
         self._ends = Edge(at_end=True)
@@ -104,25 +112,44 @@ class TextSide:
                 inner[text].append(number)
         self._inner = list(inner.values())
         self._patterns = Patterns(sought, accelerator)
-        self._literals = Literals([*inner, *self._patterns.gates], accelerator)
+        self._literals = Literals([*inner, *self._patterns.gates], accelerator, folds=folds)
+        self._brief = max(LONG_TEXT, *map(len, self._equal), self._starts.longest, self._ends.longest, 0)
 
-    def truths(self, text: str, original: str, found: set[int]) -> None:
-        """Add to `found` the atoms that hold for `text`, which is `original` in this side's spelling."""
+    def truths(self, text: str, found: set[int]) -> None:
+        """Add to `found` the atoms that hold for `text`, given as the event has it."""
         found.update(self._always)
-        numbers = self._equal.get(text)
+        if self._folds and len(text) > self._brief and self._literals.reads_bytes and text.isascii():
+            self._long(text, found)
+            return
+        spelled = text.lower() if self._folds else text
+        numbers = self._equal.get(spelled)
         if numbers is not None:
             found.update(numbers)
-        self._starts.truths(text, found)
-        self._ends.truths(text, found)
+        self._starts.truths(spelled, found)
+        self._ends.truths(spelled, found)
+        opened = self._sorted(self._literals.found(spelled), found)
+        if self._patterns.programs:
+            self._patterns.truths(text, text.encode(), spelled.encode, opened, found)
+
+    def _long(self, text: str, found: set[int]) -> None:
+        """Do the same for a long ASCII text without lowering it, which would cost as much as all the rest."""
+        self._starts.truths(text[: self._starts.longest].lower(), found)
+        self._ends.truths(text[len(text) - self._ends.longest :].lower(), found)
+        data = text.encode()
+        opened = self._sorted(self._literals.found_bytes(data), found)
+        if self._patterns.programs:
+            self._patterns.truths(text, data, data.lower, opened, found)
+
+    def _sorted(self, hits: Iterable[int], found: set[int]) -> set[int]:
+        """Add the atoms of the literals that were hit; return the patterns that were opened."""
         inner = self._inner
         opened: set[int] = set()
-        for hit in self._literals.found(text):
+        for hit in hits:
             if hit < len(inner):
                 found.update(inner[hit])
             else:
                 opened.update(self._patterns.behind[hit - len(inner)])
-        if self._patterns.programs:
-            self._patterns.truths(text, original, opened, found)
+        return opened
 
 
 class Patterns:
@@ -157,18 +184,21 @@ class Patterns:
         self.gates = list(behind)
         self.behind = list(behind.values())
 
-    def truths(self, lower: str, original: str, opened: set[int], found: set[int]) -> None:
-        """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate."""
-        candidates: Iterable[int] = opened.union(self._open) if original.isascii() else range(len(self.programs))
-        if self._scanner is None and not candidates:
-            return
-        as_is, folded = original.encode(), lower.encode()
-        if self._scanner is not None and original.isascii():
+    def truths(self, text: str, as_is: bytes, fold: Callable[[], bytes], opened: set[int], found: set[int]) -> None:
+        """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate.
+
+        `as_is` is the text in UTF-8, `fold` gives it in lower case.
+        """
+        candidates: Iterable[int] = opened.union(self._open) if text.isascii() else range(len(self.programs))
+        if self._scanner is not None and text.isascii():
             watched = self._watched
-            hits = range(len(watched)) if "\v" in original else self._scanner.found_bytes(as_is)
+            hits = range(len(watched)) if "\v" in text else self._scanner.found_bytes(as_is)
             candidates = {*candidates, *(watched[hit] for hit in hits)}
+        folded: bytes | None = None
         for index in candidates:
             number, program, whole, is_cased = self.programs[index]
+            if not is_cased and folded is None:
+                folded = fold()
             data = as_is if is_cased else folded
             if (program.fullmatch(data) if whole else program.search(data)) is not None:
                 found.add(number)
@@ -189,8 +219,8 @@ class FieldMatcher:
         text = [(n, a) for n, a in atoms if not a.part and a.op in PLAIN_OPS]
         patterns = [(n, a) for n, a in atoms if a.op in (Op.RE, Op.GLOB)]
         cased = [(n, a) for n, a in text if a.cased]
-        self._folded = TextSide([(n, a) for n, a in text if not a.cased], patterns, accelerator)
-        self._cased = TextSide(cased, (), accelerator) if cased else None
+        self._folded = TextSide([(n, a) for n, a in text if not a.cased], patterns, accelerator, folds=True)
+        self._cased = TextSide(cased, (), accelerator, folds=False) if cased else None
         self._null = frozenset(n for n, a in atoms if a.op is Op.NULL)
         self._exists = frozenset(n for n, a in atoms if a.op is Op.EXISTS)
         self._networks = [(n, *network_of(str(a.value))) for n, a in atoms if a.op is Op.CIDR]
@@ -222,9 +252,9 @@ class FieldMatcher:
         text = text_of(value)
         if text is None:
             return
-        self._folded.truths(text.lower(), text, found)
+        self._folded.truths(text, found)
         if self._cased is not None:
-            self._cased.truths(text, text, found)
+            self._cased.truths(text, found)
         if self._networks:
             self._addresses(text, found)
         if self._ordered:

@@ -17,17 +17,34 @@ import re2
 MIN_LITERAL = 3
 """A shorter demanded literal would not spare much."""
 MAX_ALTERNATIVES = 24
+LONG_LINE = re.compile(r"\.\{(\d{1,4}),?\}", re.ASCII)
+
+
+class LongLine:
+    """The pattern `.{n}` or `.{n,}`: a line of at least so many characters, for which RE2 would build n states."""
+
+    def __init__(self, length: int) -> None:
+        """Look for `length` characters."""
+        self._length = length
+
+    def search(self, data: bytes) -> bool | None:
+        """Return True where a line of UTF-8 `data` is as long, else None."""
+        length = self._length
+        lines = (line for line in data.split(b"\n") if len(line) >= length)
+        return True if any(len(line.decode()) >= length for line in lines) else None
 
 
 def compiled(pattern: str) -> Any:
-    """Return the RE2 program of `pattern`, to be asked with UTF-8 bytes. Raises re2.error if RE2 cannot run it.
+    """Return the program of `pattern`, to be asked with UTF-8 bytes. Raises re2.error if RE2 cannot run it.
 
     Bytes, because the wrapper counts characters on every call that hands it text: three times the cost.
     """
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
-    return re2.compile(pattern.encode(), options)
+    program = re2.compile(pattern.encode(), options)
+    length = LONG_LINE.fullmatch(pattern)
+    return program if length is None else LongLine(int(length[1]))
 
 
 def demanded(pattern: str) -> tuple[str, ...] | None:

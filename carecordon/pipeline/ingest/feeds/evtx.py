@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from carecordon.model.block import Bad, Block, Record
+from carecordon.model.block import Bad, Block, Run
 from carecordon.model.feed import Feed, Stream
 from carecordon.pipeline.ingest.evtx_chunk import (
     CHUNK_BYTES,
@@ -21,6 +21,7 @@ from carecordon.pipeline.ingest.evtx_chunk import (
     read_chunk,
 )
 from carecordon.pipeline.ingest.pieces import into_blocks, pieces_of
+from carecordon.pipeline.ingest.runs import Record, in_runs
 from carecordon.pipeline.ingest.stream import take
 
 _NAME = "evtx"
@@ -120,8 +121,12 @@ def _chunks_are(count: int) -> str:
     return "a chunk is" if count == 1 else f"{count:,} chunks are"
 
 
-def _read(block: Block) -> Iterator[Record | Bad]:
+def _read(block: Block) -> Iterator[Run | Bad]:
     """Yield the records of each chunk."""
+    return in_runs(_records(block))
+
+
+def _records(block: Block) -> Iterator[Record | Bad]:
     position = 1
     for chunk in pieces_of(block):
         position = yield from read_chunk(chunk, position)

@@ -10,16 +10,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 
-from carecordon.model.block import Bad, Block, Record
+from carecordon.model.block import RUN, Bad, Block, Run
 from carecordon.model.feed import HEAD_BYTES, Feed, Stream
 from carecordon.pipeline.ingest.json_text import MAX_RECORD, TOO_LONG, decode
-from carecordon.pipeline.ingest.stream import head_as_utf8, take, utf8
+from carecordon.pipeline.ingest.stream import head_as_utf8, utf8
 
 _NAME = "jsonlines"
-_BLOCK_BYTES = 1024 * 1024
+_BLOCK_BYTES = 256 * 1024
+"""Small enough for the second level of a processor's cache: a block is looked through twice."""
+_LONG_LINE = 1024 * 1024
+"""Lines from this length on are read with more care."""
 
 
 def _recognise(head: bytes) -> bool:
@@ -43,33 +47,45 @@ def _is_one_open_object(text: bytes) -> bool:
 
 
 def _split(stream: Stream) -> Iterator[Block | Bad]:
-    """Yield blocks of whole lines, about 1 MiB each; a line over MAX_RECORD is told and never held."""
+    """Yield blocks of whole lines; a line over MAX_RECORD is told and never held."""
     text = utf8(stream)
     held: list[bytes] = []
     held_bytes = 0
+    cut: tuple[int, int] | None = None  # the piece in which the last whole line ends, and where
     skipping = False
-    while piece := take(text, _BLOCK_BYTES):
-        end = piece.rfind(b"\n") + 1
-        if skipping and (start := piece.find(b"\n") + 1):
-            piece, end, skipping = piece[start:], end - start, False
+    while piece := text.read(_BLOCK_BYTES):
         if skipping:
-            continue
-        if end:
-            yield Block(_NAME, b"".join((*held, memoryview(piece)[:end])))
-            held, held_bytes, piece = [], 0, piece[end:]
+            start = piece.find(b"\n") + 1
+            skipping, piece = not start, piece[start:]
+            if skipping:
+                continue
         held.append(piece)
         held_bytes += len(piece)
-        if held_bytes > MAX_RECORD:
+        if end := piece.rfind(b"\n") + 1:
+            cut = len(held) - 1, end
+        if cut is not None and held_bytes >= _BLOCK_BYTES:
+            whole, held = _parted(held, *cut)
+            yield Block(_NAME, whole)
+            held_bytes, cut = sum(map(len, held)), None
+        elif cut is None and held_bytes > MAX_RECORD:
             yield Bad(0, TOO_LONG)
             held, held_bytes, skipping = [], 0, True
     if held_bytes:
         yield Block(_NAME, b"".join(held))
 
 
-def _read(block: Block) -> Iterator[Record | Bad]:
+def _parted(pieces: list[bytes], index: int, end: int) -> tuple[bytes, list[bytes]]:
+    """Return what stands before place `end` of the piece at `index` as one, and the pieces that follow."""
+    piece = pieces[index]
+    whole = b"".join((*pieces[:index], memoryview(piece)[:end]))
+    return whole, [piece[end:], *pieces[index + 1 :]]
+
+
+def _read(block: Block) -> Iterator[Run | Bad]:
     """Yield one record for each line that is not blank."""
     loads, refusal = orjson.loads, orjson.JSONDecodeError
-    position = 0
+    position = 1
+    documents: list[dict[str, Any]] = []
     data = block.data
     view, find, start, size = memoryview(data), data.find, 0, len(data)
     while start < size:
@@ -79,16 +95,33 @@ def _read(block: Block) -> Iterator[Record | Bad]:
         line = view[start:end]  # a view: copying the line would cost a tenth of decoding it
         start = end + 1
         try:
-            document = loads(line) if len(line) < _BLOCK_BYTES else None
+            document = loads(line) if len(line) < _LONG_LINE else None
         except refusal:
             document = None
         if type(document) is dict:
+            documents.append(document)
+            if len(documents) >= RUN:
+                yield Run(position, documents)
+                position += len(documents)
+                documents = []
+            continue
+        outcome = _slowly(bytes(line))
+        if isinstance(outcome, dict):
+            documents.append(outcome)
+        elif outcome is not None:
+            if documents:
+                yield Run(position, documents)
+                position += len(documents)
+                documents = []
+            yield Bad(position, outcome)
             position += 1
-            yield Record(position, document)
-        elif line and not bytes(line).isspace():
-            position += 1
-            outcome = decode(bytes(line))
-            yield Bad(position, outcome) if isinstance(outcome, str) else Record(position, outcome)
+    if documents:
+        yield Run(position, documents)
+
+
+def _slowly(line: bytes) -> dict[str, Any] | str | None:
+    """Return what an odd line says: an event, why it is none, or nothing where it is blank."""
+    return decode(line) if line and not line.isspace() else None
 
 
 JSONLINES = Feed(_NAME, _recognise, _split, _read, is_text=True)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from carecordon.model.block import Bad, Block, Record
+from carecordon.model.block import Bad, Block, Run
 from carecordon.model.feed import Feed, Stream
 from carecordon.pipeline.ingest.json_text import MAX_RECORD, TOO_LONG, decode
 from carecordon.pipeline.ingest.pieces import into_blocks, pieces_of
+from carecordon.pipeline.ingest.runs import Record, in_runs
 from carecordon.pipeline.ingest.stream import head_as_utf8, take, utf8
 
 _NAME = "jsonstream"
@@ -167,8 +168,12 @@ def _stray(text: bytes) -> Bad:
     return Bad(0, f"between the objects stands what is none: {shown!r}")
 
 
-def _read(block: Block) -> Iterator[Record | Bad]:
+def _read(block: Block) -> Iterator[Run | Bad]:
     """Yield one record for each piece."""
+    return in_runs(_records(block))
+
+
+def _records(block: Block) -> Iterator[Record | Bad]:
     for position, piece in enumerate(pieces_of(block), 1):
         outcome = decode(piece if piece[-1:] == b"}" else piece.rstrip(_SEPARATORS))
         yield Bad(position, outcome) if isinstance(outcome, str) else Record(position, outcome)

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-from carecordon.model.block import Bad, Block, Record
+from carecordon.model.block import Bad, Block, Run
 from carecordon.model.feed import Feed, Stream
 from carecordon.pipeline.ingest.pieces import into_blocks, pieces_of
+from carecordon.pipeline.ingest.runs import Record, in_runs
 from carecordon.pipeline.ingest.stream import head_as_utf8, take, utf8
 
 _NAME = "winxml"
@@ -80,8 +81,12 @@ def _events(text: Stream) -> Iterator[bytes | Bad]:
         yield held
 
 
-def _read(block: Block) -> Iterator[Record | Bad]:
+def _read(block: Block) -> Iterator[Run | Bad]:
     """Yield one record for each event."""
+    return in_runs(_records(block))
+
+
+def _records(block: Block) -> Iterator[Record | Bad]:
     for position, piece in enumerate(pieces_of(block), 1):
         try:
             yield Record(position, {"Event": _sections(_parsed(piece))})

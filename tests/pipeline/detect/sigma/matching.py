@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from carecordon.model.batch import Batch, Rows
+from carecordon.model.block import Run
 from carecordon.model.event import LogSource
 from carecordon.model.match import Match
 from carecordon.pipeline import journey
@@ -72,11 +73,9 @@ def is_hit(detection: str, data: dict[str, Any], logsource: str = PROCESS_CREATI
 
 def rows_of(documents: Iterable[dict[str, Any]], bound: LogSource | None = None) -> Rows:
     """Return the documents, which stay as they are, as rows."""
-    rows = Rows()
-    normaliser = Normaliser(bound)
-    for position, document in enumerate(documents, 1):
-        assert normaliser.add(deepcopy(document), position, rows) is None, document
-    return rows
+    rows, refused = Normaliser(bound).read(Run(1, [deepcopy(document) for document in documents]))
+    assert not refused
+    return Rows.of(rows)
 
 
 def matches(rules: RuleSet, engine: Engine, batch: Batch) -> list[Match]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,12 @@ def is_sound(pattern: str, text: str) -> bool:
 def test_what_is_found_holds_what_is_demanded(pattern: str, text: str) -> None:
     assert compiled(pattern).search(text.encode()) is not None
     assert is_sound(pattern, text)
+
+
+@pytest.mark.parametrize("pattern", [".{5,}", ".{5}", ".{0,}", "(?s).{5,}", ".{5,9}"])
+@pytest.mark.parametrize("text", ["", "abcd", "abcde", "abcd\nabcd", "ab\nabcdef\nc", "äöüß", "äöüßé", "abcd\r"])
+def test_the_length_of_a_line_is_what_re2_finds(pattern: str, text: str) -> None:
+    assert (compiled(pattern).search(text.encode()) is None) is (re2.search(pattern, text) is None)
 
 
 @given(st.sampled_from(PATTERNS), TEXTS)

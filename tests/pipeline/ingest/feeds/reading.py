@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
-from carecordon.model.block import Bad
+from carecordon.model.block import RUN, Bad
 from carecordon.model.feed import Feed, Stream
 
 
@@ -38,14 +38,15 @@ def read_all(feed: Feed, source: bytes | Stream) -> Reading:
             reading.bad.append(replace(item, position=base + 1))
             reading.records += item.count
             continue
-        for record in feed.read(item):
-            position = base + record.position
-            if isinstance(record, Bad):
-                reading.bad.append(replace(record, position=position))
-                reading.records = position + record.count - 1
+        for run in feed.read(item):
+            position = base + run.position
+            if isinstance(run, Bad):
+                reading.bad.append(replace(run, position=position))
+                reading.records = position + run.count - 1
             else:
-                reading.events[position] = record.document
-                reading.records = position
+                assert 0 < len(run.documents) <= RUN
+                reading.events.update(enumerate(run.documents, position))
+                reading.records = position + len(run.documents) - 1
     return reading
 
 
