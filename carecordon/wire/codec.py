@@ -158,13 +158,16 @@ def _column(column: _Column, rows: int) -> Column:
     return Column(load=load, raw=bytes(column.values))
 
 
-def _index(data: bytes, rows: int, name: str, limit: int | None = None, lowest: int = ABSENT) -> npt.NDArray[np.int32]:
+def _index(data: bytes, rows: int, name: str, limit: int, lowest: int = ABSENT) -> npt.NDArray[np.int32]:
     if len(data) != 4 * rows:
         raise TheirFault(f"batch: column {name} has {len(data)} bytes for {rows} rows")
-    index = np.frombuffer(data, "<i4")
-    if rows and (index.min() < lowest or (limit is not None and index.max() >= limit)):
-        raise TheirFault(f"batch: column {name} has an index out of range")
-    return index
+    if rows:
+        # Unsigned, a negative index is huge and ABSENT plus one is 0: one comparison tells both ends of the range.
+        unsigned = np.frombuffer(data, "<u4")
+        over = unsigned + np.uint32(1) if lowest == ABSENT else unsigned
+        if int(over.max()) >= limit + (lowest == ABSENT):
+            raise TheirFault(f"batch: column {name} has an index out of range")
+    return np.frombuffer(data, "<i4")
 
 
 def _int64(data: bytes, rows: int, name: str) -> npt.NDArray[np.int64]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ENTRIES = 40_000
-MAX_CHARACTERS = 192_000_000
-"""What all memos of an engine together may remember, in characters of their keys: about 300 MB at the most."""
+MAX_CHARACTERS = 64_000_000
+"""What all memos of an engine together may remember, in characters of their keys: about 100 MB at the most."""
 MIN_SHARE = 256_000
 """What one memo may remember in any case."""
 MAX_VALUE = 65_536

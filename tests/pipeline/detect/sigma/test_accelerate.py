@@ -71,6 +71,30 @@ def test_caseless_literals_fold_ascii_only() -> None:
     assert scanner.found_bytes(b"") == set()
 
 
+ATOMS = [
+    *(
+        Atom("F", op, literal if cased else literal.lower(), cased)
+        for op in (Op.EQ, Op.STARTS, Op.ENDS, Op.CONTAINS)
+        for literal in ("Evil", "evil tool", "ToolX", "ärzte", "k", "kit")
+        for cased in (False, True)
+    ),
+    *(Atom("F", Op.GLOB, pattern) for pattern in ("(?s).*evil.*tool", "(?s)evil.*", "(?s).*")),
+    *(Atom("F", Op.RE, pattern, cased=True) for pattern in ("Evil.tool", "(?i)evil +tool", "[A-Z]{9}")),
+]
+WORDS = st.lists(
+    st.sampled_from(["Evil", "EVIL TOOL", "tool", "ToolX", "ärzte", "ÄRZTE", "KIT", "\N{KELVIN SIGN}", "-"])
+)
+SLOW_FIELD = FieldMatcher(enumerate(ATOMS), None)
+FAST_FIELD = FieldMatcher(enumerate(ATOMS), accelerator(Shelf(None)))
+
+
+@given(WORDS.map("".join), WORDS.map("".join), st.sampled_from(["-", "AbCdEfGhI", "\n"]))
+def test_a_long_text_says_the_same_as_it_stands_and_in_lower_case(head: str, tail: str, between: str) -> None:
+    """Long ASCII texts are not lowered where there is an accelerator."""
+    for text in (head + tail, head + between * LONG_TEXT + tail):
+        assert FAST_FIELD.truths(text) == SLOW_FIELD.truths(text)
+
+
 # none demands a literal, so that Hyperscan is asked; on some the two engines do not agree, and those must not be shared
 LOOSE = (
     *("^$", "(?m)^$", "(?m)^[a-z]*$", r"\B", r"^\s*$", r"\S+$", "$", r"\A\z", r"(?m)^\w$", "[^a]", r"[^\s]$", "(?s)."),
