@@ -23,6 +23,10 @@ ATTRIBUTE_NAMES = {
     ("Correlation", "ActivityID"): "Correlation_ActivityID",
 }
 """Header fields that stand in attributes. Source: Sigma rules specification 2.1, field usage 3."""
+ELEMENTS: dict[str, list[tuple[str, str]]] = {}
+"""The same by element: attribute and field name."""
+for (_element, _name), _field in ATTRIBUTE_NAMES.items():
+    ELEMENTS.setdefault(_element, []).append((_name, _field))
 PLAIN_NAMES = ("Channel", "Computer", "Level", "Task", "Opcode", "Keywords", "Version")
 HEADER_NAMES = frozenset({*PLAIN_NAMES, "EventID", "EventRecordID", *ATTRIBUTE_NAMES.values()})
 WINLOG_NAMES = {
@@ -95,33 +99,39 @@ def winlogbeat_fields(document: Mapping[str, Any], winlog: Mapping[str, Any]) ->
 
 
 def _header(header: dict[str, Any]) -> dict[str, Any]:
+    get = header.get
     head: dict[str, Any] = {}
     for name in PLAIN_NAMES:
-        if name in header:
-            value = header[name]
-            head[name] = value.get(TEXT) if isinstance(value, dict) else value
-    head["EventID"] = event_id_of(header.get("EventID"))
-    record_id = event_id_of(header.get("EventRecordID"))
+        value = get(name, header)
+        if value is not header:
+            head[name] = value.get(TEXT) if type(value) is dict else value
+    event_id, record_id = get("EventID"), get("EventRecordID")
+    head["EventID"] = event_id if type(event_id) is int else event_id_of(event_id)
+    record_id = record_id if type(record_id) is int else event_id_of(record_id)
     if record_id is not None:
         head["EventRecordID"] = record_id
-    for (element, attribute), name in ATTRIBUTE_NAMES.items():
-        value = _attribute(header.get(element), attribute)
-        if value is not None:
-            head[name] = value
+    for element, names in ELEMENTS.items():
+        attributes = _attributes(get(element))
+        if attributes:
+            for theirs, ours in names:
+                value = attributes.get(theirs)
+                if value is not None:
+                    head[ours] = value
     return head
 
 
+def _attributes(element: Any) -> dict[str, Any]:
+    attributes = element.get(ATTRIBUTES) if type(element) is dict else None
+    return attributes if type(attributes) is dict else {}
+
+
 def _attribute(element: Any, name: str) -> Any:
-    if isinstance(element, dict):
-        attributes = element.get(ATTRIBUTES)
-        if isinstance(attributes, dict):
-            return attributes.get(name)
-    return None
+    return _attributes(element).get(name)
 
 
 def _event_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
-    _put({name: value for name, value in data.items() if name != ATTRIBUTES}, fields)
-    name = _attribute(data, "Name")
+    _put(data, fields, skipped=ATTRIBUTES)
+    name = _attribute(data, "Name") if ATTRIBUTES in data else None
     if name is not None:
         fields.setdefault("EventData_Name", name)
 
@@ -131,16 +141,19 @@ def _user_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
         if name == ATTRIBUTES:
             continue
         if isinstance(child, dict):
-            inner = {key: value for key, value in child.items() if key != ATTRIBUTES}
-            _put(inner, fields)
+            _put(child, fields, skipped=ATTRIBUTES)
         else:
             _put({name: child}, fields)
 
 
-def _put(data: Mapping[str, Any], fields: dict[str, Any]) -> None:
+def _put(data: Mapping[str, Any], fields: dict[str, Any], skipped: str | None = None) -> None:
     for name, value in data.items():
+        if name == skipped:
+            continue
         key = name.replace(" ", "") if " " in name else name
-        fields[f"EventData_{key}" if key in HEADER_NAMES else key] = _content(value)
+        kind = type(value)
+        content = _content(value) if kind is dict or kind is list else value
+        fields[f"EventData_{key}" if key in HEADER_NAMES else key] = content
 
 
 def _content(value: Any) -> Any:

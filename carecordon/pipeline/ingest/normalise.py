@@ -53,10 +53,6 @@ class Layout(NamedTuple):
     """Names that would be looked at before these; a document that has one goes the long way."""
 
 
-NO_LAYOUT = Layout(Kind(None, None, None), Layout, "", "", False, "", frozenset())  # read by place
-"""The layout of no document: none has an event id of this type."""
-
-
 class Normaliser:
     """Makes documents events. Remembers the kinds and seconds it met, nothing else."""
 
@@ -79,25 +75,26 @@ class Normaliser:
             get = document.get
             event_id = get("EventID")
             try:
-                layout = NO_LAYOUT if event_id is None else layouts[get("Channel"), get(PROVIDER), event_id]
+                layout = None if event_id is None else layouts[get("Channel"), get(PROVIDER), event_id]
             except (KeyError, TypeError):
-                layout = NO_LAYOUT
-            kind, event_id_type, device_name, record_id_name, has_record_id, time_name, absent = layout
-            device, record_id = get(device_name), get(record_id_name)
-            text: Any = get(time_name)
-            try:
-                time: int | None = seconds[text[:PLAIN]] + fractions[text[PLAIN:]]
-            except (KeyError, TypeError):
-                time = utc_ns(text)
-            if (
-                type(device) is str
-                and time is not None
-                and (type(record_id) is int or not has_record_id)
-                and type(event_id) is event_id_type
-                and document.keys().isdisjoint(absent)
-            ):
-                add((kind, document, time, device, record_id, position))
-                continue
+                layout = None
+            if layout is not None:
+                kind, event_id_type, device_name, record_id_name, has_record_id, time_name, absent = layout
+                device, record_id = get(device_name), get(record_id_name)
+                text: Any = get(time_name)
+                try:
+                    time: int | None = seconds[text[:PLAIN]] + fractions[text[PLAIN:]]
+                except (KeyError, TypeError):
+                    time = utc_ns(text)
+                if (
+                    type(device) is str
+                    and time is not None
+                    and (type(record_id) is int or not has_record_id)
+                    and type(event_id) is event_id_type
+                    and document.keys().isdisjoint(absent)
+                ):
+                    add((kind, document, time, device, record_id, position))
+                    continue
             row = self._carefully(document, position)
             if isinstance(row, str):
                 refused.append(Bad(position, row))
