@@ -14,21 +14,16 @@ from carecordon.model.fields import flatten, harden
 ATTRIBUTES = "#attributes"
 TEXT = "#text"
 ATTRIBUTE_NAMES = {
-    ("Provider", "Name"): "Provider_Name",
-    ("Provider", "Guid"): "Provider_Guid",
-    ("Provider", "EventSourceName"): "EventSourceName",
-    ("Execution", "ProcessID"): "Execution_ProcessID",
-    ("Execution", "ThreadID"): "Execution_ThreadID",
-    ("Security", "UserID"): "Security_UserID",
-    ("Correlation", "ActivityID"): "Correlation_ActivityID",
+    "Provider": {"Name": "Provider_Name", "Guid": "Provider_Guid", "EventSourceName": "EventSourceName"},
+    "Execution": {"ProcessID": "Execution_ProcessID", "ThreadID": "Execution_ThreadID"},
+    "Security": {"UserID": "Security_UserID"},
+    "Correlation": {"ActivityID": "Correlation_ActivityID"},
 }
-"""Header fields that stand in attributes. Source: Sigma rules specification 2.1, field usage 3."""
-ELEMENTS: dict[str, list[tuple[str, str]]] = {}
-"""The same by element: attribute and field name."""
-for (_element, _name), _field in ATTRIBUTE_NAMES.items():
-    ELEMENTS.setdefault(_element, []).append((_name, _field))
+"""Header fields that stand in attributes, by element. Source: Sigma rules specification 2.1, field usage 3."""
 PLAIN_NAMES = ("Channel", "Computer", "Level", "Task", "Opcode", "Keywords", "Version")
-HEADER_NAMES = frozenset({*PLAIN_NAMES, "EventID", "EventRecordID", *ATTRIBUTE_NAMES.values()})
+HEADER_NAMES = frozenset(
+    {*PLAIN_NAMES, "EventID", "EventRecordID", *(ours for names in ATTRIBUTE_NAMES.values() for ours in names.values())}
+)
 WINLOG_NAMES = {
     "channel": "Channel",
     "provider_name": "Provider_Name",
@@ -110,10 +105,10 @@ def _header(header: dict[str, Any]) -> dict[str, Any]:
     record_id = record_id if type(record_id) is int else event_id_of(record_id)
     if record_id is not None:
         head["EventRecordID"] = record_id
-    for element, names in ELEMENTS.items():
+    for element, names in ATTRIBUTE_NAMES.items():
         attributes = _attributes(get(element))
         if attributes:
-            for theirs, ours in names:
+            for theirs, ours in names.items():
                 value = attributes.get(theirs)
                 if value is not None:
                     head[ours] = value
