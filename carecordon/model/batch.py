@@ -94,23 +94,27 @@ class Column:
     """One field of a batch: its distinct values, and per row an index into them (ABSENT = not carried).
 
     What came over the wire is decoded when first asked for, since rules ask for few columns;
-    until then a wrong value goes unnoticed, and `index` and `values` may raise TheirFault. `raw`
-    are bytes in which every text of the column stands as it is (None where there are none).
+    until then a wrong value goes unnoticed, and `index` and `values` may raise TheirFault.
     """
 
-    __slots__ = ("_content", "_load", "raw")
+    __slots__ = ("_content", "_load", "_raw")
 
     def __init__(
         self,
         index: npt.NDArray[np.int32] | None = None,
         values: tuple[Value, ...] = (),
         load: Callable[[], Content] | None = None,
-        raw: bytes | None = None,
+        raw: bytes | memoryview | None = None,
     ) -> None:
-        """Take index and values, or a function that gives both."""
+        """Take index and values, or a function that gives both; `raw` see the property."""
         self._content: Content | None = None if index is None else (index, values)
         self._load = load
-        self.raw = raw
+        self._raw = raw
+
+    @property
+    def raw(self) -> bytes | None:
+        """Return bytes in which every text of the column stands as it is; None where there are none."""
+        return None if self._raw is None else bytes(self._raw)
 
     @property
     def index(self) -> npt.NDArray[np.int32]:

@@ -25,10 +25,14 @@ RUN = 64
 
 
 class Run(NamedTuple):
-    """At most RUN decoded records that follow one another; `position` is the place of the first in its block."""
+    """At most RUN decoded records that follow one another; `position` is the place of the first in its block.
+
+    `text`: UTF-8 JSON in which every value of the documents stands, where the block itself is no text.
+    """
 
     position: int
     documents: list[dict[str, Any]]
+    text: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

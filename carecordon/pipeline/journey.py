@@ -78,7 +78,7 @@ def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad
 
     Raises what a feed raises, a defect of ours, but only when all that was read before is out.
     """
-    keywords = state.possible_keywords(block.data) | state.added_keywords if feed.is_text else None
+    known = state.possible_keywords(block.data) | state.added_keywords if feed.is_text else None
     for run in feed.read(block):
         if isinstance(run, Bad):
             yield run
@@ -86,6 +86,7 @@ def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad
         rows, refused = state.normaliser.read(run)
         yield from refused
         if rows:
+            keywords = known if run.text is None else state.possible_keywords(run.text) | state.added_keywords
             batch = Rows.of(rows, keywords)
             state.watch.see(batch)
             yield batch

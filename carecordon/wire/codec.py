@@ -155,7 +155,7 @@ def _column(column: _Column, rows: int) -> Column:
             raise TheirFault(f"batch: column {column.name}: {error}") from error
         return _index(column.index, rows, column.name, len(values)), values
 
-    return Column(load=load, raw=bytes(column.values))
+    return Column(load=load, raw=memoryview(column.values))
 
 
 def _index(data: bytes, rows: int, name: str, limit: int, lowest: int = ABSENT) -> npt.NDArray[np.int32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import orjson
 
 from carecordon.model.batch import Rows
@@ -11,7 +13,9 @@ from carecordon.model.match import CorrelationMatch, Match
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.ingest.feeds import feed_named
+from carecordon.pipeline.ingest.feeds.evtx import EVTX
 from tests.pipeline.detect.sigma.matching import SYSMON, flat, matches, nested, ready, rows_of, rule, told
+from tests.pipeline.ingest.feeds.evtx_sample import needs_sample, sample
 
 LOGON = """
 title: Failed logon
@@ -62,6 +66,22 @@ def test_a_document_nested_too_deep_stops_no_other() -> None:
     assert sum(len(one) if isinstance(one, Rows) else one.count for one in found) == 3
     assert isinstance(found[-1], Rows)
     assert found[-1].positions[-1] == 3
+
+
+@needs_sample
+def test_the_text_of_binary_records_says_which_keywords_may_stand_in_them() -> None:
+    """Each run of records has a gate of its own, which lets through what one of its values holds and nothing else."""
+    blocks = [block for block in EVTX.split(io.BytesIO(sample())) if isinstance(block, Block)]
+    words = ("'LogFileCleared is no value'", "'S-1-5-21-4230534742'", "fs01.offsec")
+    rules = ready(*(rule(f"s: [{word}]", "{product: windows}") for word in words))
+    engine = Engine(rules, None)
+    batches = [batch for block in blocks for batch in journey.read_step(journey.reading(engine, None), EVTX, block)]
+    rows = [batch for batch in batches if isinstance(batch, Rows)]
+    assert len(rows) == len(batches) > 1
+    assert {len(batch.keywords or ()) for batch in rows} <= {1, 2}
+    evidence = [str(match.fields) for batch in rows for match in matches(rules, engine, batch)]
+    held = [sum(word.strip("'") in fields for fields in evidence) for word in words]
+    assert held[0] == 0 < held[1] <= held[2] == sum(map(len, rows))
 
 
 def test_evidence_and_what_correlations_carry_are_values() -> None:

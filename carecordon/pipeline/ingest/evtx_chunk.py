@@ -71,7 +71,7 @@ def read_chunk(chunk: bytes, position: int) -> Generator[Record | Bad, None, int
         elif isinstance(outcome, str):
             yield Bad(position, f"record {span.number}: {outcome}")
         else:
-            yield Record(position, outcome)
+            yield Record(position, *outcome)
         position += span.lost or 1
     return position
 

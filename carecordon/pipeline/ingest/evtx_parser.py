@@ -28,8 +28,12 @@ _FILE_HEADER = struct.pack("<8sQQQIHHHH76xII", b"ElfFile\0", 0, 0, 1, 128, 1, 3,
 _FLOOD = f"the parser was stopped: the chunk unpacks to more than {MAX_RECORD >> 20} MiB"
 
 
-def parse(chunk: bytes, expected: int) -> Iterator[dict[str, Any] | str]:
-    """Yield the document of each record of a whole chunk, or why there is none; may stop before the `expected` number.
+Parsed = tuple[dict[str, Any], str]
+"""The document of a record, and the JSON that it was decoded from."""
+
+
+def parse(chunk: bytes, expected: int) -> Iterator[Parsed | str]:
+    """Yield what each record of a whole chunk holds, or why nothing; may stop before the `expected` number.
 
     Where the chunk's tables of names and templates are damaged it is read without them: what
     they list is found by its offset too.
@@ -64,7 +68,7 @@ def _without_tables(chunk: bytes) -> bytes:
     return chunk[: _TABLES.start] + _NO_TABLES + chunk[_TABLES.stop :]
 
 
-def _parsed(chunk: bytes) -> Iterator[dict[str, Any] | str]:
+def _parsed(chunk: bytes) -> Iterator[Parsed | str]:
     """Yield what the parser makes of each record."""
     records: Iterator[Any] | None = None
     flood = 0
@@ -89,7 +93,7 @@ def _parsed(chunk: bytes) -> Iterator[dict[str, Any] | str]:
             yield _document(record["data"]) if flood <= MAX_RECORD else _FLOOD
 
 
-def _document(text: str) -> dict[str, Any] | str:
+def _document(text: str) -> Parsed | str:
     """Return the event of a parsed record, or why it is none."""
     try:
         document = orjson.loads(text)
@@ -98,7 +102,7 @@ def _document(text: str) -> dict[str, Any] | str:
         if isinstance(document, str):
             return document
     event = document.get("Event") if isinstance(document, dict) else None
-    return document if isinstance(event, dict) and "System" in event else "it holds no event"
+    return (document, text) if isinstance(event, dict) and "System" in event else "it holds no event"
 
 
 def _shortened(fault: BaseException) -> str:

@@ -13,6 +13,7 @@ from carecordon.model.fields import flatten, harden
 
 ATTRIBUTES = "#attributes"
 TEXT = "#text"
+SCALARS = frozenset({str, int, float, bool, type(None)})
 ATTRIBUTE_NAMES = {
     "Provider": {"Name": "Provider_Name", "Guid": "Provider_Guid", "EventSourceName": "EventSourceName"},
     "Execution": {"ProcessID": "Execution_ProcessID", "ThreadID": "Execution_ThreadID"},
@@ -20,7 +21,7 @@ ATTRIBUTE_NAMES = {
     "Correlation": {"ActivityID": "Correlation_ActivityID"},
 }
 """Header fields that stand in attributes, by element. Source: Sigma rules specification 2.1, field usage 3."""
-PLAIN_NAMES = ("Channel", "Computer", "Level", "Task", "Opcode", "Keywords", "Version")
+PLAIN_NAMES = frozenset({"Channel", "Computer", "Level", "Task", "Opcode", "Keywords", "Version"})
 HEADER_NAMES = frozenset(
     {*PLAIN_NAMES, "EventID", "EventRecordID", *(ours for names in ATTRIBUTE_NAMES.values() for ours in names.values())}
 )
@@ -44,12 +45,14 @@ WINLOG_NAMES = {
 
 def event_id_of(value: Any) -> int | None:
     """Return an event or record id given as number, decimal text, or element with attributes."""
+    if type(value) is int:
+        return value
     if isinstance(value, dict):
         value = value.get(TEXT)
     if isinstance(value, str):
         text = value.strip()
         return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int else None
 
 
 def nested_fields(header: dict[str, Any], event: dict[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -94,24 +97,21 @@ def winlogbeat_fields(document: Mapping[str, Any], winlog: Mapping[str, Any]) ->
 
 
 def _header(header: dict[str, Any]) -> dict[str, Any]:
-    get = header.get
     head: dict[str, Any] = {}
-    for name in PLAIN_NAMES:
-        value = get(name, header)
-        if value is not header:
-            head[name] = value.get(TEXT) if type(value) is dict else value
-    event_id, record_id = get("EventID"), get("EventRecordID")
-    head["EventID"] = event_id if type(event_id) is int else event_id_of(event_id)
-    record_id = record_id if type(record_id) is int else event_id_of(record_id)
+    for element, value in header.items():
+        is_element = type(value) is dict
+        if element in PLAIN_NAMES:
+            head[element] = value.get(TEXT) if is_element else value
+        elif is_element and element in ATTRIBUTE_NAMES:
+            attributes = _attributes(value)
+            for theirs, ours in ATTRIBUTE_NAMES[element].items():
+                found = attributes.get(theirs)
+                if found is not None:
+                    head[ours] = found
+    head["EventID"] = event_id_of(header.get("EventID"))
+    record_id = event_id_of(header.get("EventRecordID"))
     if record_id is not None:
         head["EventRecordID"] = record_id
-    for element, names in ATTRIBUTE_NAMES.items():
-        attributes = _attributes(get(element))
-        if attributes:
-            for theirs, ours in names.items():
-                value = attributes.get(theirs)
-                if value is not None:
-                    head[ours] = value
     return head
 
 
@@ -142,6 +142,11 @@ def _user_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
 
 
 def _put(data: Mapping[str, Any], fields: dict[str, Any], skipped: str | None = None) -> None:
+    """Add the elements of `data` under their names in fields."""
+    is_plain = SCALARS.issuperset(map(type, data.values())) and HEADER_NAMES.isdisjoint(data)
+    if is_plain and skipped not in data and " " not in "".join(data):  # nearly all: nothing to be done to any element
+        fields.update(data)
+        return
     for name, value in data.items():
         if name == skipped:
             continue

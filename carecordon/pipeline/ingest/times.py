@@ -13,8 +13,8 @@ PLAIN = 19
 """Length of `2026-11-25T01:02:03`."""
 _MINUTE = 17
 _SECONDS = {f"{second:02}": second * NS for second in range(60)}
-_TICKS = 11
-"""Length of `.123456789Z`: nothing longer is remembered."""
+_COARSE = 5
+"""Length of `.123Z`: up to here there are some two thousand, of finer ones too many to remember."""
 
 
 class Clockwork:
@@ -39,23 +39,34 @@ class Clockwork:
         """
         if type(text) is not str:
             return None
-        try:
-            return self.seconds[text[:PLAIN]] + self.fractions[text[PLAIN:]]
-        except KeyError:
+        second, rest = self.seconds.get(text[:PLAIN]), text[PLAIN:]
+        if second is None:
             return self._read(text)
+        fraction = self.fractions.get(rest)
+        if fraction is None:
+            fraction = _fraction(rest)
+            if fraction is None:
+                return self._read(text)
+            self._keep(rest, fraction)
+        return second + fraction
 
     def _read(self, text: str) -> int | None:
         rest = text[PLAIN:]
         second, fraction = self._second_ns(text[:PLAIN]), _fraction(rest)
         if second is None or fraction is None:
             return _in_range(_slowly(text))
-        if len(rest) > _TICKS or _in_range(second) is None:
+        if _in_range(second) is None:
             return _in_range(second + fraction)
-        for memo, key, value in ((self.seconds, text[:PLAIN], second), (self.fractions, rest, fraction)):
-            if len(memo) >= MAX_KEPT:
-                memo.clear()
-            memo[key] = value
+        if len(self.seconds) >= MAX_KEPT:
+            self.seconds.clear()
+        self.seconds[text[:PLAIN]] = second
+        self._keep(rest, fraction)
         return second + fraction
+
+    def _keep(self, rest: str, fraction: int) -> None:
+        """Remember a fraction of a second, unless it is so fine that it hardly comes twice."""
+        if len(rest) <= _COARSE:
+            self.fractions[rest] = fraction
 
     def _second_ns(self, head: str) -> int | None:
         if head[:_MINUTE] != self._minute:

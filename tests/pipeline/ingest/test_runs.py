@@ -33,6 +33,16 @@ def test_records_with_a_gap_between_them_are_two_runs() -> None:
     assert list(in_runs([])) == []
 
 
+def test_a_run_carries_the_text_of_its_own_records() -> None:
+    texts = [Record(place, {"n": place}, f'{{"n": "{place} \N{SNOWMAN}"}}') for place in range(1, RUN + 3)]
+    runs = [run for run in in_runs([*texts[:2], Bad(3, "broken"), *texts[3:]]) if isinstance(run, Run)]
+    assert [len(run.documents) for run in runs] == [2, RUN - 1]
+    for run in runs:
+        wanted = [f'{{"n": "{document["n"]} \N{SNOWMAN}"}}' for document in run.documents]
+        assert run.text is not None
+        assert run.text.decode().split("\n") == wanted
+
+
 def test_what_was_read_before_reading_broke_off_comes_first() -> None:
     def breaking() -> Iterator[Record | Bad]:
         yield from records(1, 2)

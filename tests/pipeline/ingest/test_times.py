@@ -84,5 +84,7 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(MAX_KEPT + 50):
         assert clockwork.utc_ns(f"2026-11-25T01:02:03.{number:09}Z") == SECOND + number
         clockwork.utc_ns(f"2026-11-25T01:02:03.{number:0999}Z")
-    assert len(clockwork.fractions) <= MAX_KEPT
-    assert max(map(len, clockwork.fractions)) < 12
+        assert clockwork.utc_ns(f"2026-11-25T01:02:03.{number % 1000:03}Z") == SECOND + number % 1000 * 1_000_000
+        clockwork.utc_ns(str(datetime.fromtimestamp(number, UTC)))
+    assert len(clockwork.fractions) == 1_000
+    assert 0 < len(clockwork.seconds) <= MAX_KEPT

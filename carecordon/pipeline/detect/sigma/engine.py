@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
 from operator import getitem
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from carecordon.model.batch import Rows, Table
 from carecordon.model.event import Fields, Kind, LogSource, Value
@@ -20,6 +20,7 @@ from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Truths
+from carecordon.pipeline.detect.sigma.memo import ValueMemo
 from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
 from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Shape, Variant
 from carecordon.pipeline.detect.sigma.values import decimal_of
@@ -61,8 +62,10 @@ class Engine:
 
     def match(self, batch: Rows | Table) -> Iterator[Hit]:
         """Yield the rows that match, in no particular order of rows for a Table."""
-        while self.program.crowded:
-            self.program.crowded.pop().forget()
+        if self.program.is_crowded:
+            self.program.forget()
+            for plan in self._by_shape.values():
+                plan.forget()
         return self._rows(batch) if isinstance(batch, Rows) else self._table(batch)
 
     def _rows(self, rows: Rows) -> Iterator[Hit]:
@@ -99,48 +102,34 @@ class Engine:
             harden(rows.fields[index])
 
     def _table(self, table: Table) -> Iterator[Hit]:
-        content: dict[str, tuple[list[int], tuple[Any, ...]]] = {}
-        order = np.argsort(table.kind, kind="stable").tolist()
+        order = np.argsort(table.kind, kind="stable")
+        rows = order.tolist()
         ends = np.cumsum(np.bincount(table.kind, minlength=len(table.kinds))).tolist()
         parts = [
-            (self.plan(kind), order[start:end])
+            (self.plan(kind), start, end)
             for kind, start, end in zip(table.kinds, [0, *ends], ends, strict=False)
             if start < end
         ]
-        held = self._keywords_held(table, NOTHING.union(*(plan.keywords for plan, _ in parts)))
-        for plan, rows in parts:
-            plan.events += len(rows)
+        held = self._keywords_held(table, NOTHING.union(*(plan.keywords for plan, _, _ in parts)))
+        numbered = _Numbered(table, order)
+        for plan, start, end in parts:
+            plan.events += end - start
             if plan.is_idle:
                 continue
-            signatures = self._signatures(plan, table, content, rows)
+            signatures = numbered.signatures(plan, start, end)
             known = plan.signatures
-            for row, plain in zip(rows, signatures, strict=False):
+            if not plan.has_references and not (held and plan.keywords):
+                for row, outcome in enumerate(map(known.__getitem__, signatures), start):
+                    if outcome:
+                        yield rows[row], outcome
+                continue
+            for row, plain in zip(rows[start:end], signatures, strict=True):
                 signature = plain
                 if plan.has_references or row in held:
                     signature = plan.joined(plain, table.complete(row), held.get(row, NOTHING))
                 outcome = known[signature]
                 if outcome:
                     yield row, outcome
-
-    @staticmethod
-    def _signatures(
-        plan: Plan, table: Table, content: dict[str, tuple[list[int], tuple[Any, ...]]], rows: list[int]
-    ) -> Iterable[tuple[Any, ...]]:
-        """Return the rows' signatures; `content` keeps what of the columns was asked for before.
-
-        A value that many rows share is one object, whose hash is reckoned once.
-        """
-        numbers: list[Iterable[int]] = []
-        for slot, key in zip(plan.slots, plan.keys, strict=True):
-            if key not in table.columns:
-                numbers.append(repeat(slot.absent, len(rows)))
-                continue
-            if key not in content:
-                index, values = table.columns[key].content
-                content[key] = index.tolist(), (*values, ABSENT)  # index -1 finds the mark of absence
-            at, known = content[key]
-            numbers.append(map(slot.memo.__getitem__, map(known.__getitem__, map(at.__getitem__, rows))))
-        return zip(*numbers, strict=True) if numbers else repeat(())
 
     def _keywords_held(self, table: Table, wanted: Truths) -> dict[int, Truths]:
         """Return the wanted keywords that rows hold: looked for in the raw text, then in the columns that may do."""
@@ -188,3 +177,33 @@ class Engine:
     def sources_seen(self) -> list[Plan]:
         """Return the plans made so far: what was met, kinds of one shape together."""
         return list(self._by_shape.values())
+
+
+class _Numbered:
+    """The columns of a table as numbers of their matchers, in an order of its rows; each looked at once."""
+
+    def __init__(self, table: Table, order: npt.NDArray[np.intp]) -> None:
+        """Take the rows in this order."""
+        self._columns = table.columns
+        self._order = order
+        self._of_name: dict[str, list[int]] = {}
+        self._absent = [0] * len(order)
+
+    def signatures(self, plan: Plan, start: int, end: int) -> Iterable[tuple[int, ...]]:
+        """Return the signatures of the rows from `start` to `end`."""
+        if not plan.names:
+            return repeat((), end - start)
+        of_name = self._of_name
+        for name, key, memo in zip(plan.names, plan.keys, plan.memos, strict=True):
+            if name not in of_name:
+                of_name[name] = self._numbers(key, memo)
+        return zip(*[of_name[name][start:end] for name in plan.names], strict=True)
+
+    def _numbers(self, key: str, memo: ValueMemo) -> list[int]:
+        """Return a number a row."""
+        if key not in self._columns:
+            return self._absent
+        index, values = self._columns[key].content
+        known = np.fromiter((*map(memo.__getitem__, values), 0), np.int32, len(values) + 1)
+        numbers: list[int] = known[index][self._order].tolist()  # an index of -1, for absent, finds the 0 at the end
+        return numbers

@@ -17,7 +17,15 @@ from carecordon.pipeline.detect.sigma.ir import ORDER_OPS, PLAIN_OPS, Atom, Op
 from carecordon.pipeline.detect.sigma.literals import LONG_TEXT, WORTHWHILE, Literals
 from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
 from carecordon.pipeline.detect.sigma.regexes import compiled, demanded
-from carecordon.pipeline.detect.sigma.values import address_of, date_part, network_of, number_of, scalars, text_of
+from carecordon.pipeline.detect.sigma.values import (
+    address_of,
+    date_part,
+    decimal_of,
+    network_of,
+    number_of,
+    scalars,
+    text_of,
+)
 
 Truths = frozenset[int]
 NOTHING: Truths = frozenset()
@@ -26,7 +34,9 @@ ANYTHING = "(?s).*"
 EDGE = 3
 """Outermost characters by which beginnings and endings are found."""
 LONG = 1_024
-"""Texts longer than this are remembered by the plans that ask, not here as well."""
+"""Texts longer than this are remembered by their number only: keywords, which ask for truths, pass them through."""
+MAX_SETS = 65_536
+"""Sets of atoms that a field's values may give; a program with a fuller field begins anew before the next batch."""
 
 
 class Absent:
@@ -128,8 +138,7 @@ class TextSide:
         self._starts.truths(spelled, found)
         self._ends.truths(spelled, found)
         opened = self._sorted(self._literals.found(spelled), found)
-        if self._patterns.programs:
-            self._patterns.truths(text, text.encode(), spelled.encode, opened, found)
+        self._patterns.truths(text, text.encode, spelled.encode, opened, found)
 
     def _long(self, text: str, found: set[int]) -> None:
         """Do the same for a long ASCII text without lowering it, which would cost as much as all the rest."""
@@ -137,8 +146,7 @@ class TextSide:
         self._ends.truths(text[len(text) - self._ends.longest :].lower(), found)
         data = text.encode()
         opened = self._sorted(self._literals.found_bytes(data), found)
-        if self._patterns.programs:
-            self._patterns.truths(text, data, data.lower, opened, found)
+        self._patterns.truths(text, lambda: data, data.lower, opened, found)
 
     def _sorted(self, hits: Iterable[int], found: set[int]) -> set[int]:
         """Add the atoms of the literals that were hit; return the patterns that were opened."""
@@ -184,17 +192,21 @@ class Patterns:
         self.gates = list(behind)
         self.behind = list(behind.values())
 
-    def truths(self, text: str, as_is: bytes, fold: Callable[[], bytes], opened: set[int], found: set[int]) -> None:
+    def truths(
+        self, text: str, encode: Callable[[], bytes], fold: Callable[[], bytes], opened: set[int], found: set[int]
+    ) -> None:
         """Try the patterns that are open to this text; outside ASCII all are, since folding may hide a gate.
 
-        `as_is` is the text in UTF-8, `fold` gives it in lower case.
+        `encode` gives the text in UTF-8, `fold` in lower case: asked only where there is something to try.
         """
         candidates: Iterable[int] = opened.union(self._open) if text.isascii() else range(len(self.programs))
+        if not candidates and self._scanner is None:
+            return
+        as_is, folded = encode(), None
         if self._scanner is not None and text.isascii():
             watched = self._watched
             hits = range(len(watched)) if "\v" in text else self._scanner.found_bytes(as_is)
             candidates = {*candidates, *(watched[hit] for hit in hits)}
-        folded: bytes | None = None
         for index in candidates:
             number, program, whole, is_cased = self.programs[index]
             if not is_cased and folded is None:
@@ -205,15 +217,25 @@ class Patterns:
 
 
 class FieldMatcher:
-    """All atoms of one field; `truths` gives those that hold for a value, a list included."""
+    """All atoms of one field; `truths` gives those that hold for a value, a list included.
+
+    `numbered[value]` is a small number that stands for this set of atoms, `sets[number]` the set; 0 is
+    kept for ABSENT. Numbers mean something until `forget`.
+    """
 
     def __init__(
         self,
         atoms: Iterable[tuple[int, Atom]],
         accelerator: Accelerator | None,
         allowance: Allowance | None = None,
+        *,
+        reads_decimal: bool = False,
+        on_crowd: Callable[[], None] | None = None,
     ) -> None:
-        """Take (number, atom) of this field, references to other fields left out."""
+        """Take (number, atom) of this field, references to other fields left out.
+
+        `reads_decimal`: `0x..` texts are read as decimal; `on_crowd` is told when it is time to forget.
+        """
         atoms = list(atoms)
         self.numbers: Truths = frozenset(number for number, _ in atoms)
         text = [(n, a) for n, a in atoms if not a.part and a.op in PLAIN_OPS]
@@ -226,18 +248,40 @@ class FieldMatcher:
         self._networks = [(n, *network_of(str(a.value))) for n, a in atoms if a.op is Op.CIDR]
         self._ordered = [(n, a) for n, a in atoms if a.op in ORDER_OPS and not a.part]
         self._parts = [(n, a) for n, a in atoms if a.part]
-        self._memo = ValueMemo(self._answer, allowance=allowance)
+        self._reads_decimal = reads_decimal
+        self._on_crowd = on_crowd
+        self.sets: list[Truths] = [self._null]
+        self._of_set: dict[Truths, int] = {}
+        self.numbered = ValueMemo(self._number, allowance=allowance)
+
+    def forget(self) -> None:
+        """Begin anew: no number given before means anything."""
+        self.numbered.forget()
+        self._of_set.clear()
+        del self.sets[1:]
 
     def truths(self, value: Value | Absent) -> Truths:
         """Return the numbers of the atoms that hold for `value`."""
         if isinstance(value, str) and len(value) > LONG:
             return self._answer(value)
-        answer: Truths = self._memo[value]
-        return answer
+        number: int = self.numbered[value]
+        return self.sets[number]
 
-    def _answer(self, value: Value | Absent) -> Truths:
+    def _number(self, value: Value | Absent) -> int:
         if isinstance(value, Absent):
-            return self._null
+            return 0
+        truths = self._answer(value)
+        number = self._of_set.get(truths)
+        if number is None:
+            number = self._of_set[truths] = len(self.sets)
+            self.sets.append(truths)
+            if number == MAX_SETS and self._on_crowd is not None:
+                self._on_crowd()
+        return number
+
+    def _answer(self, value: Value) -> Truths:
+        if self._reads_decimal and isinstance(value, str):
+            value = decimal_of(value)
         if value is None or value == ():
             return self._null | self._exists
         found: set[int] = set(self._exists)

@@ -1,84 +1,49 @@
 """What is to be asked of one kind of event: which fields, which atoms, which rules.
 
 An event of the kind becomes a signature: per field one small number that stands for the
-set of atoms its value satisfies. Rules are judged once a signature; an event with a
-signature that was seen costs a few dictionary look-ups, however many rules there are.
+set of atoms its value satisfies, the same number in every plan. Of a new signature the plan
+keeps those atoms that its own rules ask for, and only where these are new, too, are rules
+judged; an event with a signature that was seen costs a few dictionary look-ups, however
+many rules there are.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from operator import getitem
 from typing import Any
 
 from carecordon.model.batch import HEADER
-from carecordon.model.event import Kind, Value
+from carecordon.model.event import Kind
 from carecordon.pipeline.detect.sigma.fieldrefs import FieldReference
 from carecordon.pipeline.detect.sigma.ir import REF_OPS
 from carecordon.pipeline.detect.sigma.masks import mask_of, masked
-from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Absent, Truths
-from carecordon.pipeline.detect.sigma.memo import Allowance, Memo, ValueMemo
+from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, FieldMatcher, Truths
+from carecordon.pipeline.detect.sigma.memo import Memo
 from carecordon.pipeline.detect.sigma.nodes import Known, Test, atoms_of, demand, fold
 from carecordon.pipeline.detect.sigma.program import CONSTANTS, KEYWORDS, Program, Shape, Variant
-from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of
+from carecordon.pipeline.detect.sigma.values import DECIMAL
 
 Outcome = tuple[Variant, ...]
 MAX_SIGNATURES = 20_000
-MAX_SETS = 4_096
-"""Sets of atoms that a field's values may give; a plan with more begins anew before the next batch."""
 
 
-class Slot:
-    """One field of a plan: numbers the sets of the plan's atoms that its values satisfy.
+class Masks(dict[int, int]):
+    """Of one field: which of the plan's bits a number of its matcher stands for."""
 
-    By number: `masks` the atoms as the plan's bits, `candidates` the rules that demand one of them.
-    """
-
-    def __init__(
-        self,
-        ask: Callable[[Any], Truths],
-        bits: Mapping[int, int],
-        allowance: Allowance,
-        on_crowd: Callable[[], None],
-    ) -> None:
-        """Take the field's question, the bits of the atoms that this plan asks for, and whom to tell of too many."""
-        self._ask = ask
-        self._on_crowd = on_crowd
+    def __init__(self, matcher: FieldMatcher, bits: Mapping[int, int]) -> None:
+        """Take the field's matcher and the bits of those of its atoms that this plan asks for."""
+        super().__init__()
+        self._matcher = matcher
         self._bits = bits
-        self._numbers: dict[tuple[int, bool], int] = {}
-        self._by_atom: Mapping[int, Sequence[int]] = {}
-        self.masks: list[int] = []
-        self.candidates: list[frozenset[int]] = []
-        self.memo = ValueMemo(self._number, allowance=allowance)
-        self.absent = 0
 
-    def open(self, by_atom: Mapping[int, Sequence[int]]) -> None:
-        """Begin, with the rules that demand each atom."""
-        self._by_atom = by_atom
-        self.absent = self.memo[ABSENT]
-
-    def forget(self) -> None:
-        """Begin anew: no number given before means anything."""
-        self.memo.forget()
-        self._numbers.clear()
-        self.masks.clear()
-        self.candidates.clear()
-        self.absent = self.memo[ABSENT]
-
-    def _number(self, value: Value | Absent) -> int:
+    def __missing__(self, number: int) -> int:
+        """Return the mask, reckoned once."""
         bits = self._bits
-        atoms = [atom for atom in self._ask(value) if atom in bits]
-        key = (mask_of(atoms, bits), value is ABSENT)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self.masks)
-            self.masks.append(key[0])
-            self.candidates.append(frozenset(rule for atom in atoms for rule in self._by_atom.get(atom, ())))
-            if number == MAX_SETS:
-                self._on_crowd()
-        return number
+        mask = self[number] = mask_of((atom for atom in self._matcher.sets[number] if atom in bits), bits)
+        return mask
 
 
 class Plan:
@@ -103,30 +68,23 @@ class Plan:
         self.keywords: Truths = frozenset(fields.pop(KEYWORDS, ()))
         self._keyword_truths: Callable[[Any], Truths] = program.matcher(KEYWORDS).truths
         self._possible_in = program.keywords.possible_in
-        self.slots = [self._slot(program, name, fields[name]) for name in sorted(fields)]
-        self.keys = tuple(name.removesuffix(DECIMAL) for name in sorted(fields))
-        self.memos = tuple(slot.memo for slot in self.slots)
-        self.carried = [False] * len(self.slots)
+        self.names = tuple(sorted(fields))
+        self.keys = tuple(name.removesuffix(DECIMAL) for name in self.names)
+        self.memos = tuple(program.matcher(name).numbered for name in self.names)
+        self.carried = [False] * len(self.names)
+        self._masks = [
+            Masks(program.matcher(name), {atom: self._bits[atom] for atom in fields[name]}) for name in self.names
+        ]
         self.signatures = Memo(self._judge, MAX_SIGNATURES)
+        self._outcomes = Memo(self._weigh, MAX_SIGNATURES)
         self._tests = [masked(test, self._bits) for test in tests]
         self._index(tests, program.rarity)
         self._lay_out()
 
-    def _slot(self, program: Program, name: str, atoms: Iterable[int]) -> Slot:
-        ask = program.matcher(name).truths
-        if name.endswith(DECIMAL):
-            as_it_stands = ask
-
-            def ask(value: Value | Absent) -> Truths:
-                return as_it_stands(decimal_of(value) if isinstance(value, str) else value)
-
-        bits = {atom: self._bits[atom] for atom in atoms}
-        return Slot(ask, bits, program.allowance, lambda: program.crowded.append(self))
-
     def forget(self) -> None:
-        """Begin anew with what was learnt of values; which rules there are stays."""
-        for slot in self.slots:
-            slot.forget()
+        """Begin anew with what was learnt of numbers, which mean nothing any longer; which rules there are stays."""
+        for masks in self._masks:
+            masks.clear()
         self.signatures.forget()
 
     def _fold(self, program: Program, shape: Shape) -> list[Test]:
@@ -144,17 +102,15 @@ class Plan:
 
     def _index(self, tests: Sequence[Test], rarity: list[int]) -> None:
         """Find the rules by an atom that they demand; those that demand none are asked always."""
-        self._by_atom: dict[int, list[int]] = defaultdict(list)
-        always: list[int] = []
+        self._always: list[int] = []
+        self._by_bit: dict[int, list[int]] = defaultdict(list)
         for index, test in enumerate(tests):
             needed = demand(test, rarity)
             if needed is None:
-                always.append(index)
+                self._always.append(index)
             for atom in needed or ():
-                self._by_atom[atom].append(index)
-        self._always = frozenset(always)
-        for slot in self.slots:
-            slot.open(self._by_atom)
+                self._by_bit[self._bits[atom]].append(index)
+        self._demanded = sum(self._by_bit)
 
     def _lay_out(self) -> None:
         """Note what an event must go through before it can be looked up."""
@@ -198,16 +154,22 @@ class Plan:
     def _judge(self, signature: tuple[Any, ...]) -> Outcome:
         """Return the variants whose rules hold for every event of this signature."""
         truths = 0
-        candidates = [self._always]
-        for index, (slot, number) in enumerate(zip(self.slots, signature, strict=False)):
-            truths |= slot.masks[number]
-            candidates.append(slot.candidates[number])
-            if number != slot.absent:
+        for index, (masks, number) in enumerate(zip(self._masks, signature, strict=False)):
+            truths |= masks[number]
+            if number:
                 self.carried[index] = True
-        if len(signature) > len(self.slots):
-            extra: Truths = signature[-1]
-            truths |= mask_of(extra, self._bits)
-            candidates.append(frozenset(rule for atom in extra for rule in self._by_atom.get(atom, ())))
+        if len(signature) > len(self._masks):
+            truths |= mask_of(signature[-1], self._bits)
+        outcome: Outcome = self._outcomes[truths]
+        return outcome
+
+    def _weigh(self, truths: int) -> Outcome:
+        """Return the variants whose rules hold where exactly these of the plan's atoms do."""
+        chosen = set(self._always)
+        left = truths & self._demanded
+        while left:
+            bit = left & -left
+            chosen.update(self._by_bit[bit])
+            left ^= bit
         tests = self._tests
-        chosen = frozenset().union(*candidates)
         return tuple(self.variants[index] for index in sorted(chosen) if tests[index].holds(truths))

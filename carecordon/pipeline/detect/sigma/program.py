@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from carecordon.model.event import Kind, LogSource
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
@@ -37,14 +37,6 @@ class Variant:
     view: Mapping[str, str]
 
 
-class Crowded(Protocol):
-    """Something that remembers, and can begin anew."""
-
-    def forget(self) -> None:
-        """Forget everything; results stay the same."""
-        ...
-
-
 class Shape(NamedTuple):
     """What of a kind rules can tell: the groups of variants it serves, and the atoms its constants satisfy."""
 
@@ -69,10 +61,10 @@ class Program:
         self._fields: dict[str, list[int]] = defaultdict(list)
         self._matchers: dict[str, FieldMatcher] = {}
         self._accelerator = accelerator
-        self.allowance = Allowance()
+        self._allowance = Allowance()
+        self.is_crowded = False
+        """Some field gave more sets of atoms than are to be kept: all is to begin anew before the next batch."""
         self._keywords_of: dict[int, frozenset[int]] = {}
-        self.crowded: list[Crowded] = []
-        """What has grown past its bound and is to begin anew before the next batch."""
         self._groups: list[tuple[SourceTest, list[Variant]]] = []
         self._bound = bound
         self._bound_variants: list[Variant] = []
@@ -120,8 +112,23 @@ class Program:
         if field not in self._matchers:
             atoms = [(number, self.atoms[number]) for number in self._fields[field]]
             plain = [(number, atom) for number, atom in atoms if atom.op not in REF_OPS]
-            self._matchers[field] = FieldMatcher(plain, self._accelerator, self.allowance)
+            self._matchers[field] = FieldMatcher(
+                plain,
+                self._accelerator,
+                self._allowance,
+                reads_decimal=field.endswith(DECIMAL),
+                on_crowd=self._grow_crowded,
+            )
         return self._matchers[field]
+
+    def forget(self) -> None:
+        """Begin anew with what was learnt of values: no number of a matcher means anything any longer."""
+        self.is_crowded = False
+        for matcher in self._matchers.values():
+            matcher.forget()
+
+    def _grow_crowded(self) -> None:
+        self.is_crowded = True
 
     def keywords_of(self, variant: Variant) -> frozenset[int]:
         """Return the keyword atoms of a variant."""

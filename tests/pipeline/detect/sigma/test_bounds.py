@@ -1,4 +1,4 @@
-"""What an attacker makes unique costs no memory for ever: plans are shared by shape, and crowded ones begin anew."""
+"""What an attacker makes unique costs no memory for ever: plans are shared by shape, and crowded fields begin anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind
-from carecordon.pipeline.detect.sigma import plan as plan_room
+from carecordon.pipeline.detect.sigma import matcher as matcher_room
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.load import RuleText, load
 
@@ -45,12 +45,13 @@ def test_made_up_providers_share_one_plan() -> None:
     assert room.sources_seen[0].events == 50
 
 
-def test_a_crowded_plan_begins_anew_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crowded_field_begins_anew_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("aa", "bb", "cc", "dd", "ee")
     texts = [" ".join(word for place, word in enumerate(words) if number >> place & 1) + " end" for number in range(32)]
     calm, crowded = engine(), engine()
     wanted = [[(row, len(outcome)) for row, outcome in calm.match(rows([text]))] for text in texts * 3]
-    monkeypatch.setattr(plan_room, "MAX_SETS", 4)
+    monkeypatch.setattr(matcher_room, "MAX_SETS", 4)
     found = [[(row, len(outcome)) for row, outcome in crowded.match(rows([text]))] for text in texts * 3]
     assert found == wanted
-    assert all(len(slot.masks) <= 6 for plan in crowded.sources_seen for slot in plan.slots)
+    assert all(len(matcher.sets) <= 6 for matcher in crowded.program._matchers.values())
+    assert any(len(matcher.sets) > 6 for matcher in calm.program._matchers.values())

@@ -105,8 +105,8 @@ def test_history_changes_nothing(seed: int) -> None:
 def test_a_tiny_memory_changes_nothing(seed: int) -> None:
     engine = Engine(RULES, None)
     engine.ready(whole(seed).kinds)
-    memos = [memo for plan in engine.plans.values() for memo in (plan.signatures, *plan.memos)]
-    for memo in (*memos, *(matcher._memo for matcher in engine.program._matchers.values())):
+    memos = [memo for plan in engine.plans.values() for memo in (plan.signatures, plan._outcomes, *plan.memos)]
+    for memo in memos:
         memo._entries = 1 + seed % 4
     for _ in range(2):
         assert by(engine, whole(seed)) == alone(seed)
