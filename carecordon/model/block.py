@@ -27,7 +27,7 @@ RUN = 64
 class Run(NamedTuple):
     """At most RUN decoded records that follow one another; `position` is the place of the first in its block.
 
-    `text`: UTF-8 JSON in which every value of the documents stands, where the block itself is no text.
+    `text`: UTF-8 JSON in which every value of the documents stands, if the feed has one that is not the block itself.
     """
 
     position: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from dataclasses import dataclass, field
 
 from carecordon.model.batch import Rows
@@ -22,6 +23,8 @@ from carecordon.scan.hand import Task
 
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects between two collections: events come and go by the thousand and hold no circles."""
+HAS_SECRET_HASHES = os.environ.get("PYTHONHASHSEED", "random") == "random"
+"""Whether Python draws the key of its hashes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Worker:
         gc.disable()  # building makes much and drops little
         self._setup = setup
         self.rules = setup.rules
-        self.engine = Engine(setup.rules, accelerator(setup.cache) if setup.use_accelerator else None, setup.bound)
+        fast = accelerator(setup.cache) if setup.use_accelerator else None
+        self.engine = Engine(setup.rules, fast, setup.bound, has_secret_hashes=HAS_SECRET_HASHES)
         self._read = journey.reading(self.engine, setup.bound)
         self._detect = journey.detecting(setup.rules, self.engine, carries_all=setup.carries_all)
         gc.freeze()  # what stays to the end need not be looked through again and again

@@ -54,7 +54,7 @@ class Layout(NamedTuple):
 
 
 class Normaliser:
-    """Makes documents events. Remembers the kinds and seconds it met, nothing else."""
+    """Makes documents events. Remembers kinds, layouts and times that it met, nothing else."""
 
     def __init__(self, bound: LogSource | None = None) -> None:
         """Bind documents of no known shape to `bound`, or refuse them."""

@@ -13,8 +13,8 @@ PLAIN = 19
 """Length of `2026-11-25T01:02:03`."""
 _MINUTE = 17
 _SECONDS = {f"{second:02}": second * NS for second in range(60)}
-_COARSE = 5
-"""Length of `.123Z`: up to here there are some two thousand, of finer ones too many to remember."""
+_MILLISECONDS = 5
+"""Length of `.123Z`, of which there are a thousand."""
 
 
 class Clockwork:
@@ -64,8 +64,8 @@ class Clockwork:
         return second + fraction
 
     def _keep(self, rest: str, fraction: int) -> None:
-        """Remember a fraction of a second, unless it is so fine that it hardly comes twice."""
-        if len(rest) <= _COARSE:
+        """Remember a fraction of a second if it is in milliseconds: finer ones hardly come twice."""
+        if len(rest) == _MILLISECONDS and rest[-1] == "Z":
             self.fractions[rest] = fraction
 
     def _second_ns(self, head: str) -> int | None:

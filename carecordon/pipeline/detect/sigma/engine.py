@@ -35,9 +35,16 @@ Hit = tuple[int, Outcome]
 class Engine:
     """Matches batches against a rule set. Holds memos only: results never depend on its history."""
 
-    def __init__(self, rules: RuleSet, accelerator: Accelerator | None, bound: LogSource | None = None) -> None:
-        """Prepare the rules; `bound` is the log source of documents bound by hand."""
-        self.program = Program(rules, accelerator, bound)
+    def __init__(
+        self,
+        rules: RuleSet,
+        accelerator: Accelerator | None,
+        bound: LogSource | None = None,
+        *,
+        has_secret_hashes: bool = True,
+    ) -> None:
+        """Prepare the rules; `bound` is the log source of documents bound by hand, `has_secret_hashes` see memo.py."""
+        self.program = Program(rules, accelerator, bound, has_secret_hashes=has_secret_hashes)
         self.plans: dict[Kind, Plan] = {}
         self._by_shape: dict[Shape, Plan] = {}
         self.keywords: KeywordGate = self.program.keywords
@@ -61,7 +68,10 @@ class Engine:
             self.plan(kind)
 
     def match(self, batch: Rows | Table) -> Iterator[Hit]:
-        """Yield the rows that match, in no particular order of rows for a Table."""
+        """Yield the rows that match, in no particular order of rows for a Table.
+
+        To be used up before the next batch: what is learnt of values may be forgotten between two.
+        """
         if self.program.is_crowded:
             self.program.forget()
             for plan in self._by_shape.values():
@@ -140,7 +150,8 @@ class Engine:
             return held
         truths = self.program.matcher(KEYWORDS).truths
         for column in table.columns.values():
-            if column.raw is not None and wanted.isdisjoint(self.keywords.possible(column.raw)):
+            raw = column.raw
+            if raw is not None and wanted.isdisjoint(self.keywords.possible(raw)):
                 continue
             for number, value in enumerate(column.values):
                 found = truths(value) & wanted

@@ -3,7 +3,7 @@
 Keyword rules ask for a text anywhere in an event, and some speak of every Windows event.
 Of each keyword a fragment is taken that JSON writes as it is (no quote, backslash, slash,
 control or non-ASCII character). Where the fragment does not stand in the raw text of a
-block, no event in it holds the keyword. What could hide one opens the gate for all: an
+block or run, no event in it holds the keyword. What could hide one opens the gate for all: an
 escaped ASCII character, and the three characters that are equal to ASCII when case is
 folded. A keyword that a number or a truth value may hold is always possible, since 1e3 is
 1000.0 to a rule, and a batch holds numbers as bytes.

@@ -7,6 +7,7 @@ demand, networks and numbers by comparison. The answer is the set of atom number
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,9 +35,9 @@ ANYTHING = "(?s).*"
 EDGE = 3
 """Outermost characters by which beginnings and endings are found."""
 LONG = 1_024
-"""Texts longer than this are remembered by their number only: keywords, which ask for truths, pass them through."""
-MAX_SETS = 65_536
-"""Sets of atoms that a field's values may give; a program with a fuller field begins anew before the next batch."""
+"""Keywords, which ask for the truths of every value, have no longer text than this remembered."""
+SET_BYTES = 1_000
+"""What a set of atoms costs beside its own size: its number, and its mask in each plan that meets it."""
 
 
 class Absent:
@@ -230,11 +231,11 @@ class FieldMatcher:
         allowance: Allowance | None = None,
         *,
         reads_decimal: bool = False,
-        on_crowd: Callable[[], None] | None = None,
+        on_growth: Callable[[int], None] | None = None,
     ) -> None:
         """Take (number, atom) of this field, references to other fields left out.
 
-        `reads_decimal`: `0x..` texts are read as decimal; `on_crowd` is told when it is time to forget.
+        `reads_decimal`: `0x..` texts are read as decimal; `on_growth` is told how many bytes a new set of atoms takes.
         """
         atoms = list(atoms)
         self.numbers: Truths = frozenset(number for number, _ in atoms)
@@ -249,7 +250,7 @@ class FieldMatcher:
         self._ordered = [(n, a) for n, a in atoms if a.op in ORDER_OPS and not a.part]
         self._parts = [(n, a) for n, a in atoms if a.part]
         self._reads_decimal = reads_decimal
-        self._on_crowd = on_crowd
+        self._on_growth = on_growth
         self.sets: list[Truths] = [self._null]
         self._of_set: dict[Truths, int] = {}
         self.numbered = ValueMemo(self._number, allowance=allowance)
@@ -275,8 +276,8 @@ class FieldMatcher:
         if number is None:
             number = self._of_set[truths] = len(self.sets)
             self.sets.append(truths)
-            if number == MAX_SETS and self._on_crowd is not None:
-                self._on_crowd()
+            if self._on_growth is not None:
+                self._on_growth(sys.getsizeof(truths) + SET_BYTES)
         return number
 
     def _answer(self, value: Value) -> Truths:

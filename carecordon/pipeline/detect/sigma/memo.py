@@ -1,8 +1,8 @@
 """A memory of answers that stays bounded: two segments, the older one forgotten whole.
 
 What was asked since the last turn lives in the young segment; an answer found in the old
-one moves back. So what keeps being asked stays, what an attacker makes unique passes
-through, and nothing is ever cleared at once. A memo is no state: it may forget anything
+one moves back. So what keeps being asked stays, and what an attacker makes unique passes
+through without clearing the rest. A memo is no state: it may forget anything
 without changing a result.
 """
 
@@ -18,15 +18,24 @@ MAX_CHARACTERS = 64_000_000
 MIN_SHARE = 256_000
 """What one memo may remember in any case."""
 MAX_VALUE = 65_536
-"""Longer texts are answered but not remembered."""
+"""Longer lists are answered but not remembered; nor are longer texts where hashes are no secret."""
+MAX_KEPT = 512
+"""Longer texts are not kept but remembered by their traces: most never come again."""
+END = 24
+TRACE_SIZE = 256
+"""Characters that a trace costs."""
 
 
 @dataclass(slots=True)
 class Allowance:
-    """How much the memos that share it may remember together, and how much they do (characters of keys)."""
+    """How much the memos that share it may remember together, and how much they do (characters of keys).
+
+    `has_secret_hashes`: nobody outside can foretell Python's hashes (PYTHONHASHSEED is not set).
+    """
 
     limit: int = MAX_CHARACTERS
     used: int = 0
+    has_secret_hashes: bool = True
 
 
 class Memo(dict[Any, Any]):
@@ -84,7 +93,10 @@ class ValueMemo(Memo):
 
     Numbers that are equal as keys (True, 1, 1.0; 0.0, -0.0) are told apart by rules: they are
     remembered by type and spelling, under a key of their own. Lists that are long or hold
-    anything but text are not remembered.
+    anything but text are not remembered. A long text leaves a trace: Python's hash (SipHash of 64
+    bits, with a new secret key each process), its length and its ends. That two texts leave one trace
+    cannot be arranged from outside and is less likely than a fault of the machine; where the key is
+    no secret, texts are kept whole.
     """
 
     __slots__ = ()
@@ -92,9 +104,10 @@ class ValueMemo(Memo):
     def __missing__(self, key: Any) -> Any:
         """Return the answer from the old segment, or ask."""
         if isinstance(key, str):
-            if len(key) > MAX_VALUE:
-                return self._answer(key)
-            return self._remember(key, key, len(key))
+            if len(key) > MAX_KEPT and self._allowance.has_secret_hashes:
+                trace = (str, hash(key), len(key), key[:END], key[-END:])
+                return self[trace] if trace in self else self._remember(trace, key, TRACE_SIZE)
+            return self._answer(key) if len(key) > MAX_VALUE else self._remember(key, key, len(key))
         if isinstance(key, bool | int | float):
             typed = (type(key), repr(key) if isinstance(key, float) else key)
             return self[typed] if typed in self else self._remember(typed, key, 64)

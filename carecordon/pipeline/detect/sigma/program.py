@@ -25,6 +25,8 @@ from carecordon.pipeline.detect.sigma.values import DECIMAL
 KEYWORDS = ""
 CONSTANTS = ("Channel", "EventID", "Provider_Name")
 """Fields that every event of a kind has alike."""
+MAX_SET_BYTES = 32_000_000
+"""What the sets of atoms that values satisfy may take; real logs need a hundredth, and beyond all begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,15 @@ class Program:
     no known source serves. `bound` is the log source that documents without one are bound to.
     """
 
-    def __init__(self, rules: RuleSet, accelerator: Accelerator | None, bound: LogSource | None = None) -> None:
-        """Number the atoms and resolve the log sources."""
+    def __init__(
+        self,
+        rules: RuleSet,
+        accelerator: Accelerator | None,
+        bound: LogSource | None = None,
+        *,
+        has_secret_hashes: bool = True,
+    ) -> None:
+        """Number the atoms and resolve the log sources; `has_secret_hashes` see memo.py."""
         self.rules: tuple[Rule, ...] = rules.rules
         self.atoms: list[Atom] = []
         self.rarity: list[int] = []
@@ -61,9 +70,10 @@ class Program:
         self._fields: dict[str, list[int]] = defaultdict(list)
         self._matchers: dict[str, FieldMatcher] = {}
         self._accelerator = accelerator
-        self._allowance = Allowance()
+        self._allowance = Allowance(has_secret_hashes=has_secret_hashes)
         self.is_crowded = False
-        """Some field gave more sets of atoms than are to be kept: all is to begin anew before the next batch."""
+        """Fields gave more sets of atoms than are to be kept: all is to begin anew before the next batch."""
+        self._set_bytes = 0
         self._keywords_of: dict[int, frozenset[int]] = {}
         self._groups: list[tuple[SourceTest, list[Variant]]] = []
         self._bound = bound
@@ -117,18 +127,20 @@ class Program:
                 self._accelerator,
                 self._allowance,
                 reads_decimal=field.endswith(DECIMAL),
-                on_crowd=self._grow_crowded,
+                on_growth=self._grow,
             )
         return self._matchers[field]
 
     def forget(self) -> None:
         """Begin anew with what was learnt of values: no number of a matcher means anything any longer."""
         self.is_crowded = False
+        self._set_bytes = 0
         for matcher in self._matchers.values():
             matcher.forget()
 
-    def _grow_crowded(self) -> None:
-        self.is_crowded = True
+    def _grow(self, size: int) -> None:
+        self._set_bytes += size
+        self.is_crowded = self._set_bytes > MAX_SET_BYTES
 
     def keywords_of(self, variant: Variant) -> frozenset[int]:
         """Return the keyword atoms of a variant."""

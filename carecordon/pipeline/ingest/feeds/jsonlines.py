@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from carecordon.model.block import RUN, Bad, Block, Run
+from carecordon.model.errors import defect
 from carecordon.model.feed import HEAD_BYTES, Feed, Stream
 from carecordon.pipeline.ingest.json_text import MAX_RECORD, TOO_LONG, decode
 from carecordon.pipeline.ingest.stream import head_as_utf8, utf8
@@ -82,7 +83,7 @@ def _parted(pieces: list[bytes], index: int, end: int) -> tuple[bytes, list[byte
 
 
 def _read(block: Block) -> Iterator[Run | Bad]:
-    """Yield one record for each line that is not blank."""
+    """Yield the events of all lines, and a Bad for each line that is none and not blank."""
     loads, refusal = orjson.loads, orjson.JSONDecodeError
     position = 1
     documents: list[dict[str, Any]] = []
@@ -121,7 +122,12 @@ def _read(block: Block) -> Iterator[Run | Bad]:
 
 def _slowly(line: bytes) -> dict[str, Any] | str | None:
     """Return what an odd line says: an event, why it is none, or nothing where it is blank."""
-    return decode(line) if line and not line.isspace() else None
+    if not line or line.isspace():
+        return None
+    try:
+        return decode(line)
+    except Exception as fault:  # noqa: BLE001  # told as a defect of ours, and the lines around it are read
+        return defect(fault)
 
 
 JSONLINES = Feed(_NAME, _recognise, _split, _read, is_text=True)

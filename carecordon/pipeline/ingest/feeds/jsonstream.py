@@ -169,7 +169,7 @@ def _stray(text: bytes) -> Bad:
 
 
 def _read(block: Block) -> Iterator[Run | Bad]:
-    """Yield one record for each piece."""
+    """Yield the events of all pieces."""
     return in_runs(_records(block))
 
 

@@ -82,7 +82,7 @@ def _events(text: Stream) -> Iterator[bytes | Bad]:
 
 
 def _read(block: Block) -> Iterator[Run | Bad]:
-    """Yield one record for each event."""
+    """Yield the events."""
     return in_runs(_records(block))
 
 

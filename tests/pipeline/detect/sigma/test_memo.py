@@ -38,8 +38,9 @@ def test_what_keeps_being_asked_stays_and_what_is_unique_passes_through() -> Non
     assert len(asked) == 1_000
 
 
-def test_memos_that_share_an_allowance_stay_within_it() -> None:
-    allowance = Allowance(limit=4 * MIN_SHARE)
+@pytest.mark.parametrize("has_secret_hashes", [True, False])
+def test_memos_that_share_an_allowance_stay_within_it(*, has_secret_hashes: bool) -> None:
+    allowance = Allowance(limit=4 * MIN_SHARE, has_secret_hashes=has_secret_hashes)
     memos = [ValueMemo(len, allowance=allowance) for _ in range(3)]
     for number in range(3_000):
         key = f"{number:05}" + "x" * 5_000
@@ -50,11 +51,27 @@ def test_memos_that_share_an_allowance_stay_within_it() -> None:
 
 
 def characters(memo: ValueMemo) -> int:
-    return sum(len("".join(key)) for segment in (memo, memo._old) for key in segment)
+    """Return the characters of all keys that are kept, whole or as traces."""
+    return sum(len("".join(map(str, key))) for segment in (memo, memo._old) for key in segment)
 
 
 @pytest.mark.parametrize("key", ["x" * (MAX_VALUE + 1), ("x" * MAX_VALUE, "y"), ("x", 1)])
 def test_long_values_and_mixed_lists_are_answered_and_forgotten(key: Any) -> None:
-    memo = ValueMemo(len)
+    memo = ValueMemo(len, allowance=Allowance(has_secret_hashes=False))
     assert memo[key] == len(key)
     assert len(memo) == 0
+
+
+def test_a_long_text_is_remembered_and_not_kept() -> None:
+    asked: list[str] = []
+
+    def answer(text: str) -> int:
+        asked.append(text)
+        return len(asked)
+
+    memo = ValueMemo(answer)
+    texts = [f"{'x' * MAX_VALUE}{middle}{'y' * MAX_VALUE}" for middle in "abc"]
+    assert [memo[text] for text in texts * 3] == [1, 2, 3] * 3
+    assert asked == texts
+    assert not any(isinstance(key, str) for key in memo)
+    assert memo._allowance.used < 1_000
