@@ -19,7 +19,7 @@ MIN_SHARE = 256_000
 """What one memo may remember in any case."""
 MAX_VALUE = 65_536
 """Longer lists are answered but not remembered; nor are longer texts where hashes are no secret."""
-MAX_KEPT = 512
+MAX_KEPT = 2_048
 """Longer texts are not kept but remembered by their traces: most never come again."""
 END = 24
 TRACE_SIZE = 256

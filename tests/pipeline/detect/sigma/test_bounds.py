@@ -80,7 +80,7 @@ def test_sets_of_atoms_take_no_more_memory_than_they_may(monkeypatch: pytest.Mon
 
 
 def test_long_texts_are_told_apart_though_they_are_not_kept() -> None:
-    filler = "-" * 700
+    filler = "-" * 1_100
     texts = [f"{filler}aa{filler}end", f"{filler}bb{filler}end", f"{filler}zz{filler}end"]
     for knows_hashes in (True, False):
         room = Engine(engine_rules(), None, has_secret_hashes=knows_hashes)
