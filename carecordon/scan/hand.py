@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 from carecordon.model.block import Block
 from carecordon.model.errors import defect
 
-WAITING = 3
-"""Blocks a worker may have been handed and not answered."""
+WAITING = 16
+"""Blocks a worker may have been handed and not answered: small files are small blocks, soon read."""
+WAITING_LARGE = 3
+"""Blocks it may have whatever their size; with more of them, all together are no larger than one slot."""
 SLOT_BYTES = 2 * 1024 * 1024
 """A larger block goes through the pipe, and only to a worker that has nothing else to do."""
 
@@ -78,6 +80,7 @@ class Hand:
         self.pipe, theirs = context.Pipe()
         self.tasks: deque[Task] = deque()
         self._given = 0
+        self._waiting_bytes = 0
         memory = context.RawArray("B", WAITING * SLOT_BYTES)
         self._memory = memoryview(memory).cast("B")
         self._process = context.Process(target=_serve, args=(theirs, memory, make), daemon=True)
@@ -86,11 +89,15 @@ class Hand:
 
     def may_take(self, task: Task) -> bool:
         """Say whether the task can be given without waiting."""
-        return len(self.tasks) < WAITING if _size(task.block) <= SLOT_BYTES else not self.tasks
+        size, waiting = _size(task.block), len(self.tasks)
+        if size > SLOT_BYTES:
+            return not waiting
+        return waiting < WAITING_LARGE or (waiting < WAITING and self._waiting_bytes + size <= SLOT_BYTES)
 
     def give(self, task: Task) -> bool:
         """Hand the task over; return whether the worker is still there to take it."""
         self.tasks.append(task)
+        self._waiting_bytes += _size(task.block)
         block, start = task.block, self._given % WAITING * SLOT_BYTES
         self._given += 1
         message: _Note | Task = task
@@ -109,6 +116,7 @@ class Hand:
         """Return the answer to the first task given and not answered. Raises EOFError or OSError if the worker died."""
         found = self.pipe.recv()
         task = self.tasks.popleft()
+        self._waiting_bytes -= _size(task.block)
         return Lost(task, found.reason) if isinstance(found, _Failed) else found
 
     def last_word(self) -> Any:

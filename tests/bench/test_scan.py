@@ -76,24 +76,26 @@ def test_copies_and_unpacking_give_the_same_bytes(tmp_path: Path, lines: Path) -
     assert scan._unpacked(lines, tmp_path / "other") == lines
 
 
-def rate(monkeypatch: pytest.MonkeyPatch, *runs: Run) -> float:
-    """Return the rate that these runs give, those of the small input first."""
-    coming = iter(runs)
+def test_a_rate_is_the_difference_of_two_sizes_and_runs_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {("small", 1): [5, 3, 4], ("small", 2): [3, 3, 2], ("big", 1): [14, 13, 15], ("big", 2): [9, 7, 8]}
+    asked: list[tuple[str, int]] = []
+
+    def scan_made_up(_job: Job, paths: list[Path], cores: int) -> Run:
+        asked.append((str(paths[0]), cores))
+        took = seconds[asked[-1]][asked.count(asked[-1]) - 1]
+        return Run(took, 100 if asked[-1][0] == "small" else 1_100, 0)
+
     monkeypatch.setattr(scan, "RUNS", 3)
-    monkeypatch.setattr(Job, "scan", lambda *_: next(coming))
-    return scan._per_second([[Path("small")], [Path("big")]], 1, Job([], Path()))
+    monkeypatch.setattr(Job, "scan", scan_made_up)
+    found = scan._rates("x", [[Path("small")], [Path("big")]], Job([], Path()))
+    assert found == {"x_events_per_s": 100, "x_cores_2_events_per_s": 200, "x_cores_2_speedup": 2}
+    assert asked == [("small", 1), ("small", 2), ("big", 1), ("big", 2)] * 3
 
 
-def test_a_rate_is_the_difference_of_two_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, big = (
-        [Run(seconds, events, 0) for seconds in times] for times, events in (((5, 3, 4), 100), ((14, 13), 1100))
-    )
-    assert rate(monkeypatch, *small, *big, Run(15, 1100, 0)) == 100
-
-
-def test_too_little_to_measure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="small: too few events"):
-        rate(monkeypatch, *[Run(1, 0, 0)] * 6)
+@pytest.mark.parametrize("big", [Run(2, 0, 0), Run(1, 10, 0)])
+def test_too_little_to_measure_is_told(big: Run) -> None:
+    with pytest.raises(ValueError, match="too few events"):
+        scan._per_second(Run(1, 0, 0), big)
 
 
 def test_the_command_tells_what_is_wrong_in_one_line(tmp_path: Path, job: Job) -> None:

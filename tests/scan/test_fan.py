@@ -15,7 +15,7 @@ import pytest
 from carecordon.model.block import Block
 from carecordon.scan import fan as fan_module
 from carecordon.scan.fan import Fan
-from carecordon.scan.hand import SLOT_BYTES, WAITING, Lost, Task
+from carecordon.scan.hand import SLOT_BYTES, WAITING, WAITING_LARGE, Hand, Lost, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 CORES = [1, 2, 3]
@@ -75,6 +75,25 @@ def test_blocks_larger_than_a_slot_arrive_too(cores: int) -> None:
     assert in_order(answers) == [(task.source, task.number, task.block) for task in tasks(9, data)]
 
 
+@pytest.mark.parametrize(
+    ("block_bytes", "taken"),
+    [(10, WAITING), (SLOT_BYTES // 8, 8), (SLOT_BYTES, WAITING_LARGE), (SLOT_BYTES + 1, 1)],
+)
+def test_a_worker_takes_many_small_blocks_or_few_large_ones(block_bytes: int, taken: int) -> None:
+    hand = Hand(multiprocessing.get_context("fork"), Echo)
+    given = [Task(0, number, Block("jsonlines", bytes([number]) * block_bytes)) for number in range(2 * WAITING)]
+    try:
+        for _ in range(3):
+            for task in given:
+                if not hand.may_take(task):
+                    break
+                assert hand.give(task)
+            assert len(hand.tasks) == taken
+            assert [hand.answer()[1:] for _ in range(taken)] == [(one.number, one.block) for one in given[:taken]]
+    finally:
+        hand.stop()
+
+
 @pytest.mark.parametrize("cores", CORES)
 def test_no_tasks_give_no_answers(cores: int) -> None:
     answers, words = run(Fan(Echo, cores), tasks(0))
@@ -111,7 +130,7 @@ def test_no_more_is_read_ahead_than_workers_can_hold(cores: int) -> None:
 
     def watched() -> Iterator[Task]:
         nonlocal read
-        for task in tasks(40):
+        for task in tasks(150):
             read += 1
             yield task
 
@@ -121,7 +140,7 @@ def test_no_more_is_read_ahead_than_workers_can_hold(cores: int) -> None:
             assert read <= answered + cores * WAITING + 1
     finally:
         fan.stop()
-    assert read == 40
+    assert read == 150
 
 
 class Stuck:
