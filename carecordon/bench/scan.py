@@ -95,7 +95,8 @@ def _rates(name: str, sizes: Sequence[Sequence[Path]], job: Job) -> dict[str, fl
         for cores, size in turns:
             runs[cores, size].append(job.scan(sizes[size], cores))
     one, two = (
-        _per_second(*(min(runs[cores, size], key=lambda run: run.seconds) for size in range(2))) for cores in (1, 2)
+        _per_second(name, *(min(runs[cores, size], key=lambda run: run.seconds) for size in range(len(sizes))))
+        for cores in (1, 2)
     )
     return {
         f"{name}_events_per_s": round(one, 1),
@@ -104,10 +105,10 @@ def _rates(name: str, sizes: Sequence[Sequence[Path]], job: Job) -> dict[str, fl
     }
 
 
-def _per_second(small: Run, big: Run) -> float:
+def _per_second(name: str, small: Run, big: Run) -> float:
     """Return events a second without start-up. Raises ValueError where the sizes are too much alike to tell."""
     if big.events == small.events or big.seconds <= small.seconds:
-        raise ValueError("too few events to measure anything: give more of them")
+        raise ValueError(f"{name}: too few events to measure anything: give more of them")
     return (big.events - small.events) / (big.seconds - small.seconds)
 
 

@@ -1,6 +1,6 @@
 """Blocks of files spread over processes: each reads, detects and watches on its own.
 
-The parent is one of them: it hands out a few blocks at a time, and where every other
+The parent is one of them: it hands out up to 16 blocks at a time, and where every other
 process has enough it does the next block itself. So `cores` processes keep `cores` cores
 busy, memory is bounded, and a slow block holds up nobody else. A worker that dies takes
 down only the block it had: that is told, and another takes its place.
@@ -42,8 +42,8 @@ class Fan:
         """Yield the answers of all tasks, and Lost for those that could not be done."""
         for task in tasks:
             hand = self._free(task)
-            if hand is None:
-                yield from self._collect(0)
+            while hand is None and (answers := list(self._collect(0))):
+                yield from answers
                 hand = self._free(task)
             if hand is None:
                 yield attempt(self._work, task)
@@ -81,11 +81,16 @@ class Fan:
             else:
                 yield answer
 
-    def _replace(self, dead: Hand) -> Iterator[Lost]:
-        """Report the first task of a dead worker as lost and give its other tasks to a new one.
+    def _replace(self, dead: Hand) -> Iterator[Any]:
+        """Yield what a dead worker has answered, report the next task as lost and give its others to a new one.
 
         It is made from scratch: a copy of this process would have seen what this one has seen.
         """
+        try:
+            while dead.tasks:
+                yield dead.answer()
+        except (EOFError, OSError):
+            pass  # no more of them: the next task is the one that it died over
         dead.bury()
         new = Hand(self._context, self._make)
         self._hands[self._hands.index(dead)] = new

@@ -21,8 +21,8 @@ from carecordon.model.errors import defect
 WAITING = 16
 """Blocks a worker may have been handed and not answered: small files are small blocks, soon read."""
 WAITING_LARGE = 3
-"""Blocks it may have whatever their size; with more of them, all together are no larger than one slot."""
-SLOT_BYTES = 2 * 1024 * 1024
+"""As many it may have of up to LARGE bytes each; more only if all together are no larger than that."""
+LARGE = 2 * 1024 * 1024
 """A larger block goes through the pipe, and only to a worker that has nothing else to do."""
 
 
@@ -79,9 +79,11 @@ class Hand:
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.tasks: deque[Task] = deque()
-        self._given = 0
+        self._next = 0
         self._waiting_bytes = 0
-        memory = context.RawArray("B", WAITING * SLOT_BYTES)
+        # Blocks lie one behind the other, from the start again where one would not fit at the end. No more than
+        # WAITING_LARGE x LARGE bytes wait, first in, first out: with room for one more, none is overwritten.
+        memory = context.RawArray("B", (WAITING_LARGE + 1) * LARGE)
         self._memory = memoryview(memory).cast("B")
         self._process = context.Process(target=_serve, args=(theirs, memory, make), daemon=True)
         self._process.start()
@@ -90,19 +92,20 @@ class Hand:
     def may_take(self, task: Task) -> bool:
         """Say whether the task can be given without waiting."""
         size, waiting = _size(task.block), len(self.tasks)
-        if size > SLOT_BYTES:
+        if size > LARGE:
             return not waiting
-        return waiting < WAITING_LARGE or (waiting < WAITING and self._waiting_bytes + size <= SLOT_BYTES)
+        return waiting < WAITING_LARGE or (waiting < WAITING and self._waiting_bytes + size <= LARGE)
 
     def give(self, task: Task) -> bool:
         """Hand the task over; return whether the worker is still there to take it."""
         self.tasks.append(task)
-        self._waiting_bytes += _size(task.block)
-        block, start = task.block, self._given % WAITING * SLOT_BYTES
-        self._given += 1
+        block, size = task.block, _size(task.block)
+        self._waiting_bytes += size
         message: _Note | Task = task
-        if _size(block) <= SLOT_BYTES:
-            middle, end = start + len(block.data), start + _size(block)
+        if size <= LARGE:
+            start = self._next if self._next + size <= len(self._memory) else 0
+            middle, end = start + len(block.data), start + size
+            self._next = end
             self._memory[start:middle] = block.data
             self._memory[middle:end] = block.context
             message = _Note(task.source, task.number, block.feed, start, len(block.data), len(block.context))

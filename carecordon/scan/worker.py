@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from dataclasses import dataclass, field
 
 from carecordon.model.batch import Rows
@@ -23,8 +24,12 @@ from carecordon.scan.hand import Task
 
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects between two collections: events come and go by the thousand and hold no circles."""
-HAS_SECRET_HASHES = os.environ.get("PYTHONHASHSEED", "random") == "random"
-"""Whether Python draws the key of its hashes itself."""
+
+
+def has_secret_hashes() -> bool:
+    """Return whether Python's hashes of texts have 64 bits and a key that it draws itself, each time it starts."""
+    is_strong = sys.hash_info.width >= 64 and sys.hash_info.algorithm.startswith("siphash")
+    return is_strong and os.environ.get("PYTHONHASHSEED", "random") == "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Worker:
         self._setup = setup
         self.rules = setup.rules
         fast = accelerator(setup.cache) if setup.use_accelerator else None
-        self.engine = Engine(setup.rules, fast, setup.bound, has_secret_hashes=HAS_SECRET_HASHES)
+        self.engine = Engine(setup.rules, fast, setup.bound, has_secret_hashes=has_secret_hashes())
         self._read = journey.reading(self.engine, setup.bound)
         self._detect = journey.detecting(setup.rules, self.engine, carries_all=setup.carries_all)
         gc.freeze()  # what stays to the end need not be looked through again and again

@@ -94,8 +94,8 @@ def test_a_rate_is_the_difference_of_two_sizes_and_runs_take_turns(monkeypatch: 
 
 @pytest.mark.parametrize("big", [Run(2, 0, 0), Run(1, 10, 0)])
 def test_too_little_to_measure_is_told(big: Run) -> None:
-    with pytest.raises(ValueError, match="too few events"):
-        scan._per_second(Run(1, 0, 0), big)
+    with pytest.raises(ValueError, match="evtx: too few events"):
+        scan._per_second("evtx", Run(1, 0, 0), big)
 
 
 def test_the_command_tells_what_is_wrong_in_one_line(tmp_path: Path, job: Job) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NoReturn
@@ -14,8 +16,9 @@ import pytest
 
 from carecordon.model.block import Block
 from carecordon.scan import fan as fan_module
+from carecordon.scan import hand as hand_module
 from carecordon.scan.fan import Fan
-from carecordon.scan.hand import SLOT_BYTES, WAITING, WAITING_LARGE, Hand, Lost, Task
+from carecordon.scan.hand import LARGE, WAITING, WAITING_LARGE, Hand, Lost, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 CORES = [1, 2, 3]
@@ -67,9 +70,9 @@ def test_every_block_is_answered_whole(cores: int) -> None:
 
 
 @pytest.mark.parametrize("cores", CORES)
-def test_blocks_larger_than_a_slot_arrive_too(cores: int) -> None:
+def test_blocks_too_large_to_share_arrive_too(cores: int) -> None:
     def data(number: int) -> bytes:
-        return bytes([number]) * (SLOT_BYTES + 1 if number % 3 == 0 else SLOT_BYTES - 4)
+        return bytes([number]) * (LARGE + 1 if number % 3 == 0 else LARGE - 4)
 
     answers, _ = run(Fan(Echo, cores), tasks(9, data))
     assert in_order(answers) == [(task.source, task.number, task.block) for task in tasks(9, data)]
@@ -77,7 +80,7 @@ def test_blocks_larger_than_a_slot_arrive_too(cores: int) -> None:
 
 @pytest.mark.parametrize(
     ("block_bytes", "taken"),
-    [(10, WAITING), (SLOT_BYTES // 8, 8), (SLOT_BYTES, WAITING_LARGE), (SLOT_BYTES + 1, 1)],
+    [(10, WAITING), (LARGE // 8, 8), (LARGE, WAITING_LARGE), (LARGE + 1, 1)],
 )
 def test_a_worker_takes_many_small_blocks_or_few_large_ones(block_bytes: int, taken: int) -> None:
     hand = Hand(multiprocessing.get_context("fork"), Echo)
@@ -113,6 +116,29 @@ def test_a_worker_that_dies_costs_the_block_it_had(cores: int, deadly: set[int])
     assert len(answers) == 30
     assert all("died" in answer.reason for answer in answers if isinstance(answer, Lost))
     assert sum(words) <= len(done), "a worker that took over tells only what it saw itself"
+
+
+@pytest.mark.parametrize("killer", [0, 5, 14])
+def test_what_a_worker_had_answered_before_it_died_is_not_lost(killer: int) -> None:
+    """Blocks come slowly, so that all before the deadly one are answered, and not yet asked for, when it dies."""
+
+    def slowly() -> Iterator[Task]:
+        for task in tasks(20):
+            yield task
+            time.sleep(0.02)
+
+    answers, _ = run(Fan(partial(Echo, frozenset({killer})), 2), slowly())
+    assert [answer.task.number for answer in answers if isinstance(answer, Lost)] == [killer]
+    assert len(answers) == 20
+
+
+def test_blocks_go_round_the_shared_memory_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hand_module, "LARGE", 64)
+    sizes = [random.Random(3).randrange(80) for _ in range(1_500)]
+    for cores in (2, 3):
+        answers, _ = run(Fan(Echo, cores), tasks(1_500, lambda number: bytes([number % 256]) * sizes[number]))
+        wanted = [(one.source, one.number, one.block) for one in tasks(1_500, lambda n: bytes([n % 256]) * sizes[n])]
+        assert in_order(answers) == wanted
 
 
 @pytest.mark.parametrize("cores", CORES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -16,7 +17,7 @@ from carecordon.model.ports import NoCache
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.scan import worker as worker_module
 from carecordon.scan.hand import Task
-from carecordon.scan.worker import Answer, Setup, Worker
+from carecordon.scan.worker import Answer, Setup, Worker, has_secret_hashes
 from tests.pipeline.detect.sigma.matching import PROCESS_CREATION, SYSMON, flat, ready, rule
 
 RULES = ready(
@@ -153,3 +154,14 @@ def test_where_reading_breaks_off_what_was_read_before_is_kept(monkeypatch: pyte
     assert [match.position for match in found.matches if match.rule.path == "a.yml"] == list(range(1, RUN + 1))
     assert found.broken is not None
     assert found.broken.startswith("a defect of ours (ValueError: made up, breaking line ")
+
+
+@pytest.mark.parametrize(("seed", "is_secret"), [(None, True), ("random", True), ("0", False), ("7", False)])
+def test_hashes_whose_key_was_given_are_no_secret(
+    monkeypatch: pytest.MonkeyPatch, seed: str | None, *, is_secret: bool
+) -> None:
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    if seed is not None:
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+    if sys.hash_info.width >= 64 and sys.hash_info.algorithm.startswith("siphash"):
+        assert has_secret_hashes() is is_secret

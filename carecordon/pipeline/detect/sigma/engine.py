@@ -41,7 +41,7 @@ class Engine:
         accelerator: Accelerator | None,
         bound: LogSource | None = None,
         *,
-        has_secret_hashes: bool = True,
+        has_secret_hashes: bool = False,
     ) -> None:
         """Prepare the rules; `bound` is the log source of documents bound by hand, `has_secret_hashes` see memo.py."""
         self.program = Program(rules, accelerator, bound, has_secret_hashes=has_secret_hashes)

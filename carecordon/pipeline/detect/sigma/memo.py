@@ -22,20 +22,21 @@ MAX_VALUE = 65_536
 MAX_KEPT = 2_048
 """Longer texts are not kept but remembered by their traces: most never come again."""
 END = 24
-TRACE_SIZE = 256
-"""Characters that a trace costs."""
+"""Characters at each end that are part of a trace."""
+TRACE_SIZE = 512
+"""What a trace is counted for, about its bytes."""
 
 
 @dataclass(slots=True)
 class Allowance:
     """How much the memos that share it may remember together, and how much they do (characters of keys).
 
-    `has_secret_hashes`: nobody outside can foretell Python's hashes (PYTHONHASHSEED is not set).
+    `has_secret_hashes`: Python's hashes have 64 bits, and nobody outside can foretell them.
     """
 
     limit: int = MAX_CHARACTERS
     used: int = 0
-    has_secret_hashes: bool = True
+    has_secret_hashes: bool = False
 
 
 class Memo(dict[Any, Any]):
@@ -94,7 +95,7 @@ class ValueMemo(Memo):
     Numbers that are equal as keys (True, 1, 1.0; 0.0, -0.0) are told apart by rules: they are
     remembered by type and spelling, under a key of their own. Lists that are long or hold
     anything but text are not remembered. A long text leaves a trace: Python's hash (SipHash of 64
-    bits, with a new secret key each process), its length and its ends. That two texts leave one trace
+    bits, with a secret key drawn each time Python starts), its length and its ends. That two texts leave one trace
     cannot be arranged from outside and is less likely than a fault of the machine; where the key is
     no secret, texts are kept whole.
     """

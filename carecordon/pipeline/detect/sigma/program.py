@@ -26,7 +26,7 @@ KEYWORDS = ""
 CONSTANTS = ("Channel", "EventID", "Provider_Name")
 """Fields that every event of a kind has alike."""
 MAX_SET_BYTES = 32_000_000
-"""What the sets of atoms that values satisfy may take; real logs need a hundredth, and beyond all begins anew."""
+"""Once the sets of atoms that values satisfy take more, all begins anew before the next batch; real logs need 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Program:
         accelerator: Accelerator | None,
         bound: LogSource | None = None,
         *,
-        has_secret_hashes: bool = True,
+        has_secret_hashes: bool = False,
     ) -> None:
         """Number the atoms and resolve the log sources; `has_secret_hashes` see memo.py."""
         self.rules: tuple[Rule, ...] = rules.rules

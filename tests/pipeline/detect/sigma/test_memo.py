@@ -69,9 +69,9 @@ def test_a_long_text_is_remembered_and_not_kept() -> None:
         asked.append(text)
         return len(asked)
 
-    memo = ValueMemo(answer)
+    memo = ValueMemo(answer, allowance=Allowance(has_secret_hashes=True))
     texts = [f"{'x' * MAX_VALUE}{middle}{'y' * MAX_VALUE}" for middle in "abc"]
     assert [memo[text] for text in texts * 3] == [1, 2, 3] * 3
     assert asked == texts
     assert not any(isinstance(key, str) for key in memo)
-    assert memo._allowance.used < 1_000
+    assert memo._allowance.used < 2_000

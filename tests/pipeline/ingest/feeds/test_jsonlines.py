@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import json
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from carecordon.model.block import Block
+from carecordon.pipeline.ingest.feeds import jsonlines
 from carecordon.pipeline.ingest.feeds.jsonlines import JSONLINES
 from carecordon.pipeline.ingest.json_text import MAX_RECORD
 from tests.pipeline.ingest.feeds.reading import Repeated, read_all
@@ -84,6 +85,16 @@ def test_what_a_strict_reader_refuses_is_rescued(line: bytes, value: str) -> Non
     reading = read_all(JSONLINES, GOOD + b"\n" + line)
     assert reading.events[2] == {"a": value}
     assert not reading.bad
+
+
+def test_a_line_over_which_decoding_breaks_is_told_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: bytes) -> NoReturn:
+        raise MemoryError("made up")
+
+    monkeypatch.setattr(jsonlines, "decode", broken)
+    reading = read_all(JSONLINES, b"\n".join([GOOD, b"{", GOOD]) + b"\n")
+    assert list(reading.events) == [1, 3]
+    assert [(bad.position, "MemoryError: made up" in bad.reason) for bad in reading.bad] == [(2, True)]
 
 
 def test_a_line_of_100_mib_is_skipped_and_never_held() -> None:
