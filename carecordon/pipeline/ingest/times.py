@@ -27,7 +27,7 @@ class Clockwork:
         text, before and from PLAIN on, in UTC ns. Only if both are there is the sum right.
         """
         self.seconds: dict[str, int] = {}
-        self.fractions: dict[str, int] = {}
+        self.fractions: dict[str, int] = {"": 0, "Z": 0}
         self._minute = ""
         self._minute_ns = 0
 
