@@ -17,6 +17,7 @@ from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.accelerate import accelerator
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.detect.sigma.memo import Allowance
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan.bad import BadRecords
@@ -84,7 +85,8 @@ class Worker:
         self._setup = setup
         self.rules = setup.rules
         fast = accelerator(setup.cache) if setup.use_accelerator else None
-        self.engine = Engine(setup.rules, fast, setup.bound, has_secret_hashes=has_secret_hashes())
+        allowance = Allowance(has_secret_hashes=has_secret_hashes())
+        self.engine = Engine(setup.rules, fast, setup.bound, allowance)
         self._read = journey.reading(self.engine, setup.bound)
         self._detect = journey.detecting(setup.rules, self.engine, carries_all=setup.carries_all)
         gc.freeze()  # what stays to the end need not be looked through again and again

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NoReturn
@@ -120,21 +119,25 @@ def test_a_worker_that_dies_costs_the_block_it_had(cores: int, deadly: set[int])
 
 @pytest.mark.parametrize("killer", [0, 5, 14])
 def test_what_a_worker_had_answered_before_it_died_is_not_lost(killer: int) -> None:
-    """Blocks come slowly, so that all before the deadly one are answered, and not yet asked for, when it dies."""
+    """All before the deadly block are answered, and none of the answers is asked for, when the worker is found dead."""
+    fan = Fan(partial(Echo, frozenset({killer})), 2)
+    first = fan._hands[0]._process
 
-    def slowly() -> Iterator[Task]:
+    def waiting() -> Iterator[Task]:
         for task in tasks(20):
             yield task
-            time.sleep(0.02)
+            if task.number == killer:
+                first.join()
 
-    answers, _ = run(Fan(partial(Echo, frozenset({killer})), 2), slowly())
+    answers, _ = run(fan, waiting())
     assert [answer.task.number for answer in answers if isinstance(answer, Lost)] == [killer]
     assert len(answers) == 20
 
 
 def test_blocks_go_round_the_shared_memory_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hand_module, "LARGE", 64)
-    sizes = [random.Random(3).randrange(80) for _ in range(1_500)]
+    rng = random.Random(3)
+    sizes = [rng.randrange(80) for _ in range(1_500)]
     for cores in (2, 3):
         answers, _ = run(Fan(Echo, cores), tasks(1_500, lambda number: bytes([number % 256]) * sizes[number]))
         wanted = [(one.source, one.number, one.block) for one in tasks(1_500, lambda n: bytes([n % 256]) * sizes[n])]

@@ -45,8 +45,6 @@ WINLOG_NAMES = {
 
 def event_id_of(value: Any) -> int | None:
     """Return an event or record id given as number, decimal text, or element with attributes."""
-    if type(value) is int:
-        return value
     if isinstance(value, dict):
         value = value.get(TEXT)
     if isinstance(value, str):

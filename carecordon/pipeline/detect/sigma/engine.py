@@ -20,7 +20,7 @@ from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Truths
-from carecordon.pipeline.detect.sigma.memo import ValueMemo
+from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
 from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
 from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Shape, Variant
 from carecordon.pipeline.detect.sigma.values import decimal_of
@@ -40,11 +40,10 @@ class Engine:
         rules: RuleSet,
         accelerator: Accelerator | None,
         bound: LogSource | None = None,
-        *,
-        has_secret_hashes: bool = False,
+        allowance: Allowance | None = None,
     ) -> None:
-        """Prepare the rules; `bound` is the log source of documents bound by hand, `has_secret_hashes` see memo.py."""
-        self.program = Program(rules, accelerator, bound, has_secret_hashes=has_secret_hashes)
+        """Prepare the rules; `bound` is the log source of documents bound by hand, `allowance` what memos may hold."""
+        self.program = Program(rules, accelerator, bound, allowance)
         self.plans: dict[Kind, Plan] = {}
         self._by_shape: dict[Shape, Plan] = {}
         self.keywords: KeywordGate = self.program.keywords
@@ -128,11 +127,6 @@ class Engine:
                 continue
             signatures = numbered.signatures(plan, start, end)
             known = plan.signatures
-            if not plan.has_references and not (held and plan.keywords):
-                for row, outcome in enumerate(map(known.__getitem__, signatures), start):
-                    if outcome:
-                        yield rows[row], outcome
-                continue
             for row, plain in zip(rows[start:end], signatures, strict=True):
                 signature = plain
                 if plan.has_references or row in held:

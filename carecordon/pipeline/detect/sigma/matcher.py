@@ -34,8 +34,6 @@ ANYTHING = "(?s).*"
 """The pattern of a lone `*`, which any text satisfies."""
 EDGE = 3
 """Outermost characters by which beginnings and endings are found."""
-LONG = 1_024
-"""Keywords, which ask for the truths of every value, have no longer text than this remembered."""
 SET_BYTES = 1_000
 """What a set of atoms costs beside its own size: its number, and its mask in each plan that meets it."""
 
@@ -263,8 +261,6 @@ class FieldMatcher:
 
     def truths(self, value: Value | Absent) -> Truths:
         """Return the numbers of the atoms that hold for `value`."""
-        if isinstance(value, str) and len(value) > LONG:
-            return self._answer(value)
         number: int = self.numbered[value]
         return self.sets[number]
 

@@ -59,10 +59,9 @@ class Program:
         rules: RuleSet,
         accelerator: Accelerator | None,
         bound: LogSource | None = None,
-        *,
-        has_secret_hashes: bool = False,
+        allowance: Allowance | None = None,
     ) -> None:
-        """Number the atoms and resolve the log sources; `has_secret_hashes` see memo.py."""
+        """Number the atoms and resolve the log sources; the memos of all fields share `allowance`."""
         self.rules: tuple[Rule, ...] = rules.rules
         self.atoms: list[Atom] = []
         self.rarity: list[int] = []
@@ -70,7 +69,7 @@ class Program:
         self._fields: dict[str, list[int]] = defaultdict(list)
         self._matchers: dict[str, FieldMatcher] = {}
         self._accelerator = accelerator
-        self._allowance = Allowance(has_secret_hashes=has_secret_hashes)
+        self._allowance = allowance or Allowance()
         self.is_crowded = False
         """Fields gave more sets of atoms than are to be kept: all is to begin anew before the next batch."""
         self._set_bytes = 0

@@ -14,6 +14,7 @@ from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.detect.sigma.load import RuleText, load
 from carecordon.pipeline.detect.sigma.matcher import SET_BYTES
+from carecordon.pipeline.detect.sigma.memo import Allowance
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 RULES = """title: Two words
@@ -83,7 +84,7 @@ def test_long_texts_are_told_apart_though_they_are_not_kept() -> None:
     filler = "-" * 1_100
     texts = [f"{filler}aa{filler}end", f"{filler}bb{filler}end", f"{filler}zz{filler}end"]
     for knows_hashes in (True, False):
-        room = Engine(engine_rules(), None, has_secret_hashes=knows_hashes)
+        room = Engine(engine_rules(), None, allowance=Allowance(has_secret_hashes=knows_hashes))
         answers = [[row for row, _ in room.match(rows(texts))] for _ in range(2)]
         assert answers == [[0, 1], [0, 1]]
         kept = [key for key in room.program.matcher("CommandLine").numbered if isinstance(key, str)]

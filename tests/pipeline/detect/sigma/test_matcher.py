@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
 from carecordon.pipeline.detect.sigma.literals import LONG_TEXT
-from carecordon.pipeline.detect.sigma.matcher import ABSENT, LONG, FieldMatcher
+from carecordon.pipeline.detect.sigma.matcher import ABSENT, FieldMatcher
+from carecordon.pipeline.detect.sigma.memo import MAX_KEPT
 from carecordon.pipeline.detect.sigma.values import address_of, date_part, decimal_of, network_of, number_of, text_of
 
 LITERALS = st.text(alphabet="abAB\0\\é", max_size=5)
@@ -31,7 +32,7 @@ def plain_atoms(draw: st.DrawFn) -> Atom:
 @given(
     st.lists(plain_atoms(), max_size=12),
     st.text(alphabet="abAB\0\\é", max_size=8),
-    st.sampled_from([0, LONG_TEXT, LONG]),
+    st.sampled_from([0, LONG_TEXT, MAX_KEPT]),
 )
 def test_literals_hold_as_each_alone_would(atoms: list[Atom], text: str, more: int) -> None:
     text = text + "-" * more + text
@@ -50,7 +51,7 @@ def test_half_a_surrogate_pair_stops_nothing() -> None:
     ops = [Op.CONTAINS, Op.STARTS, Op.ENDS]
     literals = [Atom("F", op, value) for op in ops for value in ("evil", "tool", "more", "less", "x\0")]
     matcher = FieldMatcher([*enumerate(literals), (90, Atom("F", Op.RE, "ev.l", cased=True))], None)
-    for text in ("evil \ud800 tool", ("evil \udfff tool",), "evil \ud800 tool" + "-" * LONG):
+    for text in ("evil \ud800 tool", ("evil \udfff tool",), "evil \ud800 tool" + "-" * MAX_KEPT):
         held = matcher.truths(text)
         assert {90} | {number for number, atom in enumerate(literals[:2])} <= held
         assert not any(literals[number].value in ("more", "less") for number in held - {90})
