@@ -36,6 +36,10 @@ class RuleHead:
     line: int
     is_silent: bool = False
     """True for a rule that only feeds correlations: its matches are not shown."""
+    triage: tuple[str, ...] = ()
+    """What to do about a match, step by step, where the rule says it (`triage:`)."""
+    benign: tuple[str, ...] = ()
+    """Known harmless causes (`falsepositives:`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Match:
     event_id: int | None
     fields: Fields
     carried: Fields = field(default_factory=dict)
+    subject: Fields = field(default_factory=dict)
+    """Those fields of the event that triage goes by: who did it, with what, from where (triage/subject.py)."""
 
 
 @dataclass(frozen=True, slots=True)

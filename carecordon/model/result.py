@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from carecordon.model.errors import Refused
+from carecordon.model.incident import Case
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match
 
 
@@ -75,11 +76,12 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All that a scan tells. `findings` in the order of the result, (time, file, position), and read once."""
+    """All that a scan tells: `cases` the worst first; `findings` by (time, file, position), and read once."""
 
     begin: Begin
     findings: Iterable[Match | CorrelationMatch]
     closing: Closing
+    cases: Sequence[Case] = ()
 
 
 @dataclass(frozen=True, slots=True)
