@@ -71,6 +71,10 @@ class Rows:
         """Return what a row says of itself."""
         return Header(self.kinds[row], self.devices[row], self.times[row], self.record_ids[row], self.positions[row])
 
+    def with_ids(self, event_ids: frozenset[int]) -> list[int]:
+        """Return the rows whose event id is one of these."""
+        return [row for row, kind in enumerate(self.kinds) if kind.event_id in event_ids]
+
     def complete(self, row: int) -> Fields:
         """Return a row's fields with the header's names among them.
 
@@ -194,6 +198,11 @@ class Table:
             record_id if isinstance(record_id, int) and not isinstance(record_id, bool) else None,
             int(self.sequence[row]),
         )
+
+    def with_ids(self, event_ids: frozenset[int]) -> list[int]:
+        """Return the rows whose event id is one of these."""
+        wanted = [number for number, kind in enumerate(self.kinds) if kind.event_id in event_ids]
+        return [int(row) for row in np.flatnonzero(np.isin(self.kind, wanted))] if wanted else []
 
     def complete(self, row: int) -> RowView:
         """Return a row's fields."""

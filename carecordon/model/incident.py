@@ -72,6 +72,7 @@ class ProcessSeen:
     account: str | None
     start: int | None
     is_context: bool
+    logon: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from carecordon.model.block import Bad, Block
 from carecordon.model.effect import Effect, Record
 from carecordon.model.event import LogSource
 from carecordon.model.feed import Feed
+from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, RuleHead
+from carecordon.model.process import ProcessStart
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.heads import correlation_rule, head_of
 from carecordon.pipeline.detect.sigma.ir import RuleSet
@@ -24,6 +26,9 @@ from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.correlate import Correlator
+from carecordon.pipeline.triage.group import Grouper
+from carecordon.pipeline.triage.score import Estate
+from carecordon.pipeline.triage.subject import STARTS, is_start, start_of, subject_fields
 
 
 @dataclass(slots=True)
@@ -51,9 +56,10 @@ class DetectState:
 
 @dataclass(slots=True)
 class TriageState:
-    """What triage keeps: windows of correlations."""
+    """What triage keeps: windows of correlations, and what incidents are made of."""
 
     correlator: Correlator
+    grouper: Grouper
 
 
 def reading(engine: Engine, bound: LogSource | None) -> ReadState:
@@ -61,16 +67,21 @@ def reading(engine: Engine, bound: LogSource | None) -> ReadState:
     return ReadState(Normaliser(bound), engine.keywords.possible, engine.keywords.possible(ADDED))
 
 
+def reading_only(bound: LogSource | None) -> ReadState:
+    """Return a fresh state for reading what no rule will be held against."""
+    return ReadState(Normaliser(bound), lambda _: frozenset(), frozenset())
+
+
 def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> DetectState:
     """Return a fresh state for detection; `carries_all` lets every match carry its whole event."""
     heads = {index: head_of(rule) for index, rule in enumerate(rules.rules)}
-    correlated = frozenset(identifier for correlation in rules.correlations for identifier in correlation.rules)
-    return DetectState(engine, heads, correlated, carries_all)
+    return DetectState(engine, heads, _correlated(rules), carries_all)
 
 
-def triaging(rules: RuleSet) -> TriageState:
-    """Return a fresh state for triage."""
-    return TriageState(Correlator([correlation_rule(correlation) for correlation in rules.correlations]))
+def triaging(rules: RuleSet, estate: Estate | None = None) -> TriageState:
+    """Return a fresh state for triage; `estate` is what is known of the devices."""
+    correlator = Correlator([correlation_rule(correlation) for correlation in rules.correlations])
+    return TriageState(correlator, Grouper(_correlated(rules), estate))
 
 
 def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad]:
@@ -97,8 +108,16 @@ def detect_step(
     batch: Batch,
     now: int,  # noqa: ARG001  # rules speak of event time so far; the live hub's steps will ask
 ) -> tuple[DetectState, list[Effect]]:
-    """Return the matches of a batch. `now` (UTC ns) is not asked for yet: rules speak of event time."""
+    """Return the matches of a batch and the processes that started in it.
+
+    `now` (UTC ns) is not asked for yet: rules speak of event time.
+    """
     effects: list[Effect] = []
+    for row in batch.with_ids(STARTS):
+        kind, device, time, _, position = batch.header(row)
+        if time is not None and is_start(kind):
+            started = start_of(batch.complete(row), kind.channel, kind.event_id, device or "", time, position)
+            effects.append(Record(started))
     for row, outcome in state.engine.match(batch):
         fields = batch.complete(row)
         kind, device, time, record_id, position = batch.header(row)
@@ -108,21 +127,36 @@ def detect_step(
             carried = dict(seen) if state.carries_all or head.id in state.correlated else {}
             evidence = state.engine.evidence(variant, seen)
             header = (position, record_id, time, device, kind.channel, kind.event_id)
-            effects.append(Record(Match(head, "", *header, evidence, carried)))
+            effects.append(Record(Match(head, "", *header, evidence, carried, subject_fields(fields))))
     return state, effects
 
 
 def triage_step(
     state: TriageState,
-    matches: Sequence[Match],
+    found: Sequence[Match | ProcessStart],
     now: int,  # noqa: ARG001  # windows close by event time so far; the live hub's will ask
 ) -> tuple[TriageState, list[Effect]]:
-    """Return what is to be told of these matches, which come in order of event time."""
+    """Return what is to be told of these matches and processes, which come in order of event time."""
+    matches = [one for one in found if isinstance(one, Match)]
+    state.grouper.feed(matches, (one for one in found if isinstance(one, ProcessStart)))
     effects: list[Effect] = [Record(match) for match in matches if not match.rule.is_silent]
-    effects.extend(Record(found) for found in state.correlator.feed(matches) if not found.rule.is_silent)
-    return state, effects
+    return state, effects + _tied(state, state.correlator.feed(matches))
 
 
-def triage_end(state: TriageState) -> tuple[list[CorrelationMatch], list[BlindSpot]]:
-    """Return the correlations that were still open when the input ended, and what correlating could not see."""
-    return [found for found in state.correlator.close() if not found.rule.is_silent], state.correlator.unseen()
+def triage_end(state: TriageState) -> tuple[list[Effect], list[BlindSpot]]:
+    """Return what was still open when the input ended, and what triage could not see."""
+    effects = _tied(state, state.correlator.close())
+    return effects, [*state.correlator.unseen(), *state.grouper.unseen()]
+
+
+def _tied(state: TriageState, correlations: Sequence[CorrelationMatch]) -> list[Effect]:
+    """Return the correlations that are to be told, and the incidents that are new or have changed."""
+    told = [one for one in correlations if not one.rule.is_silent]
+    state.grouper.feed(correlations=told)
+    incidents: list[Incident] = state.grouper.settle()
+    return [*map(Record, told), *map(Record, incidents)]
+
+
+def _correlated(rules: RuleSet) -> frozenset[str]:
+    """Return the ids of the rules that correlations refer to."""
+    return frozenset(identifier for correlation in rules.correlations for identifier in correlation.rules)

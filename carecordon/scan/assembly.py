@@ -59,6 +59,7 @@ class Assembly:
             watch.merge(Watch(), self.name, self._next)
         else:
             spool.add(self._shifted(match) for match in piece.matches)
+            spool.add(replace(start, file=self.name, position=self.records + start.position) for start in piece.starts)
             for bad in piece.bad:
                 self._tell(replace(bad, position=self.records + bad.position))
             watch.merge(piece.watch, self.name, self._next)

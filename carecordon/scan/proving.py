@@ -12,7 +12,7 @@ import msgspec
 from carecordon.model.batch import Rows
 from carecordon.model.block import Run
 from carecordon.model.errors import TheirFault
-from carecordon.model.match import Match
+from carecordon.model.match import CorrelationMatch, Match
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.engine import Engine
@@ -84,8 +84,8 @@ def fires(correlation: Correlation, others: Iterable[Rule | Correlation], events
     in_order = sorted(found, key=lambda one: (one.time or 0, one.position))
     _, effects = journey.triage_step(state, in_order, 0)
     rest, _ = journey.triage_end(state)
-    told = [effect.item.rule.id for effect in effects] + [one.rule.id for one in rest]
-    return correlation.id in told
+    told = [effect.item for effect in (*effects, *rest)]
+    return any(isinstance(one, CorrelationMatch) and one.rule.id == correlation.id for one in told)
 
 
 def _matches(

@@ -1,41 +1,45 @@
-"""A scan from paths to result: walk, open, fan out, put together, correlate.
+"""A scan from paths to result: walk, open, fan out, put together, triage.
 
 The result is the same for any order of files and any number of cores: matches wait in a
-spool until all are known, and only then are they correlated and told, in order.
+spool until all are known, and only then are they correlated, grouped and told, in order.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import carecordon
 from carecordon.model.block import Bad
 from carecordon.model.errors import Refused
+from carecordon.model.incident import Case
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.result import Begin, Closing, InputFile, Result, Summary
-from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
+from carecordon.pipeline.triage.score import Asset, Estate
+from carecordon.report.story.tell import tell_story
+from carecordon.report.story.words import Words
 from carecordon.scan import coverage
 from carecordon.scan.assembly import Assembly
+from carecordon.scan.cases import Triaged, bare_events, gather, triage, unread
 from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.fan import Fan
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
-from carecordon.scan.stop import Stop, UntilStop
+from carecordon.scan.stop import Copied, Stop, UntilStop
 from carecordon.scan.walk import STDIN, STDIN_NAME, Source, Unread, shown_path, walk
 from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
 
-PIECE = 2_000
-"""Matches that triage takes in at a time."""
 SMALL_BYTES = 24 * 1024 * 1024
 """Input below this is read by one process: starting others would take longer than it saves."""
 
@@ -67,11 +71,16 @@ class Findings:
 
 @dataclass(slots=True)
 class Scan:
-    """One scan. `cores` None lets the size of the input decide."""
+    """One scan. `cores` None lets the size of the input decide; `assets` say what devices (lower case) are for.
+
+    Without `words` there are no cases: nobody will read a story.
+    """
 
     setup: Setup
     command: tuple[str, ...]
     cores: int | None = None
+    words: Words | None = None
+    assets: Mapping[str, Asset] = field(default_factory=dict)
     on_progress: Callable[[Progress], None] = lambda _: None
     _spool: Spool = field(default_factory=Spool)
     _watch: Watch = field(default_factory=Watch)
@@ -81,9 +90,14 @@ class Scan:
     _progress: Progress = field(default_factory=Progress)
     is_stopped: bool = False
     """Whether it was ended by hand."""
+    _sources: list[Source] = field(default_factory=list)
+    _workers: int = 1
     _current: Opened | None = None
     _done_bytes: int = 0
     _named: set[str] = field(default_factory=set)
+    _stdin: IO[bytes] | None = None
+    """What came through standard input, to be read once more."""
+    _copied: Copied | None = None
 
     def run(self, paths: Sequence[str]) -> Result:
         """Return the result; stopped by hand or by a full disk, that of what was read so far, marked partial."""
@@ -92,10 +106,11 @@ class Scan:
         fan: Fan | None = None
         with Stop() as stop:
             try:
-                sources = self._walk(paths)
+                self._sources = self._walk(paths)
+                self._workers = self._cores(self._sources)
                 with stop.waiting():
-                    fan = Fan(partial(Worker, self.setup), self._cores(sources))
-                for answer in fan.run(self._tasks(sources, stop)):
+                    fan = Fan(partial(Worker, self.setup), self._workers)
+                for answer in fan.run(self._tasks(self._sources, stop)):
                     self._take(answer)
                 self.on_progress(self._progress)
                 for kinds in fan.finish():
@@ -108,10 +123,16 @@ class Scan:
             self._unread.append(Unread(self._spool.place, f"the scan ended early: {self._spool.fault}", True))
         if not self._inputs and not stop.is_asked and not any(one.is_failure for one in self._unread):
             self._unread.append(Unread(", ".join(paths), "no event file is here", True))
-        correlations, spots = self._correlate()
-        closing = self._closing(spots, time.monotonic() - started, is_partial=self._is_over(stop))
+        devices = {one.device for one in self._watch.sources() if one.device}
+        triaged = triage(self._spool, self.setup.rules, Estate(len(devices), self.assets))
+        closing = self._closing(triaged.spots, time.monotonic() - started, is_partial=self._is_over(stop))
+        cases: list[Case] = []
+        if self.words is not None and triaged.incidents:
+            cases, spots = self._cases(triaged, closing.unseen, self.words)
+            seconds = replace(closing.summary, seconds=time.monotonic() - started)
+            closing = replace(closing, unseen=(*closing.unseen, *spots), summary=seconds)
         begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
-        return Result(begin, Findings(self._spool, correlations), closing)
+        return Result(begin, Findings(self._spool, triaged.correlations), closing, cases)
 
     def matches(self) -> Iterator[Match]:
         """Yield all matches, in order: also those that only feed correlations and are not told."""
@@ -145,7 +166,7 @@ class Scan:
     def _tasks(self, sources: Iterable[Source], stop: Stop) -> Iterator[Task]:
         """Yield the blocks of all inputs until the stop, and note what is not read."""
         for source in sources:
-            for opened in _opened(source, stop):
+            for opened in self._opened(source, stop):
                 if isinstance(opened, Unread):
                     self._unread.append(opened)
                 else:
@@ -189,19 +210,47 @@ class Scan:
         self._progress.read_bytes = max(self._progress.read_bytes, read)
         self.on_progress(self._progress)
 
-    def _correlate(self) -> tuple[list[CorrelationMatch], list[BlindSpot]]:
-        rules = self.setup.rules
-        if not rules.correlations:
-            return [], []
-        state = journey.triaging(rules)
-        found: list[CorrelationMatch] = []
-        matches = iter(self._spool)
-        while piece := list(islice(matches, PIECE)):
-            _, effects = journey.triage_step(state, piece, 0)
-            found.extend(effect.item for effect in effects if isinstance(effect.item, CorrelationMatch))
-        rest, spots = journey.triage_end(state)
-        found.extend(rest)
-        return sorted(found, key=lambda one: (one.start, one.end, one.rule.id, one.members)), spots
+    def _cases(self, triaged: Triaged, unseen: Sequence[BlindSpot], words: Words) -> tuple[list[Case], list[BlindSpot]]:
+        """Return each incident with its story and events, and what could not be read a second time."""
+        evidence = None
+        with Stop() as stop:
+            if not self.is_stopped:
+                with suppress(KeyboardInterrupt):
+                    evidence = gather(triaged.incidents, self.setup, self._inputs, self._again(stop), self._workers)
+        is_whole = evidence is not None and not stop.is_asked
+        cases = []
+        for number, incident in enumerate(triaged.incidents):
+            events = (evidence.events(number) if evidence else []) or bare_events(incident)
+            left_out = evidence.left_out[number] if evidence else 0
+            cases.append(Case(incident, tell_story(incident, events, unseen, words), events, left_out))
+        return cases, [] if is_whole else unread(triaged.incidents)
+
+    def _again(self, stop: Stop) -> Iterator[Opened]:
+        """Yield the inputs once more, until the stop."""
+        for source in self._sources:
+            stream = self._stdin if source.path is None else None
+            if source.path is None and (stream is None or not (self._copied and self._copied.is_whole)):
+                continue
+            if stream is not None:
+                stream.seek(0)
+            for opened in open_source(source, stream):
+                if stop.is_asked:
+                    return
+                if isinstance(opened, Opened):
+                    yield opened
+
+    def _opened(self, source: Source, stop: Stop) -> Iterator[Opened | Unread]:
+        """Return what a source holds; standard input is looked at only here, since it may be closed, and kept."""
+        if source.path is not None:
+            return open_source(source)
+        if sys.stdin is None:
+            return iter([Unread(source.name, "standard input is closed", True)])
+        stream = UntilStop(sys.stdin.buffer, stop)
+        if self.words is None:
+            return open_source(source, stream)
+        self._stdin = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the scan
+        self._copied = Copied(stream, self._stdin)
+        return open_source(source, self._copied)
 
     def _closing(self, spots: Iterable[BlindSpot], seconds: float, *, is_partial: bool) -> Closing:
         inputs = sorted(self._inputs, key=lambda one: one.name)
@@ -247,15 +296,6 @@ class Scan:
             seconds=seconds,
             partial=is_partial,
         )
-
-
-def _opened(source: Source, stop: Stop) -> Iterator[Opened | Unread]:
-    """Return what a source holds; standard input is only looked at where it is asked for, since it may be closed."""
-    if source.path is not None:
-        return open_source(source)
-    if sys.stdin is None:
-        return iter([Unread(source.name, "standard input is closed", True)])
-    return open_source(source, UntilStop(sys.stdin.buffer, stop))
 
 
 def _by_name(unread: Unread) -> str:

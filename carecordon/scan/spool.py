@@ -1,4 +1,4 @@
-"""Matches on disk until all are known: memory stays bounded, and they come back in one order.
+"""Matches and process starts on disk until all are known: memory stays bounded, and they come back in one order.
 
 The order is (time, file, position, rule), whatever order they came in; matches without a
 time come last. They are sorted a run at a time, in memory, and the runs are merged when
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import fields as fields_of
 from heapq import merge
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ import msgspec
 
 from carecordon.model.event import Fields
 from carecordon.model.match import Match, RuleHead
+from carecordon.model.process import ProcessStart
 
 LAST = (1 << 63) - 1
 LIMIT = 1 << 64
@@ -29,13 +31,15 @@ ROW_BYTES = 300
 """What a match takes in memory beside its packed body."""
 
 Row = tuple[int, str, int, str, bytes]
-"""Time, file, position, rule id, and the rest of a match, packed."""
+"""Time, file, position, rule id ('' for the start of a process), and the rest of it, packed."""
+Found = Match | ProcessStart
+STARTED = tuple(one.name for one in fields_of(ProcessStart) if one.name not in {"time", "file", "position"})
 Run = list[tuple[int, int]]
 """Where the pieces of a run lie: start and size."""
 
 
 class Spool:
-    """A temporary file of matches. `fault`: why it could not take any more, None while it can."""
+    """A temporary file of what is found. `fault`: why it could not take any more, None while it can."""
 
     def __init__(self, run_bytes: int | None = None) -> None:
         """Begin without a file; `run_bytes`, else RUN_BYTES, are held in memory before there is one."""
@@ -48,10 +52,10 @@ class Spool:
         self._heads: dict[str, RuleHead] = {}
         self._encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
-    def add(self, matches: Iterable[Match]) -> None:
-        """Keep matches; in memory, without a bound, once there is a fault: so the caller must soon stop."""
-        for match in matches:
-            row = self._row(match)
+    def add(self, found: Iterable[Found]) -> None:
+        """Keep what is found; in memory, without a bound, once there is a fault: so the caller must soon stop."""
+        for one in found:
+            row = self._row(one) if isinstance(one, Match) else _start_row(one)
             self._fresh.append(row)
             self._fresh_bytes += len(row[-1]) + ROW_BYTES
             if self._fresh_bytes >= self._run_bytes and self.fault is None:
@@ -59,21 +63,32 @@ class Spool:
 
     def __iter__(self) -> Iterator[Match]:
         """Yield all matches in order."""
+        return (self._match(row) for row in self._rows() if row[3])
+
+    def all(self) -> Iterator[Found]:
+        """Yield matches and process starts in order; a process starts before anything of its moment matches."""
+        return (self._match(row) if row[3] else _start(row) for row in self._rows())
+
+    def _rows(self) -> Iterator[Row]:
         runs = [_read(self._file, run) for run in self._runs] if self._file else []
-        for time, file, position, rule, body in merge(*runs, sorted(self._fresh)):
-            record_id, device, channel, event_id, fields, carried = msgspec.msgpack.decode(body)
-            yield Match(
-                self._heads[rule],
-                file,
-                position,
-                record_id,
-                None if time == LAST else time,
-                device,
-                channel,
-                event_id,
-                _tuples(fields),
-                _tuples(carried),
-            )
+        return merge(*runs, sorted(self._fresh))
+
+    def _match(self, row: Row) -> Match:
+        time, file, position, rule, body = row
+        record_id, device, channel, event_id, fields, carried, subject = msgspec.msgpack.decode(body)
+        return Match(
+            self._heads[rule],
+            file,
+            position,
+            record_id,
+            None if time == LAST else time,
+            device,
+            channel,
+            event_id,
+            _tuples(fields),
+            _tuples(carried),
+            _tuples(subject),
+        )
 
     @property
     def place(self) -> str:
@@ -119,13 +134,29 @@ class Spool:
 
     def _row(self, match: Match) -> Row:
         self._heads[match.rule.id] = match.rule
-        body = (match.record_id, match.device, match.channel, match.event_id, match.fields, match.carried)
+        head = (match.record_id, match.device, match.channel, match.event_id)
+        maps = (match.fields, match.carried, match.subject)
         try:
-            packed = self._encode(body)
+            packed = self._encode((*head, *maps))
         except (OverflowError, UnicodeEncodeError):
-            packed = self._encode((*map(_packed, body[:4]), _packable(match.fields), _packable(match.carried)))
+            packed = self._encode((*map(_packed, head), *map(_packable, maps)))
         time = LAST if match.time is None else match.time
         return time, match.file, match.position, match.rule.id, packed
+
+
+def _start_row(start: ProcessStart) -> Row:
+    body = [getattr(start, name) for name in STARTED]
+    try:
+        packed = msgspec.msgpack.encode(body)
+    except UnicodeEncodeError:
+        packed = msgspec.msgpack.encode([_packed(part) for part in body])
+    return start.time, start.file, start.position, "", packed
+
+
+def _start(row: Row) -> ProcessStart:
+    time, file, position, _, body = row
+    rest = dict(zip(STARTED, msgspec.msgpack.decode(body), strict=True))
+    return ProcessStart(time=time, file=file, position=position, **rest)
 
 
 def _write(file: IO[bytes], packed: bytes) -> tuple[int, int]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad
+from carecordon.model.effect import Effect
 from carecordon.model.errors import defect
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.match import Match
 from carecordon.model.ports import Cache
+from carecordon.model.process import ProcessStart
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.accelerate import accelerator
 from carecordon.pipeline.detect.sigma.engine import Engine
@@ -60,6 +63,7 @@ class Answer:
     events: int = 0
     skipped: int = 0
     matches: list[Match] = field(default_factory=list)
+    starts: list[ProcessStart] = field(default_factory=list)
     bad: BadRecords = field(default_factory=BadRecords)
     watch: Watch = field(default_factory=Watch)
     broken: str | None = None
@@ -115,28 +119,27 @@ class Worker:
 
     def _match(self, rows: Rows, answer: Answer) -> None:
         """Put what rows match into the answer; where matching fails, all but the rows that it fails for."""
-        wanted = self._wanted(rows)
+        kept = wanted(rows, self._setup)
         answer.records += len(rows)
-        answer.skipped += len(rows) - len(wanted)
+        answer.skipped += len(rows) - len(kept)
         try:
-            matches = self._matches(wanted)
+            found = self._found(kept)
         except Exception:  # noqa: BLE001  # one event must not take the others with it
-            for row in range(len(wanted)):
-                self._match_alone(_picked(wanted, [row]), answer)
+            for row in range(len(kept)):
+                self._match_alone(_picked(kept, [row]), answer)
         else:
-            answer.events += len(wanted)
-            answer.matches += matches
+            answer.events += len(kept)
+            _keep(found, answer)
 
     def _match_alone(self, row: Rows, answer: Answer) -> None:
         try:
-            answer.matches += self._matches(row)
+            _keep(self._found(row), answer)
             answer.events += 1
         except Exception as fault:  # noqa: BLE001  # told, with its place
             answer.bad.add(Bad(row.positions[0], f"the rules could not be held against this event: {defect(fault)}"))
 
-    def _matches(self, rows: Rows) -> list[Match]:
-        _, effects = journey.detect_step(self._detect, rows, 0)
-        return [effect.item for effect in effects if isinstance(effect.item, Match)]
+    def _found(self, rows: Rows) -> list[Effect]:
+        return journey.detect_step(self._detect, rows, 0)[1]
 
     def kinds_seen(self) -> list[KindSeen]:
         """Return the kinds of events met so far."""
@@ -150,14 +153,22 @@ class Worker:
             for plan in self.engine.sources_seen
         ]
 
-    def _wanted(self, rows: Rows) -> Rows:
-        """Return the rows within the time asked for; those without a time are kept."""
-        since, until = self._setup.since, self._setup.until
-        if since is None and until is None:
-            return rows
-        first = since if since is not None else -(1 << 63)
-        last = until if until is not None else 1 << 63
-        return _picked(rows, [row for row, time in enumerate(rows.times) if time is None or first <= time <= last])
+
+def wanted(rows: Rows, setup: Setup) -> Rows:
+    """Return the rows within the time asked for; those without a time are kept."""
+    if setup.since is None and setup.until is None:
+        return rows
+    first = setup.since if setup.since is not None else -(1 << 63)
+    last = setup.until if setup.until is not None else 1 << 63
+    return _picked(rows, [row for row, time in enumerate(rows.times) if time is None or first <= time <= last])
+
+
+def _keep(found: Sequence[Effect], answer: Answer) -> None:
+    for effect in found:
+        if isinstance(effect.item, Match):
+            answer.matches.append(effect.item)
+        elif isinstance(effect.item, ProcessStart):
+            answer.starts.append(effect.item)
 
 
 def _picked(rows: Rows, kept: list[int]) -> Rows:

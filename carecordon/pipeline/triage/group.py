@@ -1,0 +1,214 @@
+"""Matches become incidents: what is tied by process, logon, account, address, file or service belongs together.
+
+Theory. Every match falls into a unit (rule, device, process, account, hour). A unit shows
+links (links.py); two units with a link in common whose times lie no further apart than the
+link's gap are one incident, and so is whatever hangs together by such pairs. Units, links
+and the table of processes are sets that do not depend on the order of arrival, and
+incidents are made anew from them each time: so the result does not depend on it either.
+
+No gap is longer than a day. An incident whose last match lies two days behind the newest
+can therefore gain nothing from matches that come up to a day late: it is settled, told for
+the last time and forgotten here. What comes later still is an incident of its own, marked late.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+
+from carecordon.model.incident import Incident
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
+from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.links import GAP_NS, HOUR, Link, Tie
+from carecordon.pipeline.triage.ordinary import is_root
+from carecordon.pipeline.triage.processes import Processes, process_key
+from carecordon.pipeline.triage.score import Estate
+from carecordon.pipeline.triage.subject import subject_of
+from carecordon.pipeline.triage.tell import tell
+from carecordon.pipeline.triage.unit import (
+    Unit,
+    UnitKey,
+    birth,
+    chain_unit,
+    first_unit,
+    incident_id,
+    member_link,
+    unit_key,
+)
+
+HORIZON_NS = 24 * HOUR
+"""How late a match may come and still change nothing but what it ought to."""
+MEMBERS_KEPT = 50_000
+"""Events remembered because a correlation may come to be made of them."""
+UNITS_KEPT = 100_000
+"""Units open at a time; beyond, the oldest incidents are told as they are and settled."""
+
+
+class Grouper:
+    """The state of all open incidents: feed it, then take what has changed."""
+
+    def __init__(self, correlated: frozenset[str] = frozenset(), estate: Estate | None = None) -> None:
+        """`correlated` are the ids of rules that correlations refer to; `estate` what is known of the devices."""
+        self.estate = estate or Estate()
+        self.processes = Processes()
+        self._correlated = correlated
+        self._units: dict[UnitKey, Unit] = {}
+        self._members: OrderedDict[tuple[str, int], Match] = OrderedDict()
+        self._newest = -(1 << 80)
+        self._told: dict[str, tuple[object, Incident]] = {}
+        self._aliases: dict[str, frozenset[str]] = {}
+        self._tally: Counter[tuple[Unseen, str]] = Counter()
+
+    def feed(
+        self,
+        matches: Iterable[Match] = (),
+        starts: Iterable[ProcessStart] = (),
+        correlations: Iterable[CorrelationMatch] = (),
+    ) -> None:
+        """Take in what was found and which processes started, in any order."""
+        for start in starts:
+            self.processes.add(start)
+        for match in matches:
+            self._take(match)
+        for chain in correlations:
+            self._take_chain(chain)
+
+    def settle(self) -> list[Incident]:
+        """Return the incidents that are new or changed since they were last told; forget those that are settled."""
+        changed: list[Incident] = []
+        told: dict[str, tuple[object, Incident]] = {}
+        over = self._newest - 2 * HORIZON_NS
+        parts = sorted(self._components(), key=lambda units: max(unit.last for unit in units))
+        crowd = len(self._units) - UNITS_KEPT
+        spread = self._spread()
+        for units in parts:
+            state = self._state_of(units, spread)
+            incident, is_new = self._incident(units, state, spread)
+            if is_new and incident is not None:
+                changed.append(incident)
+            if max(unit.last for unit in units) < over or crowd > 0:
+                crowd -= len(units)
+                for unit in units:
+                    del self._units[unit.key]
+            elif incident is not None:
+                told[incident.id] = (state, incident)
+        self._told = told
+        self._aliases = {name: self._aliases[name] for name in told}
+        self.processes.forget_before(over)
+        return changed
+
+    def unseen(self) -> list[BlindSpot]:
+        """Return what could not take part so far, with reasons and counts."""
+        spots = [BlindSpot(kind, reason, count=number) for (kind, reason), number in sorted(self._tally.items())]
+        if self.processes.forgotten:
+            reason = "incidents: more processes on a device than are remembered, the oldest forgotten"
+            spots.append(BlindSpot(Unseen.RECORD, reason, count=self.processes.forgotten))
+        return spots
+
+    def _take(self, match: Match) -> None:
+        if match.time is None:
+            if not match.rule.is_silent:
+                self._tally[Unseen.CLOCK, "incidents: match without a time that can be read"] += 1
+            return
+        is_member = match.rule.id in self._correlated
+        if is_member:
+            self._members[match.file, match.position] = match
+            if len(self._members) > MEMBERS_KEPT:
+                self._members.popitem(last=False)
+        if match.rule.is_silent:
+            return
+        subject = subject_of(match)
+        key = unit_key(match, match.time, subject)
+        unit = self._units.get(key)
+        if unit is None:
+            unit = self._units[key] = first_unit(match, match.time)
+        unit.add(match, match.time, subject)
+        if is_member:
+            unit.links.add(member_link(match.file, match.position))
+        unit.is_late |= match.time < self._newest - HORIZON_NS
+        self._newest = max(self._newest, match.time)
+
+    def _take_chain(self, chain: CorrelationMatch) -> None:
+        members = [self._members[place] for place in chain.members if place in self._members]
+        if not members:
+            self._tally[Unseen.RECORD, f"incidents: the events of correlation '{chain.rule.title}' are forgotten"] += 1
+            return
+        members.sort(key=lambda match: (match.time or 0, match.file, match.position))
+        unit = chain_unit(chain, members)
+        self._units[unit.key] = unit
+
+    def _components(self) -> list[list[Unit]]:
+        """Return the units in groups that hang together, each in time order."""
+        units = sorted(self._units.values(), key=lambda unit: (unit.first, unit.key))
+        root = list(range(len(units)))
+        latest: dict[Link, tuple[int, int]] = {}  # per link: the unit that reaches furthest, and how far
+        for number, unit in enumerate(units):
+            for link in (*unit.links, *self._tree(unit)):
+                before = latest.get(link)
+                if before is not None and unit.first - before[1] <= GAP_NS[link[0]]:
+                    _join(root, before[0], number)
+                if before is None or unit.last > before[1]:
+                    latest[link] = (number, unit.last)
+        groups: dict[int, list[Unit]] = {}
+        for number, unit in enumerate(units):
+            groups.setdefault(_top(root, number), []).append(unit)
+        return list(groups.values())
+
+    def _tree(self, unit: Unit) -> list[Link]:
+        """Return the links of a unit's process and its ancestors, as far as they are somebody's own."""
+        found = unit.subject
+        start = self.processes.find(unit.device, found.guid, found.pid, unit.first)
+        if start is not None:
+            keys = [process_key(one) for one in self.processes.line(start)]
+            return [(Tie.TREE, unit.device, key) for key in keys]
+        links: list[Link] = []
+        if found.guid is not None and not is_root(found.image):
+            links.append((Tie.TREE, unit.device, found.guid))
+        elif found.pid is not None and not is_root(found.image):
+            links.append((Tie.PID, unit.device, str(found.pid)))
+        above = self.processes.find(unit.device, found.parent_guid, found.parent_pid, unit.first)
+        if above is not None:
+            links += [(Tie.TREE, unit.device, process_key(one)) for one in self.processes.line(above)]
+        elif found.parent_guid is not None and found.parent_image is not None and not is_root(found.parent_image):
+            links.append((Tie.TREE, unit.device, found.parent_guid))
+        return links
+
+    def _state_of(self, units: list[Unit], spread: Mapping[str, int]) -> object:
+        """Return what an incident of these units is made from: equal states are told alike."""
+        parts = tuple((unit.key, unit.version, spread[unit.rule.id]) for unit in units)
+        devices = sorted({device for unit in units for device in unit.devices})
+        return self.estate, parts, tuple(self.processes.version(device) for device in devices)
+
+    def _incident(self, units: list[Unit], state: object, spread: Mapping[str, int]) -> tuple[Incident | None, bool]:
+        """Return the incident that these units are, None if it is none, and whether it has changed."""
+        if all(unit.rule.level.rank == 0 for unit in units):
+            return None, False
+        name = incident_id(min((unit.sample for unit in units), key=birth))
+        known = self._told.get(name)
+        if known is not None and known[0] == state:
+            return known[1], False
+        former = {unit.incident for unit in units} | {name}
+        aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - {name, ""}
+        self._aliases[name] = aliases
+        for unit in units:
+            unit.incident = name
+        return tell(name, tuple(sorted(aliases)), units, self.processes, spread, self.estate), True
+
+    def _spread(self) -> Mapping[str, int]:
+        """Return on how many devices each rule matched."""
+        devices: dict[str, set[str]] = {}
+        for unit in self._units.values():
+            devices.setdefault(unit.rule.id, set()).update(unit.devices)
+        return {rule: len(names) for rule, names in devices.items()}
+
+
+def _top(root: list[int], number: int) -> int:
+    while root[number] != number:
+        root[number] = root[root[number]]
+        number = root[number]
+    return number
+
+
+def _join(root: list[int], one: int, other: int) -> None:
+    first, second = sorted((_top(root, one), _top(root, other)))
+    root[second] = first

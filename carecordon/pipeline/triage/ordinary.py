@@ -1,0 +1,90 @@
+"""What every device has: accounts, programs and addresses that tie nothing together because they are everywhere."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+SERVICE_ACCOUNTS = frozenset(
+    {"system", "local service", "network service", "localsystem", "anonymous logon", "window manager", "iusr"}
+    | {"font driver host", "localservice", "networkservice", "lokaler dienst", "netzwerkdienst"}
+)
+"""Accounts of Windows itself. Source: MS-DTYP 2.4.2.4, well-known SIDs, and their names as Windows writes them."""
+DRAWN = ("dwm-", "umfd-")
+"""How the accounts begin that draw each session's windows and fonts."""
+ROOTS = frozenset(
+    {"system", "smss.exe", "csrss.exe", "wininit.exe", "winlogon.exe", "services.exe", "lsass.exe", "svchost.exe"}
+    | {"explorer.exe", "userinit.exe", "taskhostw.exe", "taskeng.exe", "sihost.exe", "runtimebroker.exe"}
+    | {"wmiprvse.exe", "dllhost.exe", "lsm.exe", "registry", "fontdrvhost.exe", "dwm.exe", "taskhost.exe"}
+)
+"""Programs of Windows that start others on everybody's behalf: having one as a parent in common means nothing."""
+SYSTEM_FOLDERS = (
+    *("\\windows\\system32\\", "\\windows\\syswow64\\", "\\windows\\winsxs\\", "\\windows\\microsoft.net\\"),
+    *("\\program files\\", "\\program files (x86)\\", "\\windows\\servicing\\", "\\windows\\softwaredistribution\\"),
+)
+"""Where the same file lies on every device."""
+COMMON_NAMES = frozenset(
+    {"setup.exe", "install.exe", "update.exe", "installer.exe", "desktop.ini", "thumbs.db", "ntuser.dat"}
+    | {"explorer.exe", "notepad.exe", "regedit.exe", "write.exe", "hh.exe", "uninstall.exe", "index.html"}
+)
+"""File names that unrelated programs share."""
+
+
+def base_name(path: str) -> str:
+    r"""Return the last part of a path, lower case, whichever way its slashes lean."""
+    return path.replace("/", "\\").rsplit("\\", 1)[-1].lower()
+
+
+def is_root(image: str | None) -> bool:
+    """Say whether a program starts others on everybody's behalf; its namesake outside Windows does not."""
+    if image is None:
+        return False
+    lower = image.replace("/", "\\").lower()
+    name = base_name(lower)
+    return name in ROOTS and ("\\" not in lower or "\\windows\\" in lower)
+
+
+def is_everywhere(path: str) -> bool:
+    """Say whether the same file lies on every device, or its name is anybody's."""
+    lower = path.replace("/", "\\").lower()
+    return any(folder in lower for folder in SYSTEM_FOLDERS) or base_name(lower) in COMMON_NAMES or is_root(path)
+
+
+def account_name(account: str) -> str:
+    r"""Return the bare name of `DOMAIN\name` or `name@domain`, lower case."""
+    return account.rsplit("\\", 1)[-1].split("@", 1)[0].lower()
+
+
+def is_person(account: str) -> bool:
+    """Say whether an account is somebody's, not a computer's nor Windows' own."""
+    name = account_name(account)
+    return bool(name) and name not in SERVICE_ACCOUNTS and not name.endswith("$") and not name.startswith(DRAWN)
+
+
+def is_local(account: str, device: str) -> bool:
+    """Say whether an account is the device's own, so that one of that name elsewhere is another."""
+    domain = account.rsplit("\\", 1)[0].lower() if "\\" in account else ""
+    return domain in {device.split(".", 1)[0].lower(), "."} and bool(domain)
+
+
+def telling_address(address: str | None) -> str | None:
+    """Return an address in one spelling; None if it is none, or one that every device has or speaks to."""
+    if address is None:
+        return None
+    try:
+        found = ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return None
+    mapped = getattr(found, "ipv4_mapped", None)
+    found = mapped or found
+    if found.is_loopback or found.is_unspecified or found.is_multicast or found.is_link_local:
+        return None
+    return None if str(found) == "255.255.255.255" else str(found)
+
+
+def is_inside(address: str) -> bool:
+    """Say whether an address belongs to a private network. Source: RFC 1918, RFC 4193."""
+    if ":" in address:
+        return address.startswith(("fc", "fd"))
+    return address.startswith(("10.", "192.168.")) or (
+        address.startswith("172.") and address.split(".")[1].isdigit() and 16 <= int(address.split(".")[1]) < 32
+    )

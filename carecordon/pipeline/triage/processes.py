@@ -1,0 +1,176 @@
+"""The processes of devices, as their starts were seen: who is whose parent, also where only process ids say so.
+
+Bounded for each device, the oldest forgotten first. What is answered depends on the starts
+that are known, not on the order in which they came.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.ordinary import is_root
+
+LIMIT = 20_000
+"""Processes remembered of one device."""
+DEPTH = 40
+"""Ancestors followed: deeper chains are made to tire us."""
+TWIN_NS = 2_000_000_000
+"""Sysmon and the Security log tell of the same start within this time."""
+
+_time = attrgetter("time")
+
+
+def order(start: ProcessStart) -> tuple[int, bool, str, int]:
+    """Return what starts are sorted by: time, those with an id of their own last, place."""
+    return start.time, start.guid is not None, start.file, start.position
+
+
+def process_key(start: ProcessStart) -> str:
+    """Return a process's name within its device: its own id, else its process id and start."""
+    return start.guid or f"{start.pid}@{start.time}"
+
+
+@dataclass(slots=True)
+class _Device:
+    """The starts of one device: by their own id, and by process id in time order; children by either."""
+
+    guids: dict[str, ProcessStart] = field(default_factory=dict)
+    pids: dict[int, list[ProcessStart]] = field(default_factory=dict)
+    by_guid: dict[str, list[ProcessStart]] = field(default_factory=dict)
+    by_pid: dict[int, list[ProcessStart]] = field(default_factory=dict)
+    size: int = 0
+    version: int = 0
+
+    def add(self, start: ProcessStart) -> None:
+        known = self.guids.get(start.guid) if start.guid else None
+        if known is not None and order(known) <= order(start):
+            return  # the same start, told again: the first telling stands
+        if known is not None:
+            self._drop(known)
+        if start.guid:
+            self.guids[start.guid] = start
+        if start.pid is not None:
+            insort(self.pids.setdefault(start.pid, []), start, key=order)
+        if start.parent_guid:
+            insort(self.by_guid.setdefault(start.parent_guid, []), start, key=order)
+        elif start.parent_pid is not None:
+            insort(self.by_pid.setdefault(start.parent_pid, []), start, key=order)
+        self.size += 1
+        self.version += 1
+
+    def _drop(self, start: ProcessStart) -> None:
+        held = (
+            self.pids.get(start.pid or 0),
+            self.by_guid.get(start.parent_guid or ""),
+            self.by_pid.get(start.parent_pid or 0),
+        )
+        for starts in held:
+            if starts and start in starts:
+                starts.remove(start)
+        self.size -= 1
+
+    def starts(self) -> list[ProcessStart]:
+        """Return all starts, the oldest first."""
+        found = {id(start): start for held in self.pids.values() for start in held}
+        found |= {id(start): start for start in self.guids.values()}
+        return sorted(found.values(), key=order)
+
+
+class Processes:
+    """A bounded table of process starts for each device."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        """Remember `limit` starts of each device."""
+        self._limit = limit
+        self._devices: dict[str, _Device] = {}
+        self.forgotten = 0
+        """Starts given up for want of room."""
+
+    def add(self, start: ProcessStart) -> None:
+        """Remember a start."""
+        device = self._devices.setdefault(start.device, _Device())
+        device.add(start)
+        if device.size > self._limit + self._limit // 4:
+            self._thin(start.device)
+
+    def version(self, device: str) -> int:
+        """Return a number that changes whenever what is known of a device's processes does."""
+        return self._devices[device].version if device in self._devices else 0
+
+    def find(self, device: str, guid: str | None, pid: int | None, time: int) -> ProcessStart | None:
+        """Return the start of the process that has this id at a time (UTC ns), None if it was not seen."""
+        known = self._devices.get(device)
+        if known is None:
+            return None
+        if guid is not None and guid in known.guids:
+            return known.guids[guid]
+        return None if guid is not None or pid is None else self._by_pid(known, pid, time)
+
+    def parent(self, start: ProcessStart) -> ProcessStart | None:
+        """Return the start of a process's parent, None if it was not seen."""
+        return self.find(start.device, start.parent_guid, start.parent_pid, start.time)
+
+    def ancestors(self, start: ProcessStart) -> Iterator[ProcessStart]:
+        """Yield parent, grandparent and so on, as far as they were seen."""
+        seen = {id(start)}
+        for _ in range(DEPTH):
+            above = self.parent(start)
+            if above is None or id(above) in seen:
+                return
+            seen.add(id(above))
+            yield above
+            start = above
+
+    def line(self, start: ProcessStart) -> Iterator[ProcessStart]:
+        """Yield a process and its ancestors below the first that starts others on everybody's behalf."""
+        if is_root(start.image):
+            return
+        yield start
+        for above in self.ancestors(start):
+            if is_root(above.image):
+                return
+            yield above
+
+    def children(self, start: ProcessStart) -> list[ProcessStart]:
+        """Return what a process started, the oldest first."""
+        known = self._devices[start.device]
+        found = list(known.by_guid.get(start.guid, ())) if start.guid else []
+        if start.pid is not None:
+            found += [child for child in known.by_pid.get(start.pid, ()) if self.parent(child) is start]
+        return sorted(found, key=order)
+
+    def _by_pid(self, known: _Device, pid: int, time: int) -> ProcessStart | None:
+        """Return who had a process id at a time; of two tellings of one start the one with an id of its own."""
+        held = known.pids.get(pid, [])
+        at = bisect_right(held, time + TWIN_NS, key=_time)
+        if not at:
+            return None
+        last = held[at - 1]
+        twins = [one for one in held[max(0, at - 4) : at] if last.time - one.time <= TWIN_NS and one.guid is not None]
+        return last if last.guid is not None or not twins else twins[-1]
+
+    def _thin(self, name: str) -> None:
+        starts = self._devices[name].starts()
+        kept = _Device()
+        for start in starts[-self._limit :]:
+            kept.add(start)
+        self.forgotten += len(starts) - kept.size
+        kept.version += self._devices[name].version
+        self._devices[name] = kept
+
+    def forget_before(self, time: int) -> None:
+        """Forget starts before a time (UTC ns) that are nobody's parent since."""
+        for name, device in list(self._devices.items()):
+            starts = device.starts()
+            if starts and starts[0].time < time:
+                parents = {id(above) for start in starts if start.time >= time for above in self.ancestors(start)}
+                kept = _Device()
+                for start in starts:
+                    if start.time >= time or id(start) in parents:
+                        kept.add(start)
+                kept.version = device.version  # what is told of is younger
+                self._devices[name] = kept

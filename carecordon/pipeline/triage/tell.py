@@ -1,0 +1,148 @@
+"""An incident as it is told, made from the units that belong together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from carecordon.model.incident import Alert, Chain, Entity, EntityKind, Incident, Place
+from carecordon.model.match import RuleHead
+from carecordon.pipeline.triage.links import ACROSS, Tie
+from carecordon.pipeline.triage.processes import Processes
+from carecordon.pipeline.triage.score import Estate, level_of, score
+from carecordon.pipeline.triage.tree import Tree
+from carecordon.pipeline.triage.unit import EntityKey, Sighting, Unit, birth
+
+LINKS_TOLD = 20
+ENTITIES_TOLD = 500
+
+
+def tell(
+    name: str,
+    aliases: tuple[str, ...],
+    units: Sequence[Unit],
+    processes: Processes,
+    spread: Mapping[str, int],
+    estate: Estate,
+) -> Incident:
+    """Return the incident with this id. `spread` on how many devices each rule matched."""
+    tree = Tree(processes)
+    alerts = _alerts([unit for unit in units if unit.chain is None], tree)
+    chains = [unit for unit in units if unit.chain is not None]
+    rules = list({unit.rule.id: unit.rule for unit in sorted(units, key=_age)}.values())
+    techniques = tuple(dict.fromkeys(one for rule in rules for one in rule.techniques))
+    devices = _devices(units)
+    total = score(rules, techniques, devices, min(spread[rule.id] for rule in rules), estate)
+    return Incident(
+        id=name,
+        aliases=aliases,
+        title=_headline(units).title,
+        level=level_of(total),
+        score=total,
+        devices=devices,
+        first=min(unit.first for unit in units),
+        last=max(unit.last for unit in units),
+        techniques=techniques,
+        alerts=alerts,
+        chains=tuple(Chain(unit.rule, unit.chain.count, unit.first, unit.last) for unit in chains if unit.chain),
+        entities=_entities(units),
+        processes=tree.told(),
+        places=_places(units),
+        links=tuple(_links(units)),
+        is_late=any(unit.is_late for unit in units),
+    )
+
+
+def _age(unit: Unit) -> tuple[int, str]:
+    return unit.first, unit.rule.id
+
+
+def _headline(units: Sequence[Unit]) -> RuleHead:
+    """Return the rule that names the incident: the worst, of several the one on most devices, then the latest."""
+    reach = Counter({(unit.rule.id, device) for unit in units for device in unit.devices})
+    on = Counter(rule for rule, _ in reach)
+    return max(units, key=lambda unit: (unit.rule.level.rank, on[unit.rule.id], unit.first, unit.rule.id)).rule
+
+
+def _devices(units: Sequence[Unit]) -> tuple[str, ...]:
+    """Return the devices in the order in which something matched on them."""
+    seen: dict[str, int] = {}
+    for unit in units:
+        for device in unit.devices:
+            seen[device] = min(seen.get(device, unit.first), unit.first)
+    return tuple(sorted((device for device in seen if device), key=lambda device: (seen[device], device)))
+
+
+def _alerts(units: Sequence[Unit], tree: Tree) -> tuple[Alert, ...]:
+    """Return the units of the same rule, device and process (without one: account) as one alert each, by time."""
+    folded: dict[tuple[str, str, str], list[Unit]] = {}
+    keys: dict[tuple[str, str, str], str | None] = {}
+    for unit in units:
+        process = tree.place(unit)
+        actor = unit.subject.accounts[0] if unit.subject.accounts and process is None else ""
+        key = (unit.rule.id, unit.device, process or actor)
+        folded.setdefault(key, []).append(unit)
+        keys[key] = process
+    alerts = [
+        Alert(
+            rule=parts[0].rule,
+            device=parts[0].device,
+            process=keys[key],
+            first=min(part.first for part in parts),
+            last=max(part.last for part in parts),
+            count=sum(part.count for part in parts),
+            sample=min((part.sample for part in parts), key=birth),
+        )
+        for key, parts in folded.items()
+    ]
+    return tuple(sorted(alerts, key=lambda alert: (alert.first, alert.device, alert.rule.id, alert.process or "")))
+
+
+def _entities(units: Sequence[Unit]) -> tuple[Entity, ...]:
+    """Return who and what took part, kind by kind, the most frequent first."""
+    met: dict[EntityKey, Sighting] = {}
+    for unit in units:
+        for device in unit.devices:
+            if device:
+                own = Sighting(device, unit.first, unit.last, unit.count)
+                _merge(met, (EntityKind.DEVICE, device.lower(), None), own)
+        for key, sighting in unit.entities.items():
+            _merge(met, key, sighting)
+    told = [Entity(kind, one.name, device, one.first, one.last, one.count) for (kind, _, device), one in met.items()]
+    kinds = list(EntityKind)
+    told.sort(key=lambda one: (kinds.index(one.kind), -one.count, one.first, one.name.lower(), one.device or ""))
+    return tuple(told[:ENTITIES_TOLD])
+
+
+def _merge(met: dict[EntityKey, Sighting], key: EntityKey, more: Sighting) -> None:
+    known = met.get(key)
+    if known is None:
+        met[key] = Sighting(more.name, more.first, more.last, more.count)
+        return
+    if (more.first, more.name) < (known.first, known.name):
+        known.name = more.name
+    known.first, known.last = min(known.first, more.first), max(known.last, more.last)
+    known.count += more.count
+
+
+def _places(units: Sequence[Unit]) -> tuple[Place, ...]:
+    places = {place for unit in units for place in unit.places}
+    places |= {
+        Place(file, position, unit.rule.id)
+        for unit in units
+        if unit.chain is not None
+        for file, position in unit.chain.members
+    }
+    return tuple(sorted(places, key=lambda place: (place.file, place.position, place.rule_id)))
+
+
+def _links(units: Sequence[Unit]) -> list[str]:
+    """Return what ties devices together, what ties most of them first."""
+    tied: dict[tuple[Tie, str], set[str]] = {}
+    for unit in units:
+        for kind, scope, value in unit.links:
+            if kind in ACROSS and not scope:
+                tied.setdefault((kind, value), set()).update(unit.devices)
+    several = [(len(devices), kind, value) for (kind, value), devices in tied.items() if len(devices) > 1]
+    several.sort(key=lambda one: (-one[0], one[1], one[2]))
+    return [f"{kind.value} {value} on {count} devices" for count, kind, value in several[:LINKS_TOLD]]

@@ -1,0 +1,158 @@
+"""A unit: the matches of one rule in one process of one device within an hour, folded; what triage groups."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from carecordon.model.incident import EntityKind, Place
+from carecordon.model.match import CorrelationMatch, Match, RuleHead
+from carecordon.pipeline.triage.links import HOUR, Link, Tie, links_of
+from carecordon.pipeline.triage.ordinary import is_local, is_person, telling_address
+from carecordon.pipeline.triage.subject import Subject, subject_of
+
+PLACES_KEPT = 100_000
+"""Places of one unit that are told one by one."""
+ENTITIES_KEPT = 200
+"""Entities and links of one unit: what writes a thousand files need not be told by all of them."""
+
+UnitKey = tuple[str, ...]
+EntityKey = tuple[EntityKind, str, str | None]
+"""Kind, name in lower case, device for what is one device's."""
+
+
+@dataclass(slots=True)
+class Sighting:
+    """One entity in a unit: as first spelt, first and last time (UTC ns), events."""
+
+    name: str
+    first: int
+    last: int
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Unit:
+    """See above; or a correlation, `chain`, with the events that make it up, on all their `devices`.
+
+    `device` '' where no event names one; `count` events, each once; `version` rises with each change.
+    """
+
+    key: UnitKey
+    rule: RuleHead
+    device: str
+    first: int
+    last: int
+    sample: Match
+    subject: Subject
+    chain: CorrelationMatch | None = None
+    count: int = 0
+    version: int = 0
+    links: set[Link] = field(default_factory=set)
+    entities: dict[EntityKey, Sighting] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
+    places: list[Place] = field(default_factory=list)
+    left_out: int = 0
+    """Places beyond those kept."""
+    is_late: bool = False
+    incident: str = ""
+    """The id of the incident it was last told in."""
+    _seen: set[int] = field(default_factory=set)
+
+    def add(self, match: Match, time: int, subject: Subject) -> None:
+        """Take in one more match; an event met before in another file adds its place only."""
+        self.version += 1
+        if len(self.places) < PLACES_KEPT:
+            self.places.append(Place(match.file, match.position, match.rule.id))
+        else:
+            self.left_out += 1
+        if birth(match) < birth(self.sample):
+            self.sample, self.subject = match, subject
+        identity = hash((time, match.channel, match.record_id, _frozen(match)))
+        if identity in self._seen:
+            return
+        self._seen.add(identity)
+        self.count += 1
+        self.first, self.last = min(self.first, time), max(self.last, time)
+        self.meet(match, time, subject)
+
+    def meet(self, match: Match, time: int, subject: Subject) -> None:
+        """Note who took part, and what the match is tied by."""
+        device = match.device or ""
+        self.devices.add(device)
+        for kind, name, owner in entities_of(subject, device):
+            key = (kind, name.lower(), owner)
+            known = self.entities.get(key)
+            if known is not None:
+                known.count += 1
+                known.first, known.last = min(known.first, time), max(known.last, time)
+            elif len(self.entities) < ENTITIES_KEPT:
+                self.entities[key] = Sighting(name, time, time)
+        if len(self.links) < ENTITIES_KEPT:
+            self.links.update(links_of(subject, self.rule.id, self.rule.level, device))
+
+
+def unit_key(match: Match, time: int, subject: Subject) -> UnitKey:
+    """Return what matches of one unit have in common."""
+    process = subject.guid or (f"{subject.pid} {subject.image}" if subject.pid else subject.image) or ""
+    actor = subject.accounts[0].lower() if subject.accounts else ""
+    return match.rule.id, match.device or "", process, actor, str(time // HOUR)
+
+
+def entities_of(subject: Subject, device: str) -> Iterator[tuple[EntityKind, str, str | None]]:
+    """Yield who and what an event names: kind, name, and its device where it is one device's."""
+    if subject.image:
+        yield EntityKind.PROCESS, subject.image, device
+    for account in subject.accounts:
+        if is_person(account):
+            yield EntityKind.ACCOUNT, account, device if is_local(account, device) else None
+    for path in subject.files:
+        yield EntityKind.FILE, path, device
+    if subject.hash:
+        yield EntityKind.HASH, subject.hash, None
+    if subject.service:
+        yield EntityKind.SERVICE, subject.service, device
+    for address in dict.fromkeys((subject.source, subject.destination)):
+        telling = telling_address(address)
+        if telling:
+            yield EntityKind.ADDRESS, telling, None
+
+
+def birth(match: Match) -> tuple[int, str, str, str]:
+    """Return what tells the earliest of matches: time, device, rule and the event itself, not the file it stands in."""
+    rest = f"{match.channel}\0{match.record_id}\0{sorted((name, repr(value)) for name, value in match.fields.items())}"
+    return match.time or 0, match.device or "", match.rule.id, rest
+
+
+def incident_id(match: Match) -> str:
+    """Return the id of the incident that this is the earliest match of: 16 hexadecimal digits."""
+    text = "\0".join(map(str, birth(match)))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def first_unit(match: Match, time: int) -> Unit:
+    """Return the unit that begins with this match, which is still to be added."""
+    subject = subject_of(match)
+    return Unit(unit_key(match, time, subject), match.rule, match.device or "", time, time, match, subject)
+
+
+def chain_unit(chain: CorrelationMatch, members: Sequence[Match]) -> Unit:
+    """Return the unit of a correlation. `members` those of its events that are at hand, in time order, at least one."""
+    first = members[0]
+    key = ("correlation", chain.rule.id, str(chain.start), str(chain.end), first.device or "", repr(chain.group))
+    unit = Unit(key, chain.rule, first.device or "", chain.start, chain.end, first, subject_of(first), chain)
+    unit.count = len(chain.members)
+    for member in members[:ENTITIES_KEPT]:
+        unit.meet(member, member.time or chain.start, subject_of(member))
+        unit.links.add(member_link(member.file, member.position))
+    return unit
+
+
+def member_link(file: str, position: int) -> Link:
+    """Return the link between an event's own matches and the correlations it is part of."""
+    return Tie.MEMBER, "", f"{file}:{position}"
+
+
+def _frozen(match: Match) -> frozenset[tuple[str, str]]:
+    return frozenset((name, repr(value)) for name, value in (match.subject | match.fields).items())
