@@ -14,7 +14,8 @@ the last time and forgotten here. What comes later still is an incident of its o
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
@@ -44,6 +45,14 @@ UNITS_KEPT = 100_000
 """Units open at a time; beyond, the oldest incidents are told as they are and settled."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An incident as it was last told, and what it was made from: made from the same, it is the same."""
+
+    state: object
+    incident: Incident
+
+
 class Grouper:
     """The state of all open incidents: feed it, then take what has changed."""
 
@@ -55,7 +64,7 @@ class Grouper:
         self._units: dict[UnitKey, Unit] = {}
         self._members: OrderedDict[tuple[str, int], Match] = OrderedDict()
         self._newest = -(1 << 80)
-        self._told: dict[str, tuple[object, Incident]] = {}
+        self._told: dict[str, _Told] = {}
         self._aliases: dict[str, frozenset[str]] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
 
@@ -75,25 +84,27 @@ class Grouper:
 
     def settle(self) -> list[Incident]:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
-        changed: list[Incident] = []
-        told: dict[str, tuple[object, Incident]] = {}
         over = self._newest - 2 * HORIZON_NS
-        parts = sorted(self._components(), key=lambda units: max(unit.last for unit in units))
         crowd = len(self._units) - UNITS_KEPT
         spread = self._spread()
-        for units in parts:
-            state = self._state_of(units, spread)
-            incident, is_new = self._incident(units, state, spread)
-            if is_new and incident is not None:
-                changed.append(incident)
+        parts = sorted(self._components(), key=lambda units: max(unit.last for unit in units))
+        names = [_name(units) for units in parts]
+        current = set(filter(None, names))
+        told: dict[str, _Told] = {}
+        changed: list[Incident] = []
+        for units, name in zip(parts, names, strict=True):
+            if name is not None:
+                before = self._told.get(name)
+                told[name] = self._tell(name, units, spread, current)
+                if before is not told[name]:
+                    changed.append(told[name].incident)
             if max(unit.last for unit in units) < over or crowd > 0:
                 crowd -= len(units)
+                told.pop(name or "", None)
                 for unit in units:
                     del self._units[unit.key]
-            elif incident is not None:
-                told[incident.id] = (state, incident)
         self._told = told
-        self._aliases = {name: self._aliases[name] for name in told}
+        self._aliases = {name: frozenset(one.incident.aliases) for name, one in told.items()}
         self.processes.forget_before(over)
         return changed
 
@@ -179,20 +190,18 @@ class Grouper:
         devices = sorted({device for unit in units for device in unit.devices})
         return self.estate, parts, tuple(self.processes.version(device) for device in devices)
 
-    def _incident(self, units: list[Unit], state: object, spread: Mapping[str, int]) -> tuple[Incident | None, bool]:
-        """Return the incident that these units are, None if it is none, and whether it has changed."""
-        if all(unit.rule.level.rank == 0 for unit in units):
-            return None, False
-        name = incident_id(min((unit.sample for unit in units), key=birth))
+    def _tell(self, name: str, units: list[Unit], spread: Mapping[str, int], current: set[str]) -> _Told:
+        """Return the incident of this id, the one told before if nothing has changed; `current` ids are no aliases."""
+        state = self._state_of(units, spread)
         known = self._told.get(name)
-        if known is not None and known[0] == state:
-            return known[1], False
+        if known is not None and known.state == state:
+            return known
         former = {unit.incident for unit in units} | {name}
-        aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - {name, ""}
-        self._aliases[name] = aliases
+        aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - current - {""}
         for unit in units:
             unit.incident = name
-        return tell(name, tuple(sorted(aliases)), units, self.processes, spread, self.estate), True
+        incident = tell(name, tuple(sorted(aliases)), units, self.processes, spread, self.estate)
+        return _Told(state, incident)
 
     def _spread(self) -> Mapping[str, int]:
         """Return on how many devices each rule matched."""
@@ -200,6 +209,13 @@ class Grouper:
         for unit in self._units.values():
             devices.setdefault(unit.rule.id, set()).update(unit.devices)
         return {rule: len(names) for rule, names in devices.items()}
+
+
+def _name(units: Sequence[Unit]) -> str | None:
+    """Return the id of the incident that these units are; None where nothing among them has weight."""
+    if all(unit.rule.level.rank == 0 for unit in units):
+        return None
+    return incident_id(min((unit.sample for unit in units), key=birth))
 
 
 def _top(root: list[int], number: int) -> int:

@@ -24,9 +24,14 @@ TWIN_NS = 2_000_000_000
 _time = attrgetter("time")
 
 
-def order(start: ProcessStart) -> tuple[int, bool, str, int]:
-    """Return what starts are sorted by: time, those with an id of their own last, place."""
-    return start.time, start.guid is not None, start.file, start.position
+Order = tuple[int, bool, str, int, tuple[str, ...], tuple[int, int]]
+
+
+def order(start: ProcessStart) -> Order:
+    """Return what starts are sorted by: time, those with an id of their own last, place, ids."""
+    texts = (start.guid or "", start.parent_guid or "", start.image or "", start.command_line or "")
+    numbers = (start.pid or 0, start.parent_pid or 0)
+    return start.time, start.guid is not None, start.file, start.position, texts, numbers
 
 
 def process_key(start: ProcessStart) -> str:

@@ -67,7 +67,7 @@ class Unit:
             self.places.append(Place(match.file, match.position, match.rule.id))
         else:
             self.left_out += 1
-        if birth(match) < birth(self.sample):
+        if time < (self.sample.time or 0) or (time == self.sample.time and birth(match) < birth(self.sample)):
             self.sample, self.subject = match, subject
         identity = hash((time, match.channel, match.record_id, _frozen(match)))
         if identity in self._seen:
@@ -86,6 +86,7 @@ class Unit:
             known = self.entities.get(key)
             if known is not None:
                 known.count += 1
+                known.name = min((known.first, known.name), (time, name))[1]
                 known.first, known.last = min(known.first, time), max(known.last, time)
             elif len(self.entities) < ENTITIES_KEPT:
                 self.entities[key] = Sighting(name, time, time)
@@ -121,7 +122,7 @@ def entities_of(subject: Subject, device: str) -> Iterator[tuple[EntityKind, str
 
 def birth(match: Match) -> tuple[int, str, str, str]:
     """Return what tells the earliest of matches: time, device, rule and the event itself, not the file it stands in."""
-    rest = f"{match.channel}\0{match.record_id}\0{sorted((name, repr(value)) for name, value in match.fields.items())}"
+    rest = f"{match.channel}\0{match.record_id}\0{sorted(_frozen(match))}"
     return match.time or 0, match.device or "", match.rule.id, rest
 
 
