@@ -1,0 +1,64 @@
+"""Which runs are told: at most FACTS of them, by an arithmetic that can be explained, the first and the last always.
+
+A run's importance adds up: 100 where a rule matches it and 30 for each step of the highest
+rule's level; 60 if it is the first to show a technique; its kind's own weight (0 to 60); 20
+if it stands before the attack and tells of a process, a logon or a service, its ancestry; 10
+if it is ten events or more. Of what no rule matches, kinds that weigh less than QUIET are not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from carecordon.model.incident import Phase
+from carecordon.report.story.alike import Copy, without_copies
+from carecordon.report.story.runs import Run
+
+FACTS = 60
+"""The most facts of a story."""
+FEWEST = 15
+"""So many facts are told, if there are, however few of them a rule matches; else at most three for each of these."""
+QUIET = 10
+ANCESTRY = frozenset({"process_start", "logon", "logon_of_service", "service_installed", "task_ran", "session"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is told, in order of time: runs, and what was the same on further devices. `untold` events of the rest."""
+
+    told: tuple[Run | Copy, ...]
+    untold: int = 0
+    weights: tuple[int, ...] = field(default=())
+
+
+def choose(runs: Sequence[Run]) -> Chosen:
+    """Return what is told of the runs, which come in order of time."""
+    things = without_copies(runs)
+    weights = _weights(things)
+    matches = sum(1 for thing in things if thing.rules)
+    room = min(FACTS, max(FEWEST, 3 * matches))
+    ends = {0, len(things) - 1} if things else set()
+    ranked = sorted(range(len(things)), key=lambda place: (place not in ends, -weights[place], place))
+    kept = sorted(place for place in ranked[:room] if place in ends or weights[place] >= QUIET)
+    untold = sum(thing.count for thing in things) - sum(things[place].count for place in kept)
+    return Chosen(tuple(things[place] for place in kept), untold, tuple(weights[place] for place in kept))
+
+
+def _weights(things: Sequence[Run | Copy]) -> list[int]:
+    seen: set[str] = set()
+    weights: list[int] = []
+    for thing in things:
+        techniques = {technique for rule in thing.rules.values() for technique in rule.techniques}
+        weights.append(importance(thing, is_new=bool(techniques - seen)))
+        seen |= techniques
+    return weights
+
+
+def importance(thing: Run | Copy, *, is_new: bool) -> int:
+    """Return how important a run is; `is_new`: the first to show one of its techniques."""
+    ranks = [rule.level.rank for rule in thing.rules.values()]
+    total = thing.kind.weight + (100 + 30 * max(ranks) if ranks else 0) + 60 * is_new
+    if thing.phase is Phase.BEFORE and thing.kind.key in ANCESTRY:
+        total += 20
+    return total + 10 * (thing.count >= 10)
