@@ -23,18 +23,20 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What one device, or many, had in common with `other`: `run` the first of these runs, `gravest` the gravest.
+    """What further devices, or further sources of connections, had in common with what was told before.
 
-    `steps` how many runs, `count` how many events; `last` UTC ns of the last; `devices` where.
+    `run` the first of its runs that a rule matched (else the first), `gravest` the gravest; `other`
+    the device it was told of before, None for further sources; `steps` how many runs, `count` how
+    many events; `last` UTC ns of the last event; `places` the devices, or the sources, it is about.
     """
 
     run: Run
     gravest: Run
-    other: str
+    other: str | None
     steps: int
     count: int
     last: int
-    devices: tuple[str, ...]
+    places: tuple[str, ...]
     rules: dict[str, RuleHead]
 
     @property
@@ -54,26 +56,33 @@ class Copy:
 
 
 def without_copies(runs: Sequence[Run]) -> list[Run | Copy]:
-    """Return the runs, which come in order of time, with those that another device already had gathered by device."""
-    told: dict[Signature, str] = {}
-    copies: dict[tuple[str, Phase], list[tuple[Run, str]]] = {}
+    """Return the runs, which come in order of time, with those gathered that only repeat what was told before.
+
+    What led up to the attack is not gathered: each device has its own way into it.
+    """
+    told: dict[Signature, str | None] = {}
+    on_devices: dict[str, list[tuple[Run, str | None]]] = {}
+    from_sources: dict[Signature, list[tuple[Run, str | None]]] = {}
     things: list[Run | Copy] = []
     for run in runs:
-        device = run.event.device
-        if device is None or run.kind.varies == DEVICE:
-            things.append(run)
-            continue
-        other = told.setdefault(signature(run), device)
-        if other == device:
+        device, own = run.event.device, signature(run)
+        before = told.get(own)
+        if run.kind.varies == DEVICE and own in told:
+            from_sources.setdefault(own, []).append((run, None))
+        elif device is None or before is None or before == device or run.phase is Phase.BEFORE:
+            told.setdefault(own, device)
             things.append(run)
         else:
-            copies.setdefault((device, run.phase), []).append((run, other))
-    things.extend(_gathered(list(copies.values())))
+            on_devices.setdefault(device, []).append((run, before))
+    things.extend(_gathered(list(on_devices.values())))
+    things.extend(_copy(pairs) for pairs in from_sources.values())
     return sorted(things, key=lambda thing: (thing.event.time, thing.event.file, thing.event.position))
 
 
 def signature(run: Run) -> Signature:
-    """Return what must agree for two devices' runs to be the same: names without folders and numbers."""
+    """Return what must agree for two runs to be the same: names without folders and numbers, but a port whole."""
+    if run.kind.varies == DEVICE:
+        return (run.kind.key, run.values.get("port", ""))
     parts = [run.values.get(slot, "").lower() for slot in run.kind.same if slot not in _WHO]
     if run.kind.varies in (None, "service") or run.kind.key == "program_written":
         parts.extend(run.values.get(slot, "").lower() for slot in ("command", "service", "file"))
@@ -82,27 +91,29 @@ def signature(run: Run) -> Signature:
     return (run.kind.key, *(_NUMBERS.sub("#", _FOLDERS.sub("", part)) for part in parts))
 
 
-def _gathered(found: list[list[tuple[Run, str]]]) -> list[Copy]:
+def _gathered(found: list[list[tuple[Run, str | None]]]) -> list[Copy]:
     """Return one copy for each device; beyond DEVICES one for all the rest."""
-    copies = [_copy(pairs) for pairs in found]
-    copies.sort(key=lambda copy: copy.event.time)
-    if len(copies) <= DEVICES + 1:
-        return copies
-    return [*copies[:DEVICES], _copy([pair for pairs in _later(found, copies[DEVICES]) for pair in pairs])]
+    found.sort(key=lambda pairs: pairs[0][0].event.time)
+    if len(found) <= DEVICES + 1:
+        return [_copy(pairs) for pairs in found]
+    return [*map(_copy, found[:DEVICES]), _copy([pair for pairs in found[DEVICES:] for pair in pairs])]
 
 
-def _later(found: list[list[tuple[Run, str]]], first: Copy) -> list[list[tuple[Run, str]]]:
-    rest = [pairs for pairs in found if pairs[0][0].event.time >= first.event.time]
-    return sorted(rest, key=lambda pairs: pairs[0][0].event.time)
-
-
-def _copy(pairs: list[tuple[Run, str]]) -> Copy:
-    run, other = pairs[0]
-    devices = dict.fromkeys(pair[0].event.device or "" for pair in pairs)
-    rules = {rule.id: rule for pair in pairs for rule in pair[0].rules.values()}
-    last = max(pair[0].last for pair in pairs)
-    gravest = max((pair[0] for pair in pairs), key=_gravity)
-    return Copy(run, gravest, other, len(pairs), sum(pair[0].count for pair in pairs), last, tuple(devices), rules)
+def _copy(pairs: list[tuple[Run, str | None]]) -> Copy:
+    runs = [run for run, _ in pairs]
+    first = next((run for run in runs if run.rules), runs[0])
+    is_about_sources = first.kind.varies == DEVICE
+    places = (run.values.get("address") if is_about_sources else run.event.device for run in runs)
+    return Copy(
+        run=first,
+        gravest=max([first, *runs], key=_gravity),
+        other=next(other for run, other in pairs if run is first),
+        steps=len(runs),
+        count=sum(run.count for run in runs),
+        last=max(run.last for run in runs),
+        places=tuple(dict.fromkeys(place for place in places if place)),
+        rules={rule.id: rule for run in runs for rule in run.rules.values()},
+    )
 
 
 def _gravity(run: Run) -> int:

@@ -7,13 +7,15 @@ from carecordon.report.story.words import Asked, Words, read_words
 
 _COMMON = frozenset({"count", "span", "id", "log"})
 _MANY = frozenset({"distinct", "folder", "named", "devices"})
-_COPY = frozenset({"sentence", "gravest", "other", "steps", "span", "devices", "count"})
+_COPY = frozenset({"sentence", "gravest", "other", "steps", "span", "places", "count"})
 _FRAME: dict[str, frozenset[str]] = {
     "frame.fact": frozenset({"sentence", "title"}),
     "frame.again": frozenset({"sentence", "count", "span"}),
     "frame.same_step": _COPY,
     "frame.same_steps": _COPY,
     "frame.same_on_many": _COPY,
+    "frame.same_from_many": _COPY,
+    "frame.all_devices": frozenset({"count"}),
     "frame.a_second": frozenset(),
     "frame.time": frozenset({"time"}),
     "frame.and": frozenset({"most", "last"}),

@@ -11,20 +11,23 @@ from carecordon.report.story.alike import Copy
 from carecordon.report.story.kind import DEVICE
 from carecordon.report.story.runs import Run
 from carecordon.report.story.values import NAME_CHARS, PATH_CHARS, quoted
+from carecordon.report.story.voice import Voice
 from carecordon.report.story.words import Words
 
 LISTED = 8
-"""So many devices are named in one sentence."""
+NAMED = 3
+"""So many devices are named in one sentence, and in one that stands in another."""
 
 
-def facts_of(things: Sequence[Run | Copy], incident: Incident, words: Words) -> tuple[Fact, ...]:
+def facts_of(things: Sequence[Run | Copy], incident: Incident, voice: Voice) -> tuple[Fact, ...]:
     """Return a fact for each thing told, in their order."""
-    teller = _Teller(incident, words)
+    teller = _Teller(incident, voice)
     return tuple(teller.fact(thing) for thing in things)
 
 
-def sentence_of(run: Run, words: Words, hidden: Iterable[str] = ()) -> str:
-    """Return what a run says, without full stop; the slots that are `hidden` are left out where they may lack."""
+def sentence_of(run: Run, voice: Voice, hidden: Iterable[str] = (), most: int = LISTED) -> str:
+    """Return what a run says, without full stop: `hidden` slots left out where they may lack, `most` devices named."""
+    words = voice.words
     values = {slot: run.kind.slots[slot].show(raw, words) for slot, raw in run.values.items() if slot not in hidden}
     span = _span(run.last - run.event.time, words)
     values |= {
@@ -34,18 +37,17 @@ def sentence_of(run: Run, words: Words, hidden: Iterable[str] = ()) -> str:
         "log": quoted(run.event.channel) if run.event.channel else None,
     }
     if run.kind.varies and len(run.varied) > 1:
-        return words.phrase(f"facts.{run.kind.key}_many", values | _common(run, words))
+        return words.phrase(f"facts.{run.kind.key}_many", values | _common(run, voice, most))
     sentence = words.phrase(f"facts.{run.kind.key}", values)
     return sentence if run.count == 1 else words.phrase("frame.again", {**values, "sentence": sentence})
 
 
-def _common(run: Run, words: Words) -> dict[str, str | None]:
-    devices = [quoted(device) for device in run.devices] if run.kind.varies == DEVICE else []
+def _common(run: Run, voice: Voice, most: int) -> dict[str, str | None]:
     return {
         "distinct": f"{len(run.varied):,}",
         "folder": quoted(run.folder, PATH_CHARS) if run.folder else None,
         "named": quoted(run.named, NAME_CHARS) if run.named else None,
-        "devices": words.listed(devices, LISTED) or None,
+        "devices": voice.devices(run.devices, most) if run.kind.varies == DEVICE else None,
     }
 
 
@@ -57,10 +59,10 @@ def _span(nanoseconds: int, words: Words) -> str:
 class _Teller:
     """Tells facts in order: what was just said of a device, and rules already quoted, are not said again."""
 
-    def __init__(self, incident: Incident, words: Words) -> None:
+    def __init__(self, incident: Incident, voice: Voice) -> None:
         """Start with nothing said."""
         self._order = {technique: place for place, technique in enumerate(incident.techniques)}
-        self._words = words
+        self._voice = voice
         self._accounts: dict[str | None, str] = {}
         self._quoted: set[str] = set()
 
@@ -68,10 +70,10 @@ class _Teller:
         """Return the thing as a fact."""
         event = thing.event
         sentence = (
-            self._copy(thing) if isinstance(thing, Copy) else sentence_of(thing, self._words, self._hidden(thing))
+            self._copy(thing) if isinstance(thing, Copy) else sentence_of(thing, self._voice, self._hidden(thing))
         )
         title = None if isinstance(thing, Copy) else self._title(thing.rules.values())
-        text = self._words.say("frame.fact", {"sentence": _capital(sentence), "title": title})
+        text = self._voice.words.say("frame.fact", {"sentence": _capital(sentence), "title": title})
         techniques = dict.fromkeys(technique for rule in thing.rules.values() for technique in rule.techniques)
         ordered = sorted(techniques, key=lambda technique: self._order.get(technique, len(self._order)))
         return Fact(
@@ -88,19 +90,20 @@ class _Teller:
         return ("account",) if before == account else ()
 
     def _copy(self, copy: Copy) -> str:
-        words = self._words
+        voice, words = self._voice, self._voice.words
+        is_one = copy.other is not None and len(copy.places) == 1
         values = {
-            "sentence": sentence_of(copy.run, words),
-            "gravest": sentence_of(copy.gravest, words) if copy.gravest is not copy.run else None,
-            "other": quoted(copy.other),
+            "sentence": sentence_of(copy.run, voice, most=NAMED),
+            "gravest": sentence_of(copy.gravest, voice, most=NAMED),
+            "other": voice.device(copy.other or ""),
             "steps": f"{copy.steps:,}",
             "span": _span(copy.last - copy.event.time, words),
-            "devices": words.listed([quoted(device) for device in copy.devices], LISTED),
-            "count": f"{len(copy.devices):,}",
+            "places": voice.devices(copy.places, LISTED),
+            "count": f"{len(copy.places):,}",
         }
-        if len(copy.devices) > 1:
-            return words.phrase("frame.same_on_many", values)
-        return words.phrase("frame.same_steps" if copy.steps > 1 else "frame.same_step", values)
+        if is_one:
+            return words.phrase("frame.same_steps" if copy.steps > 1 else "frame.same_step", values)
+        return words.phrase("frame.same_on_many" if copy.other else "frame.same_from_many", values)
 
     def _title(self, rules: Iterable[RuleHead]) -> str | None:
         """Return the title of the gravest rule that was not quoted before."""

@@ -10,12 +10,14 @@ from carecordon.model.match import RuleHead
 from carecordon.report.story.kind import DEVICE, Kind
 from carecordon.report.story.kinds import kind_of, sort_of
 from carecordon.report.story.things import folder
-from carecordon.report.story.values import base
+from carecordon.report.story.values import leaf
 
 GAP = 30 * 60 * 10**9
 """A run ends when nothing of it came for so long (ns)."""
 TWIN = 5 * 10**9
 """Two logs tell of one happening no further apart than this (ns)."""
+QUIET = 10
+"""Kinds that weigh less are mostly noise: their events that a rule matches are a run of their own."""
 VALUES_KEPT = 10_000
 """Different values that one run counts; more are not told apart."""
 
@@ -50,10 +52,10 @@ class Run:
         if value is None:
             return
         if not self.varied:
-            self.folder, self.named = folder(value) or None, base(value)
+            self.folder, self.named = folder(value) or None, leaf(value)
         elif value not in self.varied:
             self.folder = _common(self.folder, folder(value))
-            self.named = self.named if self.named == base(value) else None
+            self.named = self.named if (self.named or "").lower() == leaf(value).lower() else None
         if len(self.varied) < VALUES_KEPT:
             self.varied.setdefault(value)
 
@@ -126,7 +128,7 @@ class _Folding:
             kind.key,
             device,
             phase if device or kind.varies != DEVICE else None,
-            bool(heads),
+            bool(heads) and kind.weight < QUIET,
             alike,
             sort_of(kind, event),
         )

@@ -13,19 +13,22 @@ from carecordon.model.incident import Incident
 from carecordon.report.story.runs import rules_of
 from carecordon.report.story.summary import people
 from carecordon.report.story.values import quoted
+from carecordon.report.story.voice import Voice
 from carecordon.report.story.words import Words
 from carecordon.report.visible import shortened, visible
 
 STEPS = 8
 OWN = 4
-NAMED = 5
+NAMED = 3
 _STEP_CHARS = 300
 
 
-def next_steps(incident: Incident, words: Words) -> tuple[str, ...]:
+def next_steps(incident: Incident, voice: Voice) -> tuple[str, ...]:
     """Return the steps, the most urgent first; none twice."""
+    words, devices = voice.words, incident.devices
+    many = words.phrase("frame.all_devices", {"count": f"{len(devices):,}"}) if len(devices) > NAMED else None
     places = {
-        "devices": words.listed([quoted(device) for device in incident.devices], NAMED) or None,
+        "devices": many or voice.devices(devices, NAMED),
         "accounts": words.listed([quoted(entity.name) for entity in people(incident, words)], NAMED) or None,
     }
     own = [

@@ -9,6 +9,7 @@ from carecordon.model.times import to_datetime
 from carecordon.report.story.facts import sentence_of
 from carecordon.report.story.runs import Run
 from carecordon.report.story.values import quoted
+from carecordon.report.story.voice import Voice
 from carecordon.report.story.words import Words, is_within
 
 DONE = 6
@@ -17,19 +18,20 @@ NAMED = 4
 """So many devices or accounts are named."""
 
 
-def summary_of(incident: Incident, runs: Sequence[Run], words: Words) -> str:
+def summary_of(incident: Incident, runs: Sequence[Run], voice: Voice) -> str:
     """Return the summary; `runs` are all of the incident's, in order of time."""
+    words = voice.words
     began = next((run for run in runs if run.rules), runs[0] if runs else None)
     first = {
         "time": moment(incident.first, words),
-        "device": quoted(device) if (device := began.event.device if began else None) else None,
-        "sentence": sentence_of(began, words) if began else None,
+        "device": voice.device(device) if (device := began.event.device if began else None) else None,
+        "sentence": sentence_of(began, voice, most=NAMED) if began else None,
     }
     sentences = [words.say("summary.began" if began else "summary.began_unknown", first)]
     if did := doings(incident, words):
         sentences.append(words.say("summary.did", {"did": words.listed(did, DONE)}))
     sentences.append(
-        words.say("summary.reached" if len(incident.devices) > 1 else "summary.stayed", _reach(incident, words))
+        words.say("summary.reached" if len(incident.devices) > 1 else "summary.stayed", _reach(incident, voice))
     )
     return " ".join(sentences)
 
@@ -71,11 +73,11 @@ def moment(time: int, words: Words) -> str | None:
     return words.phrase("frame.time", {"time": f"{when:%Y-%m-%d %H:%M}"}) if when else None
 
 
-def _reach(incident: Incident, words: Words) -> dict[str, str | None]:
-    accounts = [quoted(entity.name) for entity in people(incident, words)]
+def _reach(incident: Incident, voice: Voice) -> dict[str, str | None]:
+    accounts = [quoted(entity.name) for entity in people(incident, voice.words)]
     return {
         "count": f"{len(incident.devices):,}",
-        "devices": words.listed([quoted(device) for device in incident.devices], NAMED) or None,
-        "accounts": words.listed(accounts, NAMED) or None,
-        "time": moment(incident.last, words),
+        "devices": voice.devices(incident.devices, NAMED),
+        "accounts": voice.words.listed(accounts, NAMED) or None,
+        "time": moment(incident.last, voice.words),
     }

@@ -56,7 +56,7 @@ SYSTEM = (
         _SERVICE,
         same=("service", "command"),
         weight=40,
-        twin=("service",),
+        twin=("command",),
     ),
     Kind("service_state", (("system", 7036),), _SERVICE_STATE, ("state",), 8, "service"),
     Kind(

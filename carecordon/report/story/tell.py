@@ -12,6 +12,7 @@ from carecordon.report.story.runs import matched, runs_of, single
 from carecordon.report.story.steps import next_steps
 from carecordon.report.story.summary import summary_of
 from carecordon.report.story.unknown import unknown_of
+from carecordon.report.story.voice import voice_of
 from carecordon.report.story.words import Words
 
 
@@ -26,9 +27,10 @@ def tell_story(incident: Incident, events: Sequence[EventSeen], unseen: Sequence
     first, last = (times[0], times[-1]) if times else (incident.first, incident.last)
     runs = runs_of(ordered, rules, first, last)
     chosen = choose(runs)
+    voice = voice_of(incident, ordered, words)
     return Story(
-        summary_of(incident, runs, words),
-        facts_of(chosen.told, incident, words),
-        next_steps(incident, words),
-        unknown_of(incident, ordered, unseen, words, untold=chosen.untold),
+        summary_of(incident, runs, voice),
+        facts_of(chosen.told, incident, voice),
+        next_steps(incident, voice),
+        unknown_of(incident, ordered, unseen, voice, untold=chosen.untold),
     )

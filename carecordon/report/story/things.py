@@ -11,9 +11,9 @@ from carecordon.report.story.values import (
     PATH_CHARS,
     Slot,
     account,
-    base,
     field,
     from_table,
+    leaf,
     name,
     path,
     plain,
@@ -31,8 +31,8 @@ _PROGRAM_ENDINGS = frozenset({
 
 
 def ending(path_text: str) -> str:
-    """Return a file's last ending in lower case, with its dot; '' if it has none."""
-    stem, dot, last = base(path_text).rpartition(".")
+    """Return a file's last ending, with its dot; '' if it has none."""
+    stem, dot, last = leaf(path_text).rpartition(".")
     return f".{last}" if dot and stem and len(last) <= 20 else ""
 
 
@@ -46,7 +46,7 @@ def _ending(fields: Fields) -> str | None:
 
 
 def _is_program(fields: Fields) -> bool:
-    return ending(field(fields, "TargetFilename") or "")[1:] in _PROGRAM_ENDINGS
+    return ending(field(fields, "TargetFilename") or "")[1:].lower() in _PROGRAM_ENDINGS
 
 
 def _is_inbound(fields: Fields) -> bool:
@@ -93,7 +93,7 @@ _REGISTRY = {
 THINGS = (
     Kind("program_written", (("sysmon", 11),), _FILE, ("image", "ending"), 30, "file", when=_is_program),
     Kind("file_written", (("sysmon", 11),), _FILE, ("image", "ending"), 10, "file"),
-    Kind("file_deleted", (("sysmon", 23), ("sysmon", 26)), _FILE, ("image", "ending"), 8, "file"),
+    Kind("file_deleted", (("sysmon", 23), ("sysmon", 26)), _FILE, ("image",), 8, "file"),
     Kind("file_time_changed", (("sysmon", 2),), _FILE, ("image",), 8, "file"),
     Kind("program_seen", (("sysmon", 29), ("sysmon", 27)), _FILE, ("image", "ending"), 20, "file"),
     Kind(

@@ -10,7 +10,7 @@ from carecordon.model.match import BlindSpot, Unseen
 from carecordon.report.story.kind import LOGS
 from carecordon.report.story.summary import has_technique, people
 from carecordon.report.story.values import base, field, quoted, show_program
-from carecordon.report.story.words import Words
+from carecordon.report.story.voice import Voice
 from carecordon.report.visible import shortened, visible
 
 NAMED = 5
@@ -28,43 +28,46 @@ _SPREADS = ("T1021", "T1210", "T1570", "T1569", "T1047", "T1080", "T1484", "T107
 
 
 def unknown_of(
-    incident: Incident, events: Sequence[EventSeen], unseen: Sequence[BlindSpot], words: Words, *, untold: int
+    incident: Incident, events: Sequence[EventSeen], unseen: Sequence[BlindSpot], voice: Voice, *, untold: int
 ) -> tuple[str, ...]:
     """Return what is not known; `untold` is how many events no fact tells."""
     found = [
-        *_roots(incident, events, words),
-        *_starts(incident, words),
-        *_strangers(events, words),
-        *_blind(incident, unseen, words),
-        *_consequences(incident, words),
+        *_roots(incident, events, voice),
+        *_starts(incident, voice),
+        *_strangers(events, voice),
+        *_blind(incident, unseen, voice),
+        *_consequences(incident, voice),
     ]
     if incident.is_late:
-        found.append(words.say("unknown.late", {}))
+        found.append(voice.words.say("unknown.late", {}))
     if untold:
-        found.append(words.say("unknown.untold" if untold > 1 else "unknown.untold_one", {"count": f"{untold:,}"}))
+        found.append(
+            voice.words.say("unknown.untold" if untold > 1 else "unknown.untold_one", {"count": f"{untold:,}"})
+        )
     return tuple(dict.fromkeys(found))
 
 
-def _roots(incident: Incident, events: Sequence[EventSeen], words: Words) -> Iterator[str]:
+def _roots(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
     """Yield the devices for which neither a logon nor a service was found as the root of what ran."""
     rooted = {event.device for event in events if event.event_id in _STARTS and _log(event) != "sysmon"}
+    rooted |= {event.device for event in events if base(field(event.fields, "ParentImage") or "") in _ROOTS}
     rooted |= {process.device for process in incident.processes if base(process.image or "") in _ROOTS}
     lost = [device for device in incident.devices if device not in rooted]
     if lost:
-        yield words.say("unknown.root", {"devices": words.listed([quoted(device) for device in lost], NAMED)})
+        yield voice.words.say("unknown.root", {"devices": voice.devices(lost, NAMED)})
 
 
-def _starts(incident: Incident, words: Words) -> Iterator[str]:
+def _starts(incident: Incident, voice: Voice) -> Iterator[str]:
     """Yield the processes whose start no event told."""
     lost: dict[str, ProcessSeen] = {}
     for process in incident.processes:
         if process.start is None and not process.is_context and process.image:
-            lost.setdefault(show_program(process.image, words), process)
+            lost.setdefault(show_program(process.image, voice.words), process)
     if lost:
-        yield words.say("unknown.start", {"images": words.listed(list(lost), NAMED)})
+        yield voice.words.say("unknown.start", {"images": voice.words.listed(list(lost), NAMED)})
 
 
-def _strangers(events: Sequence[EventSeen], words: Words) -> Iterator[str]:
+def _strangers(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
     """Yield the addresses that came in from nowhere that is known to be one of the devices."""
     own: set[str] = set()
     sources: dict[str, None] = {}
@@ -74,35 +77,36 @@ def _strangers(events: Sequence[EventSeen], words: Words) -> Iterator[str]:
         source = field(event.fields, "SourceIp" if is_connection else "IpAddress")
         if is_connection:
             own.add(field(event.fields, "DestinationIp" if is_inbound else "SourceIp") or "")
+        source = (source or "").removeprefix("::ffff:")
         if source and (is_inbound or not is_connection):
             sources.setdefault(source)
     strange = [address for address in sources if address not in own and _is_address(address)]
     if strange:
-        listed = words.listed([quoted(address) for address in strange], NAMED)
-        yield words.say("unknown.address" if len(strange) == 1 else "unknown.addresses", {"addresses": listed})
+        listed = voice.words.listed([quoted(address) for address in strange], NAMED)
+        yield voice.words.say("unknown.address" if len(strange) == 1 else "unknown.addresses", {"addresses": listed})
 
 
-def _blind(incident: Incident, unseen: Sequence[BlindSpot], words: Words) -> Iterator[str]:
+def _blind(incident: Incident, unseen: Sequence[BlindSpot], voice: Voice) -> Iterator[str]:
     """Yield what could not be seen on the incident's devices."""
     devices = {device.lower() for device in incident.devices}
     spots = [spot for spot in unseen if spot.device and spot.device.lower() in devices]
     spots.sort(key=lambda spot: spot.kind is not Unseen.CLEARED)
     for spot in spots[:SPOTS]:
         reason = visible(shortened(spot.reason, _REASON_CHARS)).rstrip(".")
-        yield words.say("unknown.blind", {"device": quoted(spot.device or ""), "reason": reason})
+        yield voice.words.say("unknown.blind", {"device": voice.device(spot.device or ""), "reason": reason})
     if len(spots) > SPOTS:
-        yield words.say("unknown.blind_more", {"count": f"{len(spots) - SPOTS:,}"})
+        yield voice.words.say("unknown.blind_more", {"count": f"{len(spots) - SPOTS:,}"})
 
 
-def _consequences(incident: Incident, words: Words) -> Iterator[str]:
+def _consequences(incident: Incident, voice: Voice) -> Iterator[str]:
     """Yield what no event of a device can say: whether files left, where passwords were used, who else is hit."""
-    accounts = words.listed([quoted(entity.name) for entity in people(incident, words)], NAMED) or None
+    accounts = voice.words.listed([quoted(entity.name) for entity in people(incident, voice.words)], NAMED) or None
     if has_technique(incident, *_LEAVES):
-        yield words.say("unknown.left", {})
+        yield voice.words.say("unknown.left", {})
     if has_technique(incident, *_SECRETS):
-        yield words.say("unknown.passwords", {"accounts": accounts})
+        yield voice.words.say("unknown.passwords", {"accounts": accounts})
     if has_technique(incident, *_SPREADS):
-        yield words.say("unknown.spread", {})
+        yield voice.words.say("unknown.spread", {})
 
 
 def _log(event: EventSeen) -> str:

@@ -69,9 +69,14 @@ def number(text: str | None) -> int | None:
     return None
 
 
+def leaf(path: str) -> str:
+    """Return what stands after the last slash of a path."""
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+
+
 def base(path: str) -> str:
     """Return what stands after the last slash of a path, in lower case."""
-    return re.split(r"[\\/]", path.rstrip("\\/"))[-1].lower()
+    return leaf(path).lower()
 
 
 def quoted(text: str, limit: int = NAME_CHARS) -> str:
