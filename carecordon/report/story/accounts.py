@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from carecordon.model.event import Fields
 from carecordon.report.story.kind import Kind
-from carecordon.report.story.values import Slot, account, field, from_table, name, program, quoted, show_account, told
-
-_ITSELF = frozenset({"127.0.0.1", "::1", "local", "LOCAL", "0.0.0.0", "::ffff:127.0.0.1"})  # noqa: S104  # read, not bound
+from carecordon.report.story.values import (
+    Slot,
+    account,
+    field,
+    from_table,
+    name,
+    origin,
+    program,
+    quoted,
+    show_account,
+    told,
+)
 
 
 def _is_service(fields: Fields) -> bool:
@@ -30,20 +39,17 @@ def _member(fields: Fields) -> str | None:
     return field(fields, "MemberName") or field(fields, "MemberSid")
 
 
-def _source(fields: Fields) -> str | None:
-    """Return where a logon came from, unless it came from the device itself."""
-    source = field(fields, "IpAddress", "ClientAddress", "Address", "Param3")
-    return None if source in _ITSELF else (source or "").removeprefix("::ffff:") or None
-
-
 def _replicates(fields: Fields) -> bool:
     rights = (field(fields, "Properties") or "").lower()
     return "1131f6a" in rights or "89e95b76-444d-4c62-991a-0facbeda640c" in rights
 
 
-_SOURCE = Slot(_source, lambda raw, _: quoted(raw))
+_SOURCE = origin("IpAddress", "ClientAddress", "Address", "Param3")
 _TARGET = account("Target")
+_NAMED = Slot(_TARGET.read, lambda raw, _: quoted(raw))
+"""For sentences that say themselves that it is an account."""
 _BY = account("Subject")
+_ENTRY = {"account": _BY, "object": name("ObjectDN")}
 _LOGON = {
     "account": _TARGET,
     "manner": told("logons", "LogonType"),
@@ -56,9 +62,8 @@ _SAME_LOGON = ("account", "manner", "source")
 
 def _changed(key: str, *ids: int, weight: int = 40) -> Kind:
     """Return a kind about an account that somebody changed."""
-    return Kind(
-        key, tuple(("security", number) for number in ids), {"account": _TARGET, "by": _BY}, ("account", "by"), weight
-    )
+    slots = {"account": _NAMED if key.startswith("account_") else _TARGET, "by": _BY}
+    return Kind(key, tuple(("security", number) for number in ids), slots, ("account", "by"), weight)
 
 
 def _group(key: str, *ids: int) -> Kind:
@@ -104,6 +109,9 @@ ACCOUNTS = (
         same=("account", "host"),
         weight=5,
     ),
+    _changed("device_account_created", 4741, weight=30),
+    _changed("device_account_changed", 4742, weight=12),
+    _changed("device_account_deleted", 4743, weight=20),
     _changed("account_locked", 4740, weight=20),
     _changed("account_created", 4720),
     _changed("account_enabled", 4722, weight=25),
@@ -161,6 +169,22 @@ ACCOUNTS = (
         "object",
     ),
     Kind(
+        "directory_made",
+        (("security", 5137),),
+        {"account": _BY, "object": name("ObjectDN")},
+        ("account",),
+        18,
+        "object",
+    ),
+    Kind(
+        "directory_removed",
+        (("security", 5141),),
+        {"account": _BY, "object": name("ObjectDN")},
+        ("account",),
+        15,
+        "object",
+    ),
+    Kind(
         "directory_changed",
         (("security", 5136),),
         {
@@ -190,7 +214,7 @@ ACCOUNTS = (
     Kind(
         "session_resumed",
         (("security", 4778),),
-        {"account": name("AccountName"), "source": name("ClientAddress"), "host": name("ClientName")},
+        {"account": name("AccountName"), "source": _SOURCE, "host": name("ClientName")},
         same=("account", "source"),
         weight=14,
     ),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from carecordon.report.story.kinds import KINDS
 from carecordon.report.story.words import Asked, Words, read_words
 
-_COMMON = frozenset({"count", "span", "id", "log"})
+_COMMON = frozenset({"count", "span", "id", "log", "event"})
 _MANY = frozenset({"distinct", "folder", "named", "devices"})
 _COPY = frozenset({"sentence", "gravest", "other", "steps", "span", "places", "count"})
+_CARE = frozenset({"devices", "accounts", "why"})
 _FRAME: dict[str, frozenset[str]] = {
     "frame.fact": frozenset({"sentence", "title"}),
     "frame.again": frozenset({"sentence", "count", "span"}),
@@ -15,6 +16,7 @@ _FRAME: dict[str, frozenset[str]] = {
     "frame.same_steps": _COPY,
     "frame.same_on_many": _COPY,
     "frame.same_from_many": _COPY,
+    "frame.device_account": frozenset({"account"}),
     "frame.all_devices": frozenset({"count"}),
     "frame.a_second": frozenset(),
     "frame.time": frozenset({"time"}),
@@ -25,8 +27,10 @@ _FRAME: dict[str, frozenset[str]] = {
     "summary.did": frozenset({"did"}),
     "summary.reached": frozenset({"count", "devices", "accounts", "time"}),
     "summary.stayed": frozenset({"count", "devices", "accounts", "time"}),
-    "care.known": frozenset({"devices", "accounts", "why"}),
-    "care.unknown": frozenset({"devices", "accounts", "why"}),
+    "care.known": _CARE,
+    "care.known_one": _CARE,
+    "care.unknown_one": _CARE,
+    "care.unknown": _CARE,
     "unknown.root": frozenset({"devices"}),
     "unknown.start": frozenset({"images"}),
     "unknown.address": frozenset({"addresses"}),
@@ -42,7 +46,7 @@ _FRAME: dict[str, frozenset[str]] = {
 }
 _TABLES = frozenset({
     "programs", "accounts", "access", "targets", "signatures", "wmi", "operations", "ports", "dns", "logons",
-    "packages", "statuses", "kerberos", "ciphers", "states", "did",
+    "packages", "statuses", "kerberos", "ciphers", "states", "did", "events",
 })  # fmt: skip
 _HINTS = frozenset({"commands", "registry"})
 

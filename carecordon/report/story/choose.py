@@ -39,9 +39,9 @@ def choose(runs: Sequence[Run]) -> Chosen:
     weights = _weights(things)
     matches = sum(1 for thing in things if thing.rules)
     room = min(FACTS, max(FEWEST, 3 * matches))
-    ends = {0, len(things) - 1} if things else set()
+    loud = [place for place, weight in enumerate(weights) if weight >= QUIET] or list(range(len(things)))
+    kept: set[int] = {loud[0], loud[-1]} if loud else set()
     around: Counter[Phase] = Counter()
-    kept: set[int] = set(ends)
     for place in sorted(range(len(things)), key=lambda place: _rank(things[place], weights[place], place)):
         thing = things[place]
         is_around = not thing.rules and thing.phase is not Phase.DURING
@@ -72,6 +72,6 @@ def importance(thing: Run | Copy, *, is_new: bool) -> int:
     """Return how important a run is; `is_new`: the first to show one of its techniques."""
     ranks = [rule.level.rank for rule in thing.rules.values()]
     total = thing.kind.weight + (100 + 30 * max(ranks) if ranks else 0) + 60 * is_new
-    if thing.phase is Phase.BEFORE and thing.kind.key in ANCESTRY:
+    if thing.phase is Phase.BEFORE and thing.kind.key in ANCESTRY and thing.kind.weight >= QUIET:
         total += 20
     return total + 10 * (thing.count >= 10)

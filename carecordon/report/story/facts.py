@@ -8,7 +8,7 @@ from carecordon.model.incident import Fact, Incident
 from carecordon.model.match import RuleHead
 from carecordon.model.times import span_text
 from carecordon.report.story.alike import Copy
-from carecordon.report.story.kind import DEVICE
+from carecordon.report.story.kind import DEVICE, log_of
 from carecordon.report.story.runs import Run
 from carecordon.report.story.values import NAME_CHARS, PATH_CHARS, quoted
 from carecordon.report.story.voice import Voice
@@ -35,6 +35,7 @@ def sentence_of(run: Run, voice: Voice, hidden: Iterable[str] = (), most: int = 
         "span": span,
         "id": str(run.event.event_id) if run.event.event_id is not None else None,
         "log": quoted(run.event.channel) if run.event.channel else None,
+        "event": words.look_up("events", f"{log_of(run.event) or run.event.channel}/{run.event.event_id}"),
     }
     if run.kind.varies and len(run.varied) > 1:
         return words.phrase(f"facts.{run.kind.key}_many", values | _common(run, voice, most))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from carecordon.model.event import Fields
+from carecordon.model.incident import EventSeen
 from carecordon.report.story.values import Slot
 
 DEVICE = "device"
@@ -31,6 +32,11 @@ LOGS: Mapping[str, Log] = {
     "microsoft-windows-driverframeworks-usermode/operational": "usb",
 }
 """Channels, in lower case, whose events have kinds of their own. Source: Windows event channels (protocols.md 8.1)."""
+
+
+def log_of(event: EventSeen) -> Log:
+    """Return the short name of an event's log; '' for one without kinds of its own."""
+    return LOGS.get((event.channel or "").lower(), "")
 
 
 @dataclass(frozen=True, slots=True)

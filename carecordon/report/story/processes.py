@@ -26,11 +26,16 @@ from carecordon.report.story.values import (
 from carecordon.report.story.words import Words
 
 _ENCODED = re.compile(r"\s[-/\u2013\u2014]e[a-z]*\s+[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE)
+_NOISE = re.compile(r"CommandInvocation\((?:PSConsoleHostReadLine|Out-Default|Set-StrictMode)\)", re.IGNORECASE)
 _DOCUMENT = re.compile(
     r"\.(?:do[ct][xm]?|xl[stab][xmb]?|pp[ts][xm]?|rtf|pdf|one|csv|hta|jse?|vb[se]|wsf|lnk|iso|img|zip|eml|msg)"
     r"(?=[\"'\s]|$)",
     re.IGNORECASE,
 )
+_PLUMBING = frozenset({
+    "conhost.exe", "backgroundtaskhost.exe", "runtimebroker.exe", "splwow64.exe", "searchfilterhost.exe",
+    "searchprotocolhost.exe", "taskhostw.exe", "musnotification.exe", "wmiadap.exe", "sppsvc.exe",
+})  # fmt: skip
 _OPENERS = frozenset({
     "winword.exe", "excel.exe", "powerpnt.exe", "outlook.exe", "onenote.exe", "mspub.exe", "visio.exe",
     "acrord32.exe", "acrobat.exe", "wordpad.exe", "notepad.exe", "soffice.exe", "soffice.bin",
@@ -84,6 +89,19 @@ def _decoded(fields: Fields) -> str | None:
     return text if text and plain_signs * 10 >= len(text) * 9 else None
 
 
+def _is_plumbing(fields: Fields) -> bool:
+    """Say whether it is a program's own helper: a console's window, a browser's or indexer's part."""
+    image = base(field(fields, "Image", "NewProcessName") or "")
+    parent = base(field(fields, "ParentImage", "ParentProcessName") or "")
+    return image in _PLUMBING or (image == parent and "--type=" in (text_of(fields.get("CommandLine")) or ""))
+
+
+def _is_shell_noise(fields: Fields) -> bool:
+    """Say whether it is what PowerShell does by itself to show its prompt and what was asked for."""
+    text = field(fields, "ScriptBlockText", "Payload") or ""
+    return text == "prompt" or _NOISE.match(text) is not None
+
+
 def _process_id(fields: Fields) -> str | None:
     number = field(fields, "NewProcessId", "ProcessId")
     return str(int(number, 16)) if number and re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}", number) else number
@@ -97,6 +115,7 @@ def _host_application(fields: Fields) -> str | None:
 
 
 _COMMAND = Slot(_command_line, lambda raw, _: quoted(raw, COMMAND_CHARS))
+_STARTS = (("sysmon", 1), ("security", 4688))
 _START = {
     "parent": program("ParentImage", "ParentProcessName", "CreatorProcessName"),
     "image": program("Image", "NewProcessName"),
@@ -108,13 +127,17 @@ _START = {
     "pid": Slot(_process_id, lambda raw, _: raw),
 }
 
+_SCRIPTS = (("powershell", 4104), ("powershell", 4103))
+
 PROCESSES = (
+    Kind("helper_start", _STARTS, _START, ("parent", "image", "account"), 4, when=_is_plumbing, twin=("image", "pid")),
     Kind(
         "process_start",
-        (("sysmon", 1), ("security", 4688)),
+        _STARTS,
         _START,
         same=("parent", "image", "command", "account"),
         weight=30,
+        varies="command",
         twin=("image", "pid"),
     ),
     Kind("process_end", (("sysmon", 5), ("security", 4689)), {"image": program("Image", "ProcessName")}, ("image",), 2),
@@ -175,6 +198,7 @@ PROCESSES = (
         varies="disk",
         weight=15,
     ),
+    Kind("shell_noise", _SCRIPTS, {"command": command("ScriptBlockText", "Payload")}, (), 2, when=_is_shell_noise),
     Kind(
         "script",
         (("powershell", 4104),),

@@ -59,6 +59,14 @@ class Run:
         if len(self.varied) < VALUES_KEPT:
             self.varied.setdefault(value)
 
+    def absorb(self, later: Run) -> None:
+        """Take in a later run that differs in what varies only."""
+        events = self.count + later.count
+        for value in later.varied or {"": None}:
+            self.add(later.event, value)
+        self.count, self.last = events, max(self.last, later.last)
+        self.rules.update(later.rules)
+
 
 def matched(incident: Incident) -> Rules:
     """Return the rules that match at each place; a rule of which neither alerts nor chains tell is left out."""

@@ -46,7 +46,8 @@ def _care(incident: Incident, places: dict[str, str | None], words: Words) -> st
     """Return whom to ask before a device is cut off."""
     asset = next((part for part in incident.score.summands if part.name == "asset" and part.points > 0), None)
     why = visible(shortened(asset.why, _STEP_CHARS)).rstrip(".") if asset else None
-    return words.say("care.known" if why else "care.unknown", {**places, "why": why})
+    key = "care.known" if why else "care.unknown"
+    return words.say(f"{key}_one" if len(incident.devices) == 1 else key, {**places, "why": why})
 
 
 def _advised(incident: Incident) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from carecordon.model.incident import EventSeen, Incident, Story
 from carecordon.model.match import BlindSpot
 from carecordon.report.story.choose import choose
+from carecordon.report.story.crowds import without_crowds
 from carecordon.report.story.facts import facts_of
 from carecordon.report.story.runs import matched, runs_of, single
 from carecordon.report.story.steps import next_steps
@@ -25,7 +26,7 @@ def tell_story(incident: Incident, events: Sequence[EventSeen], unseen: Sequence
     ordered = single(events, rules)
     times = [event.time for event in ordered if (event.file, event.position) in rules]
     first, last = (times[0], times[-1]) if times else (incident.first, incident.last)
-    runs = runs_of(ordered, rules, first, last)
+    runs = without_crowds(runs_of(ordered, rules, first, last))
     chosen = choose(runs)
     voice = voice_of(incident, ordered, words)
     return Story(

@@ -15,6 +15,7 @@ from carecordon.report.story.values import (
     from_table,
     leaf,
     name,
+    origin,
     path,
     plain,
     program,
@@ -183,7 +184,7 @@ THINGS = (
     Kind(
         "share_opened",
         (("security", 5140),),
-        {"account": account("Subject"), "share": path("ShareName"), "source": name("IpAddress")},
+        {"account": account("Subject"), "share": path("ShareName"), "source": origin("IpAddress")},
         same=("account", "source"),
         weight=12,
         varies="share",
@@ -194,7 +195,7 @@ THINGS = (
         {
             "account": account("Subject"),
             "share": path("ShareName"),
-            "source": name("IpAddress"),
+            "source": origin("IpAddress"),
             "file": path("RelativeTargetName"),
         },
         same=("account", "share", "source"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from carecordon.model.incident import EventSeen, Incident, ProcessSeen
 from carecordon.model.match import BlindSpot, Unseen
-from carecordon.report.story.kind import LOGS
+from carecordon.report.story.kind import log_of
 from carecordon.report.story.summary import has_technique, people
 from carecordon.report.story.values import base, field, quoted, show_program
 from carecordon.report.story.voice import Voice
@@ -49,7 +49,7 @@ def unknown_of(
 
 def _roots(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
     """Yield the devices for which neither a logon nor a service was found as the root of what ran."""
-    rooted = {event.device for event in events if event.event_id in _STARTS and _log(event) != "sysmon"}
+    rooted = {event.device for event in events if event.event_id in _STARTS and log_of(event) != "sysmon"}
     rooted |= {event.device for event in events if base(field(event.fields, "ParentImage") or "") in _ROOTS}
     rooted |= {process.device for process in incident.processes if base(process.image or "") in _ROOTS}
     lost = [device for device in incident.devices if device not in rooted]
@@ -72,7 +72,7 @@ def _strangers(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
     own: set[str] = set()
     sources: dict[str, None] = {}
     for event in events:
-        is_connection = _log(event) == "sysmon" and event.event_id == 3
+        is_connection = log_of(event) == "sysmon" and event.event_id == 3
         is_inbound = (field(event.fields, "Initiated") or "").lower() == "false"
         source = field(event.fields, "SourceIp" if is_connection else "IpAddress")
         if is_connection:
@@ -107,10 +107,6 @@ def _consequences(incident: Incident, voice: Voice) -> Iterator[str]:
         yield voice.words.say("unknown.passwords", {"accounts": accounts})
     if has_technique(incident, *_SPREADS):
         yield voice.words.say("unknown.spread", {})
-
-
-def _log(event: EventSeen) -> str:
-    return LOGS.get((event.channel or "").lower(), "")
 
 
 def _is_address(text: str) -> bool:

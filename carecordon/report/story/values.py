@@ -20,6 +20,7 @@ COMMAND_CHARS = 160
 PATH_CHARS = 120
 NAME_CHARS = 80
 _NOTHING = frozenset({"", "-", "(null)", "null", "n/a", "::", "<unknown process>"})
+_ITSELF = frozenset({"", "127.0.0.1", "::1", "local", "0.0.0.0"})  # noqa: S104  # read, not bound to
 _ROOT = r"(?:[a-z]:|\\device\\harddiskvolume\d{1,3}|%systemroot%|\\systemroot)"
 _STANDARD = re.compile(
     rf"{_ROOT}\\(?:windows\\(?:system32|syswow64|microsoft\.net|winsxs|servicing)\\|windows\\explorer\.exe$"
@@ -117,6 +118,16 @@ def account(prefix: str, *others: str) -> Slot:
     return Slot(read, show_account)
 
 
+def origin(*fields: str) -> Slot:
+    """Return the slot of the address that something came from; nothing if it came from the device itself."""
+
+    def read(event: Fields) -> str | None:
+        address = (field(event, *fields) or "").removeprefix("::ffff:")
+        return None if address.lower() in _ITSELF else address
+
+    return Slot(read, lambda raw, _: quoted(raw))
+
+
 def from_table(table: str, *fields: str) -> Slot:
     """Return the slot of a code that a table of the catalogue puts into words; None where it has none for it."""
     return Slot(lambda event: field(event, *fields), lambda raw, words: words.look_up(table, raw))
@@ -142,5 +153,7 @@ def show_program(raw: str, words: Words) -> str:
 
 
 def show_account(raw: str, words: Words) -> str:
-    """Return the account, one of Windows' own in words."""
+    """Return the account, one of Windows' own or of a device in words."""
+    if raw.endswith("$"):
+        return words.phrase("frame.device_account", {"account": quoted(raw)})
     return words.look_up("accounts", raw) or quoted(raw)

@@ -81,8 +81,8 @@ class Words:
 
 
 def is_within(technique: str, wanted: str) -> bool:
-    """Say whether a technique is the wanted one, or a part of it; `*` is any."""
-    return wanted in ("*", technique) or technique.startswith(wanted + ".")
+    """Say whether a technique is the wanted one, or a part of it; `=T1003` is T1003 alone, `*` any."""
+    return wanted in ("*", technique, f"={technique}") or technique.startswith(wanted + ".")
 
 
 @dataclass(frozen=True, slots=True)
