@@ -1,0 +1,118 @@
+"""What is not known of an incident: each a sentence, said only where it applies."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from carecordon.model.incident import EventSeen, Incident, ProcessSeen
+from carecordon.model.match import BlindSpot, Unseen
+from carecordon.report.story.kind import log_of
+from carecordon.report.story.summary import has_technique, people
+from carecordon.report.story.values import base, field, quoted, show_program
+from carecordon.report.story.voice import Voice
+from carecordon.report.visible import shortened, visible
+
+NAMED = 5
+SPOTS = 8
+"""So many blind spots are told one by one."""
+_REASON_CHARS = 240
+_STARTS = frozenset({4624, 4648, 4697, 7045, 21, 25, 200, 129})
+"""Events that say how something came to run: logons, services, sessions, tasks."""
+_ROOTS = frozenset(
+    {"services.exe", "winlogon.exe", "userinit.exe", "explorer.exe", "wininit.exe", "system", "smss.exe"}
+)
+_LEAVES = ("T1020", "T1041", "T1048", "T1052", "T1537", "T1567", "T1560", "T1005", "T1039", "T1114", "T1213", "T1486")
+_SECRETS = ("T1003", "T1555", "T1552", "T1558", "T1110", "T1056", "T1550")
+_SPREADS = ("T1021", "T1210", "T1570", "T1569", "T1047", "T1080", "T1484", "T1072")
+
+
+def unknown_of(
+    incident: Incident, events: Sequence[EventSeen], unseen: Sequence[BlindSpot], voice: Voice, *, untold: int
+) -> tuple[str, ...]:
+    """Return what is not known; `untold` is how many events no fact tells."""
+    found = [
+        *_roots(incident, events, voice),
+        *_starts(incident, voice),
+        *_strangers(events, voice),
+        *_blind(incident, unseen, voice),
+        *_consequences(incident, voice),
+    ]
+    if incident.is_late:
+        found.append(voice.words.say("unknown.late", {}))
+    if untold:
+        found.append(
+            voice.words.say("unknown.untold" if untold > 1 else "unknown.untold_one", {"count": f"{untold:,}"})
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _roots(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
+    """Yield the devices for which neither a logon nor a service was found as the root of what ran."""
+    rooted = {event.device for event in events if event.event_id in _STARTS and log_of(event) != "sysmon"}
+    rooted |= {event.device for event in events if base(field(event.fields, "ParentImage") or "") in _ROOTS}
+    rooted |= {process.device for process in incident.processes if base(process.image or "") in _ROOTS}
+    lost = [device for device in incident.devices if device not in rooted]
+    if lost:
+        yield voice.words.say("unknown.root", {"devices": voice.devices(lost, NAMED)})
+
+
+def _starts(incident: Incident, voice: Voice) -> Iterator[str]:
+    """Yield the processes whose start no event told."""
+    lost: dict[str, ProcessSeen] = {}
+    for process in incident.processes:
+        if process.start is None and not process.is_context and process.image:
+            lost.setdefault(show_program(process.image, voice.words), process)
+    if lost:
+        yield voice.words.say("unknown.start", {"images": voice.words.listed(list(lost), NAMED)})
+
+
+def _strangers(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
+    """Yield the addresses that came in from nowhere that is known to be one of the devices."""
+    own: set[str] = set()
+    sources: dict[str, None] = {}
+    for event in events:
+        is_connection = log_of(event) == "sysmon" and event.event_id == 3
+        is_inbound = (field(event.fields, "Initiated") or "").lower() == "false"
+        source = field(event.fields, "SourceIp" if is_connection else "IpAddress")
+        if is_connection:
+            own.add(field(event.fields, "DestinationIp" if is_inbound else "SourceIp") or "")
+        source = (source or "").removeprefix("::ffff:")
+        if source and (is_inbound or not is_connection):
+            sources.setdefault(source)
+    strange = [address for address in sources if address not in own and _is_address(address)]
+    if strange:
+        listed = voice.words.listed([quoted(address) for address in strange], NAMED)
+        yield voice.words.say("unknown.address" if len(strange) == 1 else "unknown.addresses", {"addresses": listed})
+
+
+def _blind(incident: Incident, unseen: Sequence[BlindSpot], voice: Voice) -> Iterator[str]:
+    """Yield what could not be seen on the incident's devices."""
+    devices = {device.lower() for device in incident.devices}
+    spots = [spot for spot in unseen if spot.device and spot.device.lower() in devices]
+    spots.sort(key=lambda spot: spot.kind is not Unseen.CLEARED)
+    for spot in spots[:SPOTS]:
+        reason = visible(shortened(spot.reason, _REASON_CHARS)).rstrip(".")
+        yield voice.words.say("unknown.blind", {"device": voice.device(spot.device or ""), "reason": reason})
+    if len(spots) > SPOTS:
+        yield voice.words.say("unknown.blind_more", {"count": f"{len(spots) - SPOTS:,}"})
+
+
+def _consequences(incident: Incident, voice: Voice) -> Iterator[str]:
+    """Yield what no event of a device can say: whether files left, where passwords were used, who else is hit."""
+    accounts = voice.words.listed([quoted(entity.name) for entity in people(incident, voice.words)], NAMED) or None
+    if has_technique(incident, *_LEAVES):
+        yield voice.words.say("unknown.left", {})
+    if has_technique(incident, *_SECRETS):
+        yield voice.words.say("unknown.passwords", {"accounts": accounts})
+    if has_technique(incident, *_SPREADS):
+        yield voice.words.say("unknown.spread", {})
+
+
+def _is_address(text: str) -> bool:
+    """Say whether a text is an address of another device: neither this one itself nor none."""
+    try:
+        address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
+    except ValueError:
+        return False
+    return not address.is_loopback and not address.is_unspecified

@@ -1,0 +1,1 @@
+"""Stories told of small invented incidents, sentence by sentence."""
