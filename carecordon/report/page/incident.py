@@ -6,14 +6,14 @@ from itertools import groupby
 
 from carecordon.model.incident import Case, Fact, Incident, Phase, Story
 from carecordon.model.times import span_text
+from carecordon.report.domains import Names, shared_domain, short_names
 from carecordon.report.format import View
 from carecordon.report.page.bounds import TEXT_CHARS, Bounds
-from carecordon.report.page.devices import Names, named, shared_domain, short_names
 from carecordon.report.page.evidence import alerts, entities, events
 from carecordon.report.page.lanes import lanes
 from carecordon.report.page.markup import Child, Safe, el
 from carecordon.report.page.processes import processes
-from carecordon.report.page.words import badge, chips, clock, day, folded, stamp, table
+from carecordon.report.page.words import badge, chips, clock, day, folded, named, stamp, table
 from carecordon.report.visible import shortened
 
 PHASES = {
@@ -98,7 +98,7 @@ def _story(story: Story, names: Names, view: View, bounds: Bounds) -> list[Safe 
 
 
 def _fact(fact: Fact, names: Names, view: View) -> Safe:
-    many = el("span", f" \u00d7{fact.count:,}", class_="soft") if fact.count > 1 else None
+    many = el("span", f" ({fact.count:,} events)", class_="soft") if fact.count > 1 else None
     place = f"{fact.file} event {fact.position:,}"
     return el(
         "li",
@@ -108,7 +108,7 @@ def _fact(fact: Fact, names: Names, view: View) -> Safe:
             el("p", shortened(fact.text, TEXT_CHARS), many, " ", chips(fact.techniques)),
             el(
                 "p",
-                el("b", names.get(fact.device or "", fact.device) or "(no device named)"),
+                el("b", names.get(fact.device, fact.device) if fact.device else "(no device named)"),
                 f" {place}",
                 class_="proof soft",
             ),

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from carecordon.model.incident import Alert, Case, Incident
 from carecordon.model.times import span_text, to_datetime
+from carecordon.report.domains import Names
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.bounds import Bounds
-from carecordon.report.page.devices import Names
 from carecordon.report.page.markup import Safe, el
 from carecordon.report.page.words import badge, stamp
 

@@ -10,12 +10,12 @@ from carecordon.model.match import Level
 from carecordon.model.result import Closing, Summary
 from carecordon.model.times import span_text
 from carecordon.report.digest import Digest
+from carecordon.report.domains import short_names
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.bounds import INCIDENTS_LISTED, INCIDENTS_SHOWN
-from carecordon.report.page.devices import named, short_names
 from carecordon.report.page.markup import Child, Safe, el
-from carecordon.report.page.words import badge, folded, section, stamp, table
+from carecordon.report.page.words import badge, folded, named, section, stamp, table
 
 DEVICES_NAMED = 4
 

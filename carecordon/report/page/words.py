@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from carecordon.model.match import Level
 from carecordon.model.times import rfc3339, to_datetime
+from carecordon.report.domains import Names
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.markup import Child, Safe, el, join
@@ -59,6 +60,14 @@ def chips(techniques: Iterable[str]) -> Safe | None:
     """Return ATT&CK ids as small labels; None if there are none."""
     made = [el("span", technique, class_="chip") for technique in techniques]
     return el("span", join(made, " "), class_="chips") if made else None
+
+
+def named(devices: Sequence[str], names: Names, shown: int) -> Safe:
+    """Return the devices in a row, each unbroken where the line has room, and how many more there are."""
+    made = [el("span", names.get(device, device), class_="name") for device in devices[:shown]]
+    rest = len(devices) - len(made)
+    more = f" and {number(rest, 'other', 'others')}" if rest > 0 else ""
+    return join([join(made, ", "), more])
 
 
 def folded(count: int, one: str, many: str, where: str) -> Safe | None:

@@ -1,11 +1,8 @@
-"""What devices are called on the page: without their domain where all of an incident share one, which is said once."""
+"""What devices are called to a reader: without their domain where all of an incident share one, which is said once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from carecordon.report.layout import number
-from carecordon.report.page.markup import Safe, el, join
 
 Names = Mapping[str, str]
 """Device to what it is called; a device that is not there keeps its name."""
@@ -25,11 +22,3 @@ def short_names(devices: Sequence[str]) -> Names:
     """Return what each device is called."""
     domain = shared_domain(devices)
     return {} if domain is None else {device: device.partition(".")[0] for device in devices}
-
-
-def named(devices: Sequence[str], names: Names, shown: int) -> Safe:
-    """Return the devices in a row, each unbroken where the line has room, and how many more there are."""
-    made = [el("span", names.get(device, device), class_="name") for device in devices[:shown]]
-    rest = len(devices) - len(made)
-    more = f" and {number(rest, 'other', 'others')}" if rest > 0 else ""
-    return join([join(made, ", "), more])
