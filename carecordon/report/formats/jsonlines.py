@@ -16,19 +16,19 @@ from carecordon.model.event import Fields
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match
 from carecordon.model.result import Begin, InputFile, Result, RulesSummary, Summary
 from carecordon.model.times import rfc3339
+from carecordon.report.case_lines import Line, incident
 from carecordon.report.format import Format, View
 
 CONTRACT = 1
 """Rises when a line or a key goes, or changes its meaning; new lines and new keys leave it as it is."""
 
-Line = dict[str, Any]
-
 
 def tell(result: Result, _view: View) -> Iterator[str]:
-    """Return all lines of a result: how it began, inputs, findings, refused rules, what was not seen, the summary."""
+    """Return all lines: how it began, inputs, incidents, findings, refused rules, what was not seen, the summary."""
     closing = result.closing
     yield _text(begin(result.begin))
     yield from map(_text, map(input_file, closing.inputs))
+    yield from map(_text, map(incident, result.cases))
     yield from map(_text, map(finding, result.findings))
     yield from map(_text, map(refused, closing.refused))
     yield from map(_text, map(unseen, closing.unseen))

@@ -1,4 +1,4 @@
-"""The result for a person at a terminal: the worst first, in time order, and what could not be seen.
+"""The result for a person at a terminal: incidents, then matches, the worst first, and what could not be seen.
 
 No character of an event, a path or a rule is among the lines unless it is printable, and
 nothing from outside is taken for markup: no input can drive the terminal. Labels are plain
@@ -8,15 +8,17 @@ ASCII, so that any pipe takes them. What is folded away is counted, and is whole
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from carecordon.model.incident import Case
 from carecordon.model.match import Level
 from carecordon.model.result import Closing, Result, SourceSeen, Summary
 from carecordon.model.times import span_text
+from carecordon.report.case_entries import cases
 from carecordon.report.digest import Digest
 from carecordon.report.entries import entries
 from carecordon.report.format import Format, View
@@ -51,6 +53,8 @@ def _pieces(result: Result, view: View) -> Iterator[RenderableType]:
         digest.take(found)
     closing = result.closing
     yield from _head(digest, closing.summary, view)
+    if result.cases:
+        yield from _cases(result.cases, view)
     for level in sorted(digest.levels, key=lambda level: -level.rank):
         yield from _level(level, digest, view)
     yield from _counts(digest)
@@ -76,6 +80,14 @@ def _head(digest: Digest, summary: Summary, view: View) -> Iterator[RenderableTy
     else:
         yield Text(f"Nothing matched in {events}.", style="bold")
         yield Text("That does not prove that nothing happened: read what could not be seen, below.")
+
+
+def _cases(found: Sequence[Case], view: View) -> Iterator[RenderableType]:
+    devices = {device for case in found for device in case.incident.devices}
+    on = f"on {number(len(devices), 'device', 'devices')}"
+    yield from _heading(f"{number(len(found), 'incident', 'incidents')} {on}, the worst first")
+    yield from cases(found, view)
+    yield from _heading("All matches, those of the incidents too")
 
 
 def _level(level: Level, digest: Digest, view: View) -> Iterator[RenderableType]:

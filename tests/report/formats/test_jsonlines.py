@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from carecordon.model.errors import Refused
 from carecordon.report.format import View
 from carecordon.report.formats import jsonlines
 from carecordon.report.formats.jsonlines import CONTRACT, JSONLINES
+from tests.report import outbreak
 from tests.report.sample import DUMP, match, result
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "output.schema.json").read_text("utf-8"))
 CHECK = Draft202012Validator(SCHEMA)
-TYPES = ["begin", "input", "match", "correlation", "refused", "unseen", "summary"]
+TYPES = ["begin", "input", "incident", "match", "correlation", "refused", "unseen", "summary"]
 
 
 def lines() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in "".join(JSONLINES.tell(result(), View())).splitlines()]
+    told = replace(result(), cases=outbreak.result().cases)
+    return [json.loads(line) for line in "".join(JSONLINES.tell(told, View())).splitlines()]
 
 
 def examples() -> list[dict[str, Any]]:
@@ -62,7 +65,7 @@ def test_lines_come_in_the_order_of_the_manual() -> None:
     kinds = [line["type"] for line in lines()]
     assert (kinds[0], kinds[-1]) == ("begin", "summary")
     order = [*dict.fromkeys("finding" if kind in ("match", "correlation") else kind for kind in kinds)]
-    assert order == ["begin", "input", "finding", "refused", "unseen", "summary"]
+    assert order == ["begin", "input", "incident", "finding", "refused", "unseen", "summary"]
     assert lines()[0]["contract"] == CONTRACT
 
 
@@ -82,3 +85,15 @@ def test_what_json_cannot_hold_is_written_readably() -> None:
     found = match(DUMP, 0, a=2**64, b="x\ud800y", c=("z\udcff", -(2**63) - 1), d=2**64 - 1)
     fields = json.loads(jsonlines.encoded(jsonlines.match(found)))["fields"]
     assert fields == {"a": str(2**64), "b": "x\\ud800y", "c": ["z\\xff", str(-(2**63) - 1)], "d": 2**64 - 1}
+
+
+def test_an_incident_is_told_whole_with_a_score_that_adds_up() -> None:
+    worst, other = (line for line in lines() if line["type"] == "incident")
+    assert (worst["level"], other["level"]) == ("critical", "low")
+    assert worst["score"]["total"] == sum(part["points"] for part in worst["score"]["summands"])
+    assert len(worst["story"]) == 7 * len(outbreak.DEVICES) + 1
+    assert sum(alert["count"] for alert in worst["alerts"]) == 68 * len(outbreak.DEVICES)
+    keys = {process["key"] for process in worst["processes"]}
+    assert {process["parent"] for process in worst["processes"]} - {None} <= keys
+    assert {alert["process"] for alert in worst["alerts"]} <= keys
+    assert worst["events"] == {"told": 70 * len(outbreak.DEVICES), "left_out": 1204}

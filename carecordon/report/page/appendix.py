@@ -1,0 +1,165 @@
+"""What stands below the incidents: all matches, techniques, what could not be seen, the logs, the inputs, the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from carecordon.model.incident import Case
+from carecordon.model.match import Level, Match
+from carecordon.model.result import Begin, Closing
+from carecordon.model.times import span_text
+from carecordon.report.digest import Digest, Finding, Group
+from carecordon.report.format import View
+from carecordon.report.layout import number
+from carecordon.report.page.bounds import GROUPS_SHOWN, INPUTS_SHOWN, SOURCES_SHOWN, TECHNIQUES_SHOWN
+from carecordon.report.page.evidence import fields
+from carecordon.report.page.markup import Child, Safe, el, join
+from carecordon.report.page.words import badge, chips, folded, section, stamp, table
+from carecordon.report.silence import Topic
+
+
+def matches(digest: Digest, view: View) -> Safe:
+    """Return the table of all that matched, one row for each rule on each device, the worst first."""
+    groups = [
+        (device, group)
+        for level in sorted(digest.levels, key=lambda level: -level.rank)
+        for device, of_device in digest.by_device(level)
+        for group in of_device
+    ]
+    found = digest.matches + digest.correlations
+    shown = groups[:GROUPS_SHOWN]
+    rest = found - sum(group.count for _, group in shown)
+    heads = ("Rule", "Device", "Matches", "First", "Last", "First event")
+    rows = [_group(device, group, view) for device, group in shown]
+    return section(
+        "matches",
+        "All matches",
+        el("p", f"{number(found, 'match', 'matches')}; those in incidents too. ", _levels(digest.levels)),
+        table("Matches by rule and device", heads, rows, "matches") if rows else None,
+        folded(rest, "match", "matches", "--json"),
+    )
+
+
+def _levels(levels: Counter[Level]) -> Safe:
+    order = sorted(levels, key=lambda level: -level.rank)
+    return join((el("span", badge(level), f" {levels[level]:,}", class_="count") for level in order), " ")
+
+
+def _group(device: str | None, group: Group, view: View) -> tuple[Child, ...]:
+    rule = group.rule
+    title = el("span", badge(rule.level), " ", rule.title, " ", chips(rule.techniques))
+    first, last = stamp(group.first, view), stamp(group.last, view)
+    return title, device or "(not named)", f"{group.count:,}", first, last, _sample(group.shown[0])
+
+
+def _sample(found: Finding) -> Safe:
+    if isinstance(found, Match):
+        place, values = f"{found.file} event {found.position:,}", found.fields
+    else:
+        place, values = f"correlation: {found.count:,} counted", found.group
+    return el("details", el("summary", "Show"), el("p", place, class_="soft"), fields(values))
+
+
+def techniques(cases: Sequence[Case], digest: Digest) -> Safe | None:
+    """Return which ATT&CK techniques the rules name, in how many incidents; None if none."""
+    incidents = Counter(technique for case in cases for technique in dict.fromkeys(case.incident.techniques))
+    counts: Counter[str] = Counter()
+    rules: dict[str, list[str]] = {}
+    for rule_id, count in digest.rules.items():
+        head = digest.heads[rule_id]
+        for technique in head.techniques:
+            counts[technique] += count
+            rules.setdefault(technique, []).append(head.title)
+    order = sorted({*incidents, *counts}, key=lambda technique: (-incidents[technique], technique))
+    if not order:
+        return None
+    rows = [
+        (
+            el("span", technique, class_="chip"),
+            f"{incidents[technique]:,}",
+            f"{counts[technique]:,}",
+            "; ".join(rules.get(technique, [])[:5]),
+        )
+        for technique in order[:TECHNIQUES_SHOWN]
+    ]
+    return section(
+        "techniques",
+        "Techniques",
+        el("p", "ATT&CK techniques as the rules name them; ", el("code", "--navigator"), " writes them as a layer."),
+        table("Techniques", ("Technique", "Incidents", "Matches", "Rules"), rows),
+        folded(len(order) - TECHNIQUES_SHOWN, "more technique", "more techniques", "--json"),
+    )
+
+
+def unseen(topics: Sequence[Topic]) -> Safe:
+    """Return what could not be seen, the gravest first."""
+    if not topics:
+        text = "Nothing that we know of: all input was read, all rules ran, and no log shows a gap."
+        return section("unseen", "What could not be seen", el("p", text))
+    made = [
+        el("li", el("p", el("strong", topic.title), f". {topic.meaning}"), _bullets(topic.lines)) for topic in topics
+    ]
+    return section("unseen", "What could not be seen", el("ul", *made, class_="topics"))
+
+
+def _bullets(lines: Sequence[str]) -> Safe | None:
+    return el("ul", *(el("li", line) for line in lines)) if lines else None
+
+
+def sources(closing: Closing, view: View) -> Safe | None:
+    """Return the logs that were read, device by device; None if there were none."""
+    if not closing.sources:
+        return None
+    rows = [
+        (
+            source.device or "(not named)",
+            source.channel or "(not named)",
+            f"{source.events:,}",
+            stamp(source.first, view),
+            stamp(source.last, view),
+        )
+        for source in closing.sources[:SOURCES_SHOWN]
+    ]
+    heads = ("Device", "Log", "Events", "First", "Last")
+    rest = folded(len(closing.sources) - SOURCES_SHOWN, "more log", "more logs", "the terminal's page")
+    return section("seen", "What was seen", table("Logs by device", heads, rows), rest)
+
+
+def inputs(closing: Closing) -> Safe | None:
+    """Return the files that were read with their hashes; None if there were none."""
+    if not closing.inputs:
+        return None
+    rows = [
+        (
+            el("code", file.file),
+            "not known" if file.size is None else f"{file.size:,}",
+            "not known" if file.records is None else f"{file.records:,}",
+            el("code", file.sha256 or "not known: could not be read to its end"),
+        )
+        for file in closing.inputs[:INPUTS_SHOWN]
+    ]
+    rest = folded(len(closing.inputs) - INPUTS_SHOWN, "more file", "more files", "--json")
+    return section("inputs", "Inputs", table("Files read", ("File", "Bytes", "Events", "SHA-256"), rows), rest)
+
+
+def run(begin: Begin, closing: Closing) -> Safe:
+    """Return how the report was made, so that it can be made again."""
+    summary = closing.summary
+    skipped = f"{summary.events_skipped:,} not looked at" if summary.events_skipped else "all looked at"
+    pairs: list[tuple[str, Child]] = [
+        ("Program", f"Carecordon {begin.version}"),
+        ("Command line", el("code", " ".join(["carecordon", *map(_word, begin.command)]))),
+        ("SHA-256 of the rules", el("code", begin.rules_hash)),
+        ("Rules", f"{summary.rules_ready:,} ran, {summary.rules_dormant:,} dormant, {summary.rules_refused:,} refused"),
+        ("Events", f"{summary.events_read:,}, {skipped}"),
+        ("Files", f"{summary.files_read:,} read, {summary.files_failed:,} not, or not wholly"),
+        ("Took", span_text(summary.seconds)),
+    ]
+    made = [el("div", el("dt", name), el("dd", text)) for name, text in pairs]
+    return section("run", "How this report was made", el("dl", *made, class_="about"))
+
+
+def _word(word: str) -> str:
+    """Return a word of a command line, in quotes if it is none to a shell."""
+    return word if word and not any(char in word for char in " \t\"'") else "'" + word.replace("'", "'\\''") + "'"

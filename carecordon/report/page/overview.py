@@ -1,0 +1,93 @@
+"""The top of the page: what was found in one sentence, the figures, and all incidents in a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from carecordon.model.incident import Case
+from carecordon.model.match import Level
+from carecordon.model.result import Closing, Summary
+from carecordon.model.times import span_text
+from carecordon.report.digest import Digest
+from carecordon.report.domains import short_names
+from carecordon.report.format import View
+from carecordon.report.layout import number
+from carecordon.report.page.bounds import INCIDENTS_LISTED, INCIDENTS_SHOWN
+from carecordon.report.page.markup import Child, Safe, el
+from carecordon.report.page.words import badge, folded, named, section, stamp, table
+
+DEVICES_NAMED = 4
+
+
+def verdict(cases: Sequence[Case], digest: Digest) -> str:
+    """Return what was found in a few words."""
+    found = digest.matches + digest.correlations
+    if not cases:
+        return f"{number(found, 'match', 'matches')}, no incident" if found else "Nothing matched"
+    return f"{number(len(cases), 'incident', 'incidents')} on {number(len(devices(cases)), 'device', 'devices')}"
+
+
+def devices(cases: Sequence[Case]) -> set[str]:
+    """Return the devices of all incidents."""
+    return {device for case in cases for device in case.incident.devices}
+
+
+def overview(cases: Sequence[Case], digest: Digest, closing: Closing, blind: int, view: View) -> Safe:
+    """Return the overview; `blind` is how many sorts of blindness there are."""
+    summary = closing.summary
+    return section(
+        "overview",
+        "Overview",
+        el("p", *_lead(cases, digest, summary), class_="lead"),
+        el("dl", *_figures(cases, digest, closing, blind), class_="figures"),
+        *(_incidents(cases, view) if cases else ()),
+    )
+
+
+def _lead(cases: Sequence[Case], digest: Digest, summary: Summary) -> list[Child]:
+    if cases:
+        levels = Counter(case.incident.level for case in cases)
+        words = [f"{levels[level]:,} {level.value}" for level in sorted(levels, key=lambda level: -level.rank)]
+        text = f"By level: {', '.join(words)}. Start with the first: it is the worst."
+    elif digest.matches or digest.correlations:
+        text = "Rules matched, and nothing tied the matches together to an incident."
+    else:
+        text = "That does not prove that nothing happened: read what could not be seen, below."
+    lasted = span_text(summary.seconds)
+    return [text, f" {number(summary.rules_ready, 'rule', 'rules')} were held against all events, in {lasted}."]
+
+
+def _figures(cases: Sequence[Case], digest: Digest, closing: Closing, blind: int) -> list[Safe]:
+    summary = closing.summary
+    pairs: list[tuple[str, Child]] = [
+        ("Incidents", f"{len(cases):,}"),
+        ("Devices in incidents", f"{len(devices(cases)):,}"),
+        ("Matches", f"{digest.matches + digest.correlations:,}"),
+        ("Events read", f"{summary.events_read:,}"),
+        ("Files read", f"{summary.files_read:,}"),
+        ("Blind spots", el("a", f"{blind:,} sorts" if blind != 1 else "1 sort", href="#unseen")),
+    ]
+    return [el("div", el("dt", name), el("dd", figure)) for name, figure in pairs]
+
+
+def _incidents(cases: Sequence[Case], view: View) -> list[Safe | None]:
+    rows = [_row(case, place, view) for place, case in enumerate(cases[:INCIDENTS_LISTED], 1)]
+    heads = ("Incident", "Level", "Score", "Devices", "First seen", "Last seen")
+    return [
+        table("All incidents, the worst first", heads, rows, "incidents"),
+        folded(len(cases) - INCIDENTS_LISTED, "more incident", "more incidents", "--json"),
+    ]
+
+
+def _row(case: Case, place: int, view: View) -> tuple[Child, ...]:
+    one = case.incident
+    title = el("a", one.title, href=f"#i{place}") if place <= INCIDENTS_SHOWN else one.title
+    names = named(one.devices, short_names(one.devices), DEVICES_NAMED)
+    return title, badge(one.level), f"{one.score.total:,}", names, stamp(one.first, view), stamp(one.last, view)
+
+
+def worst(cases: Sequence[Case], digest: Digest) -> Level | None:
+    """Return the highest level of an incident, else of a match, None if there is neither."""
+    levels = [case.incident.level for case in cases] or list(digest.levels)
+    return max(levels, key=lambda level: level.rank, default=None)
