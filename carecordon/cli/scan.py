@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, tzinfo
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.console import Console
 
+from carecordon.cli.files import Sheet, check_new, write
 from carecordon.cli.options import (
     CLEAN,
     FOUND,
@@ -37,18 +38,25 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.match import Level
 from carecordon.model.result import Result
 from carecordon.pipeline.ingest.times import NS, Clockwork
+from carecordon.pipeline.triage.score import Asset
+from carecordon.report import story
 from carecordon.report.format import View
 from carecordon.report.formats import terminal
 from carecordon.report.formats.csv import CSV
+from carecordon.report.formats.html import HTML
 from carecordon.report.formats.jsonlines import JSONLINES
 from carecordon.report.redact import Redactor
+from carecordon.report.story.catalogue import words_of
+from carecordon.report.story.words import Words
+from carecordon.scan.assets import read_assets
 from carecordon.scan.cache import DiskCache
 from carecordon.scan.rulebook import Rulebook, read_rulebook
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup
 
-EXISTS = "exists already, and is not overwritten: name another file, or delete that one"
+CATALOGUE = "words.toml"
+FORMS = {"--csv": CSV, "--html": HTML}
 PIPE_WIDTH = 120
 _DATE = len("2026-11-25")
 
@@ -65,6 +73,19 @@ def scan(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on standard output (docs/output.md).")] = False,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the findings as CSV too, into a new file.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report for a browser: one page, whole in itself.")
+    ] = None,
+    timeline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all events of the incidents as CSV, in time order.")
+    ] = None,
+    navigator: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the techniques as a layer for the ATT&CK Navigator.")
+    ] = None,
+    devices: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV of device, class, impact (S0 to S3): what must not be cut off unasked."),
     ] = None,
     since: Annotated[
         str | None,
@@ -85,7 +106,7 @@ def scan(
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read standard input too.")] = False,
 ) -> None:
-    """Say which rules match which events in PATH..., and what could not be seen.
+    """Say what happened in the events in PATH...: incidents, the rules that match, and what could not be seen.
 
     Reads EVTX, JSON lines and arrays (Sysmon/NXLog, EVTX-JSON, Winlogbeat), Event Viewer XML, packed with gzip,
     zstd or zip. Exit status: 0 nothing found, 1 found, 2 wrong usage, 3 part of the input unreadable, 130 stopped.
@@ -102,22 +123,41 @@ def scan(
     bound = bound_of(logsource)
     redactor = Redactor(secrets.token_bytes(32)) if redact else None
     cache = DiskCache()
-    if csv is not None:
-        _check_new(csv)
+    sheets = _sheets({"--csv": csv, "--html": html, "--timeline": timeline, "--navigator": navigator})
+    check_new(sheets)
+    assets = _assets(devices)
     book = _book(rules, cache, values, own=not no_own_rules)
     setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
-    run = Scan(setup, tuple(sys.argv[1:]), cores)
+    run = Scan(setup, tuple(sys.argv[1:]), cores, _words(), assets)
     result = _run(run, named)
     if redactor:
         result = redacted(result, redactor, run.matches())
     tell_book(book, redactor.text if redactor else str)
     counted = Counted(result if min_level is None else at_least(result, min_level))
     result = replace(result, findings=counted)
-    fault = None if csv is None else _csv_fault(csv, result)  # first, since the reader of standard output may go away
+    view = View(zone=zone)
+    faults = [(sheet, write(sheet, result, view)) for sheet in sheets]  # first: standard output's reader may go away
     _write(result, zone, as_json=as_json)
-    if fault is not None:
-        fail(f"--csv {csv}: {fault}")
+    for sheet, fault in faults:
+        if fault is not None:
+            fail(f"{sheet.option} {sheet.path}: {fault}")
     raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW, is_stopped=run.is_stopped))
+
+
+def _sheets(asked: dict[str, Path | None]) -> list[Sheet]:
+    return [Sheet(option, path, FORMS[option]) for option, path in asked.items() if path is not None]
+
+
+def _words() -> Words:
+    """Return the catalogue of the stories' wording that ships with the program."""
+    return words_of((resources.files(story) / CATALOGUE).read_text("utf-8"), CATALOGUE)
+
+
+def _assets(path: Path | None) -> Mapping[str, Asset]:
+    try:
+        return {} if path is None else read_assets(path)
+    except TheirFault as fault:
+        fail(f"--devices {fault}")
 
 
 def _book(rules: list[Path] | None, cache: DiskCache, values: Path | None, *, own: bool) -> Rulebook:
@@ -166,28 +206,6 @@ def _write(result: Result, zone: tzinfo, *, as_json: bool) -> None:
     for piece in form.tell(result, view):
         out.write(piece.encode("utf-8", "backslashreplace"))
     out.flush()
-
-
-def _check_new(path: Path) -> None:
-    """End with status 2 where the file is there already, evidence perhaps, or cannot be made."""
-    if os.path.lexists(path):
-        fail(f"--csv {path}: {EXISTS}")
-    if not os.path.isdir(path.parent):  # noqa: PTH112  # Path.is_dir raises where a folder above may not be looked into
-        fail(f"--csv {path}: cannot be written: {os.strerror(errno.ENOENT)}")
-    if not os.access(path.parent, os.W_OK):
-        fail(f"--csv {path}: cannot be written: {os.strerror(errno.EACCES)}")
-
-
-def _csv_fault(path: Path, result: Result) -> str | None:
-    """Write the findings into a new file; return why they are not in it, or not all."""
-    try:
-        with path.open("x", encoding="utf-8", errors="backslashreplace", newline="") as sheet:
-            sheet.writelines(CSV.tell(result, View()))
-    except FileExistsError:
-        return EXISTS
-    except OSError as error:
-        return f"cannot be written: {error.strerror}; what is in it is not all"
-    return None
 
 
 def _status(result: Result, highest: int, least: Level, *, is_stopped: bool) -> int:

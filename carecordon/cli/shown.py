@@ -55,8 +55,9 @@ class Counted:
 
 
 def at_least(result: Result, level: Level) -> Result:
-    """Return the result without findings below the level."""
-    return replace(result, findings=_AtLeast(result, level))
+    """Return the result without findings and incidents below the level."""
+    cases = [case for case in result.cases if case.incident.level.rank >= level.rank]
+    return replace(result, findings=_AtLeast(result, level), cases=cases)
 
 
 def redacted(result: Result, redactor: Redactor, matches: Iterable[Match]) -> Result:
