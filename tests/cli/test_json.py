@@ -15,7 +15,7 @@ from tests.cli.calling import HOST, REFUSED, SYSMON, Call, Done, connected, fail
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "output.schema.json").read_text("utf-8"))
 CHECK = Draft202012Validator(SCHEMA)
-ORDER = ["begin", "input", "match", "correlation", "refused", "unseen", "summary"]
+ORDER = ["begin", "input", "incident", "match", "correlation", "refused", "unseen", "summary"]
 
 
 def three(folder: Path) -> list[Path]:

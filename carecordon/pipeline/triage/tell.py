@@ -13,7 +13,7 @@ from carecordon.pipeline.triage.score import Estate, level_of, score
 from carecordon.pipeline.triage.tree import Tree
 from carecordon.pipeline.triage.unit import EntityKey, Sighting, Unit, birth
 
-LINKS_TOLD = 20
+LINKS_TOLD = 6
 ENTITIES_TOLD = 500
 
 

@@ -88,6 +88,8 @@ def finish(draft: Draft, resolve: Resolve) -> Correlation:
         title=draft.head.title,
         level=draft.head.level,
         techniques=draft.head.techniques,
+        triage=draft.head.triage,
+        benign=draft.head.benign,
         path=draft.path,
         line=draft.line,
         type=draft.type,

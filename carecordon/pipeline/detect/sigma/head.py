@@ -25,6 +25,8 @@ class Head:
     title: str
     level: str
     techniques: tuple[str, ...]
+    triage: tuple[str, ...] = ()
+    benign: tuple[str, ...] = ()
 
     def id_or(self, place: str) -> str:
         """Return the id under which the rule is known: its own, else its name, else its place."""
@@ -42,7 +44,15 @@ def read_head(content: dict[str, Any]) -> Head:
     if level not in set(Level):
         levels = ", ".join(Level)
         raise BadRule(f"`{level}` is no level; the levels are {levels}", "level", at_value=True)
-    return Head(given_id(content), _text(content, "name"), title, level, _techniques(content.get("tags")))
+    return Head(
+        given_id=given_id(content),
+        name=_text(content, "name"),
+        title=title,
+        level=level,
+        techniques=_techniques(content.get("tags")),
+        triage=_sentences(content.get("triage")),
+        benign=_sentences(content.get("falsepositives")),
+    )
 
 
 def given_id(content: dict[str, Any]) -> str | None:
@@ -74,6 +84,12 @@ def _text(content: dict[str, Any], key: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise BadRule(f"`{key}` must be text", key, at_value=True)
     return str(value).strip()
+
+
+def _sentences(given: Any) -> tuple[str, ...]:
+    """Return the texts of a list, or one text; anything else says nothing about what matches, and is left alone."""
+    sentences = given if isinstance(given, list) else [given]
+    return tuple(one.strip() for one in sentences if isinstance(one, str) and one.strip())
 
 
 def _techniques(tags: Any) -> tuple[str, ...]:

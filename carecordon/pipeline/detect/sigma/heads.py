@@ -13,7 +13,17 @@ NS = 1_000_000_000
 
 def head_of(rule: ir.Rule | ir.Correlation) -> RuleHead:
     """Return what readers need to know of a rule."""
-    return RuleHead(rule.id, rule.title, Level(rule.level), rule.techniques, rule.path, rule.line, rule.silent)
+    return RuleHead(
+        id=rule.id,
+        title=rule.title,
+        level=Level(rule.level),
+        techniques=rule.techniques,
+        path=rule.path,
+        line=rule.line,
+        is_silent=rule.silent,
+        triage=rule.triage,
+        benign=rule.benign,
+    )
 
 
 def correlation_rule(rule: ir.Correlation) -> CorrelationRule:

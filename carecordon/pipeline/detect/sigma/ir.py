@@ -12,7 +12,7 @@ import msgspec
 
 from carecordon.model.event import LogSource
 
-IR_VERSION = 1
+IR_VERSION = 2
 """Raised with every change of what these structs hold or mean, so that nothing kept under another is read."""
 
 
@@ -117,6 +117,8 @@ class Rule(msgspec.Struct, frozen=True):
     name: str = ""
     silent: bool = False
     fields: tuple[str, ...] = ()
+    triage: tuple[str, ...] = ()
+    benign: tuple[str, ...] = ()
 
 
 class Correlation(msgspec.Struct, frozen=True):
@@ -144,6 +146,8 @@ class Correlation(msgspec.Struct, frozen=True):
     expression: Node | None = None
     name: str = ""
     silent: bool = False
+    triage: tuple[str, ...] = ()
+    benign: tuple[str, ...] = ()
 
 
 class RefusedRule(msgspec.Struct, frozen=True):
