@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad
+from carecordon.model.event import Kind
 from carecordon.model.incident import EntityKind, EventSeen, Incident
 from carecordon.pipeline import journey
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.triage.links import HOUR
 from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.subject import Subject, is_start, read_subject, subject_of
+from carecordon.pipeline.triage.subject import Subject, is_logon, is_start, read_subject, subject_of
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.worker import Setup, wanted
 
@@ -48,24 +49,25 @@ class Question:
     services: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
 
-    def about(self, device: str, subject: Subject, time: int, *, is_start: bool) -> dict[int, str | None]:
+    def about(self, device: str, subject: Subject, time: int, kind: Kind) -> dict[int, str | None]:
         """Return the incidents that an event belongs to by what it says, each with the process it stands in."""
         found: dict[int, str | None] = {}
-        if is_start:
+        if is_start(kind):
             found = {number: process for number, _, _, process in self.starts.get((device, time), ())}
-        for spans in self._spans(device, subject):
+        for spans in self._spans(device, subject, kind):
             for number, first, last, process in spans:
                 if first <= time <= last:
                     found[number] = found.get(number) or process
         return found
 
-    def _spans(self, device: str, subject: Subject) -> Iterable[Sequence[Span]]:
+    def _spans(self, device: str, subject: Subject, kind: Kind) -> Iterable[Sequence[Span]]:
         if subject.guid is not None:
             yield self.guids.get((device, subject.guid), ())
         elif subject.pid is not None:
             yield self.pids.get((device, subject.pid), ())
-        for logon in subject.logons:
-            yield self.logons.get((device, logon), ())
+        if is_logon(kind):
+            for logon in subject.logons:
+                yield self.logons.get((device, logon), ())
         if subject.service is not None:
             yield self.services.get((device, subject.service.lower()), ())
 
@@ -138,7 +140,7 @@ class Collector:
                 continue
             fields = rows.complete(row)
             subject = read_subject(fields, kind.channel, kind.event_id)
-            told = self._asked.about(device or "", subject, time, is_start=is_start(kind))
+            told = self._asked.about(device or "", subject, time, kind)
             told |= {number: told.get(number) for number in matched}
             if told:
                 event = EventSeen(

@@ -1,6 +1,6 @@
 """How bad an incident is, as a sum that anybody can check by hand: every summand says what it is for.
 
-    severity    the worst rule: informational 1, low 5, medium 20, high 45, critical 70; each
+    severity    the worst rule: informational 1, low 5, medium 20, high 45, critical 75; each
                 further rule gives a quarter of its own points, the next half of that, and so
                 on, the worst first: many small things add up, but never without end.
     techniques  3 for each distinct ATT&CK technique after the first, at most 24.
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from carecordon.model.incident import Score, Summand
 from carecordon.model.match import Level, RuleHead
 
-SEVERITY = {Level.INFORMATIONAL: 1, Level.LOW: 5, Level.MEDIUM: 20, Level.HIGH: 45, Level.CRITICAL: 70}
+SEVERITY = {Level.INFORMATIONAL: 1, Level.LOW: 5, Level.MEDIUM: 20, Level.HIGH: 45, Level.CRITICAL: 75}
 FURTHER_SHARE = 4
 TECHNIQUE_POINTS, TECHNIQUES_MOST = 3, 24
 DEVICE_POINTS, SPREAD_MOST = 4, 20

@@ -23,6 +23,8 @@ SECURITY = "security"
 PROCESS_CREATED = 4688
 LOGONS = frozenset({4624, 4625, 4634, 4648, 4768, 4769, 4771, 4776})
 """Security events that are about the target's account. Source: Windows security auditing events."""
+SESSIONS = frozenset({4624, 4634, 4647, 4648, 4672})
+"""Security events of a logon's life: begun, ended, by the user, with other credentials, with special rights."""
 _SERVICE_LOGONS = frozenset({"0x0", "0x3e7", "0x3e4", "0x3e5"})
 """Logons of the system, the network service and the local service. Source: MS-DTYP 2.4.2.4 (their SIDs), winnt.h."""
 
@@ -61,6 +63,11 @@ def is_start(kind: Kind) -> bool:
     """Say whether an event tells that a process started."""
     channel = (kind.channel or "").lower()
     return (channel == SYSMON and kind.event_id == 1) or (channel == SECURITY and kind.event_id == PROCESS_CREATED)
+
+
+def is_logon(kind: Kind) -> bool:
+    """Return whether an event tells of the beginning or the end of a logon."""
+    return (kind.channel or "").lower() == SECURITY and kind.event_id in SESSIONS
 
 
 def subject_fields(fields: Mapping[str, Value]) -> Fields:

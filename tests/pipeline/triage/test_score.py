@@ -1,0 +1,44 @@
+"""A score is a sum that can be checked by hand, and stands for a level."""
+
+from __future__ import annotations
+
+import pytest
+
+from carecordon.model.match import Level
+from carecordon.pipeline.triage.score import Asset, Estate, level_of, score
+from tests.pipeline.triage.grouping import rule
+
+WARDS = Estate(40, {"wph-th-ws01": Asset("theatre", "S3"), "wph-fin-ws01.wph.example.org": Asset("office", "S0")})
+
+
+@pytest.mark.parametrize("level", list(Level)[1:])
+def test_one_match_stands_at_its_rules_own_level(level: Level) -> None:
+    told = score([rule("a", level)], ["T1059"], ["ws1"], 40, WARDS)
+    assert level_of(told) is level
+    rare = score([rule("a", level)], ["T1059"], ["ws1"], 1, WARDS)
+    assert level_of(rare) is level
+
+
+def test_every_summand_is_told() -> None:
+    rules = [rule("a", Level.HIGH), rule("b", Level.CRITICAL), rule("c", Level.LOW), rule("d", Level.HIGH)]
+    told = score(rules, ["T1", "T2", "T3"], ["wph-fin-ws01.wph.example.org", "WPH-TH-WS01.wph.example.org"], 8, WARDS)
+    assert [(part.name, part.points, part.why) for part in told.summands] == [
+        ("severity", 92, "worst rule critical, 75; 3 further, 17"),  # 45/4 + 45/8 + 5/16
+        ("techniques", 6, "3 distinct techniques"),
+        ("spread", 4, "2 devices"),
+        ("rarity", 3, "rarest rule on 8 of 40 devices"),
+        ("asset", 12, "S3 theatre: WPH-TH-WS01.wph.example.org"),
+    ]
+    assert told.total == sum(part.points for part in told.summands) == 117
+
+
+def test_many_small_things_rise_above_their_own_level_but_not_without_end() -> None:
+    few = score([rule(str(number), Level.MEDIUM) for number in range(3)], ["T1"], ["ws1"], 40, WARDS)
+    many = score([rule(str(number), Level.MEDIUM) for number in range(300)], ["T1"] * 90, ["ws"] * 90, 40, WARDS)
+    assert few.total == 27
+    assert many.total == 20 + 10 + 24 + 20
+
+
+def test_rarity_says_nothing_of_a_handful_of_devices() -> None:
+    told = score([rule("a")], [], ["ws1"], 1, Estate(4))
+    assert [part.points for part in told.summands if part.name == "rarity"] == [0]

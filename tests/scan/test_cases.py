@@ -1,0 +1,131 @@
+"""From files to cases: an incident has its events around it, whatever order and number of cores they come in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carecordon.cli.scan import _words
+from carecordon.model.incident import Case, EventSeen
+from carecordon.model.ports import NoCache
+from carecordon.model.result import Result
+from carecordon.scan.rulebook import read_rulebook
+from carecordon.scan.run import Scan
+from carecordon.scan.worker import Setup
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+RULE = """
+title: A tool in a public folder starts something
+id: 6f0d4e9e-6c8e-4b0c-9f0e-0c1d2e3f4a5b
+logsource: {product: windows, category: process_creation}
+detection:
+    selection: {ParentImage|startswith: 'C:\\Users\\Public\\'}
+    condition: selection
+level: medium
+tags: [attack.execution, attack.t1059]
+"""
+SHELL = r"C:\Windows\System32\cmd.exe"
+TOOL = r"C:\Users\Public\tool.exe"
+
+
+def event(number: int, at_s: float, **fields: Any) -> dict[str, Any]:
+    time = NOON + timedelta(seconds=at_s)
+    head = {"Channel": "Microsoft-Windows-Sysmon/Operational", "Provider_Name": "Microsoft-Windows-Sysmon"}
+    header = {**head, "Computer": "ws1.example.org", "EventRecordID": number, "@timestamp": time.isoformat()}
+    return header | fields
+
+
+def started(number: int, at_s: float, guid: str, parent: str, image: str, parent_image: str) -> dict[str, Any]:
+    fields = {"ProcessGuid": guid, "ParentProcessGuid": parent, "Image": image, "ParentImage": parent_image}
+    return event(number, at_s, EventID=1, CommandLine=image, User=r"EX\lane", LogonId="0x5ab3", **fields)
+
+
+EVENTS = [
+    started(1, 0, "{00-1}", "{00-0}", r"C:\Windows\explorer.exe", r"C:\Windows\System32\userinit.exe"),
+    started(2, 10, "{00-2}", "{00-1}", SHELL, r"C:\Windows\explorer.exe"),
+    started(3, 20, "{00-9}", "{00-1}", r"C:\Program Files\Word\word.exe", r"C:\Windows\explorer.exe"),
+    event(4, 25, EventID=11, ProcessGuid="{00-1}", Image=r"C:\Windows\explorer.exe", TargetFilename=r"C:\a.lnk"),
+    started(5, 30, "{00-3}", "{00-2}", TOOL, SHELL),
+    event(6, 35, EventID=3, ProcessGuid="{00-3}", Image=TOOL, DestinationIp="192.0.2.9", DestinationPort=443),
+    started(7, 40, "{00-4}", "{00-3}", r"C:\Windows\System32\whoami.exe", TOOL),
+    event(8, 50, EventID=11, ProcessGuid="{00-3}", Image=TOOL, TargetFilename=r"C:\Users\Public\out.txt"),
+    event(
+        9, 60, EventID=11, ProcessGuid="{00-9}", Image=r"C:\Program Files\Word\word.exe", TargetFilename=r"C:\b.docx"
+    ),
+    event(10, 90_100, EventID=11, ProcessGuid="{00-3}", Image=TOOL, TargetFilename=r"C:\Users\Public\late.txt"),
+]
+BELONG = [1, 2, 5, 6, 7, 8]
+"""The match (7), its ancestors back to the logon, and what its parent did before and after, within a day."""
+
+
+def scanned(paths: Sequence[Path], folder: Path, cores: int = 1, *, with_words: bool = True) -> Result:
+    rules = folder / "rule.yml"
+    rules.write_text(RULE)
+    book = read_rulebook([rules], NoCache(), {}, own=False)
+    scan = Scan(Setup(book.rules, NoCache()), ("scan",), cores, _words() if with_words else None)
+    return scan.run([str(path) for path in paths])
+
+
+def written(path: Path, events: Sequence[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(one) + "\n" for one in events))
+    return path
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_an_incident_has_its_events_and_no_others(tmp_path: Path, cores: int) -> None:
+    (case,) = scanned([written(tmp_path / "a.jsonl", EVENTS)], tmp_path, cores).cases
+    assert [seen.record_id for seen in case.events] == BELONG
+    assert [seen.position for seen in case.events] == BELONG
+    assert [process.image for process in case.incident.processes if process.is_context] == [
+        r"C:\Windows\explorer.exe",
+        SHELL,
+        TOOL,
+    ]
+    assert {fact.position for fact in case.story.facts} <= set(BELONG)
+
+
+def test_ancestors_are_found_in_other_files_and_copies_count_once(tmp_path: Path) -> None:
+    first = written(tmp_path / "b.jsonl", EVENTS[:4])
+    rest = written(tmp_path / "a.jsonl", EVENTS[4:])
+    copy = written(tmp_path / "c.jsonl", EVENTS)
+    (case,) = scanned([rest, first, copy], tmp_path).cases
+    assert [seen.record_id for seen in case.events] == BELONG
+    assert [alert.count for alert in case.incident.alerts] == [1]
+    names = [place.file.rsplit("/", 1)[1] for place in case.incident.places]
+    assert names == ["a.jsonl", "c.jsonl"]
+
+
+def test_the_order_of_files_changes_nothing(tmp_path: Path) -> None:
+    first, rest = written(tmp_path / "a.jsonl", EVENTS[::2]), written(tmp_path / "b.jsonl", EVENTS[1::2])
+    assert _told(scanned([first, rest], tmp_path).cases) == _told(scanned([rest, first], tmp_path).cases)
+
+
+def test_without_incidents_nothing_is_read_again(tmp_path: Path) -> None:
+    result = scanned([written(tmp_path / "a.jsonl", EVENTS[:4])], tmp_path)
+    assert list(result.cases) == []
+    assert list(result.closing.unseen) == list(
+        scanned([tmp_path / "a.jsonl"], tmp_path, with_words=False).closing.unseen
+    )
+
+
+def test_what_vanished_meanwhile_leaves_the_matches_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scan, "_again", lambda *_: iter(()))
+    (case,) = scanned([written(tmp_path / "a.jsonl", EVENTS)], tmp_path).cases
+    assert [seen.record_id for seen in case.events] == [7]
+    assert case.story.facts
+
+
+def test_evidence_beyond_the_bound_goes_furthest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carecordon.scan.evidence.EVENTS_KEPT", 3)
+    (case,) = scanned([written(tmp_path / "a.jsonl", EVENTS)], tmp_path).cases
+    assert [seen.record_id for seen in case.events] == [5, 6, 7]
+    assert case.left_out == 3
+
+
+def _told(cases: Sequence[Case]) -> list[tuple[object, list[EventSeen]]]:
+    return [(case.incident, list(case.events)) for case in cases]
