@@ -67,5 +67,8 @@ def redacted(result: Result, redactor: Redactor, matches: Iterable[Match]) -> Re
     for found in result.findings:
         if isinstance(found, CorrelationMatch):
             redactor.learn(found)
+    for case in result.cases:
+        redactor.learn_case(case)
     closing = redactor.closing(result.closing)
-    return Result(redactor.begin(result.begin), _Redacted(result, redactor), closing)
+    cases = [redactor.case(case) for case in result.cases]
+    return Result(redactor.begin(result.begin), _Redacted(result, redactor), closing, cases)

@@ -21,8 +21,10 @@ from typing import TypeVar
 
 from carecordon.model.errors import Refused
 from carecordon.model.event import Fields, Scalar, Value
+from carecordon.model.incident import Case, EventSeen
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match
 from carecordon.model.result import Begin, Closing, InputFile, SourceSeen
+from carecordon.report.case_texts import Cleaning, accounts_of, cleaned_case, texts_of
 from carecordon.report.identifiers import bears_user, counts, is_nhs_number, is_system, personal
 from carecordon.report.names import TEXT_KEPT_CHARS, TEXTS_KEPT, Names, account_of, unescaped
 
@@ -47,6 +49,17 @@ class Redactor:
         self._cleaned: dict[str, str] = {}
         self._cleaned_at = 0
 
+    def learn_case(self, case: Case) -> None:
+        """Remember the user names that an incident and its events show."""
+        for event in case.events:
+            self._learn_event(event)
+        for text in texts_of(case):
+            self._names.learn_text(text)
+        for account in accounts_of(case.incident):
+            self._names.learn_fields({"User": account})
+        for alert in case.incident.alerts:
+            self.learn(alert.sample)
+
     def learn(self, found: Match | CorrelationMatch) -> None:
         """Remember the user names that a match shows, and those in the rest of its event."""
         if isinstance(found, CorrelationMatch):
@@ -63,6 +76,19 @@ class Redactor:
     def correlation(self, found: CorrelationMatch) -> CorrelationMatch:
         """Return the correlation without personal identifiers."""
         return _settled(found, self.learn, self._correlation_once)
+
+    def case(self, case: Case) -> Case:
+        """Return the incident, its story and its events without personal identifiers."""
+        self.learn_case(case)
+        return cleaned_case(case, Cleaning(self.text, self.account, self.match, self.event))
+
+    def event(self, event: EventSeen) -> EventSeen:
+        """Return the event of an incident without personal identifiers."""
+        return _settled(event, self._learn_event, self._event_once)
+
+    def account(self, name: str) -> str:
+        """Return the name of an account with the person in it replaced."""
+        return _settled(name, lambda text: self._names.learn_fields({"User": text}), self._account_once)
 
     def text(self, text: str) -> str:
         """Return any other text without personal identifiers."""
@@ -100,6 +126,19 @@ class Redactor:
             sources=tuple(map(self.source, closing.sources)),
         )
 
+    def _learn_event(self, event: EventSeen) -> None:
+        self._names.learn_fields(event.fields, event.event_id)
+        self._names.learn_text(event.file)
+
+    def _event_once(self, event: EventSeen) -> EventSeen:
+        return replace(
+            event,
+            file=self._text_once(event.file),
+            device=None if event.device is None else self._text_once(event.device),
+            channel=None if event.channel is None else self._text_once(event.channel),
+            fields=self._fields_once(event.fields, event.event_id),
+        )
+
     def _match_once(self, match: Match) -> Match:
         return replace(
             match,
@@ -108,6 +147,7 @@ class Redactor:
             channel=None if match.channel is None else self._text_once(match.channel),
             fields=self._fields_once(match.fields, match.event_id),
             carried={},
+            subject={},
         )
 
     def _correlation_once(self, found: CorrelationMatch) -> CorrelationMatch:

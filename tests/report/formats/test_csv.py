@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from carecordon.model.match import CorrelationMatch
+from carecordon.report.cells import CELL_CHARS, cell
 from carecordon.report.format import View
-from carecordon.report.formats.csv import CELL_CHARS, COLUMNS, CSV, cell, row
+from carecordon.report.formats.csv import COLUMNS, CSV, row
 from tests.report.sample import DUMP, LOGONS, match, result
 
 FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
