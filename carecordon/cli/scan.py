@@ -45,6 +45,8 @@ from carecordon.report.formats import terminal
 from carecordon.report.formats.csv import CSV
 from carecordon.report.formats.html import HTML
 from carecordon.report.formats.jsonlines import JSONLINES
+from carecordon.report.formats.navigator import NAVIGATOR
+from carecordon.report.formats.timeline import TIMELINE
 from carecordon.report.redact import Redactor
 from carecordon.report.story.catalogue import words_of
 from carecordon.report.story.words import Words
@@ -56,7 +58,7 @@ from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup
 
 CATALOGUE = "words.toml"
-FORMS = {"--csv": CSV, "--html": HTML}
+FORMS = {"--csv": CSV, "--html": HTML, "--timeline": TIMELINE, "--navigator": NAVIGATOR}
 PIPE_WIDTH = 120
 _DATE = len("2026-11-25")
 
