@@ -134,26 +134,29 @@ def detect_step(
 def triage_step(
     state: TriageState,
     found: Sequence[Match | ProcessStart],
-    now: int,  # noqa: ARG001  # windows close by event time so far; the live hub's will ask
+    now: int,
 ) -> tuple[TriageState, list[Effect]]:
-    """Return what is to be told of these matches and processes, which come in order of event time."""
+    """Return what is to be told of these matches and processes, which come in order of event time.
+
+    `now` (UTC ns) decides when incidents are looked at again: each second, or when there is much more to look at.
+    """
     matches = [one for one in found if isinstance(one, Match)]
     state.grouper.feed(matches, (one for one in found if isinstance(one, ProcessStart)))
     effects: list[Effect] = [Record(match) for match in matches if not match.rule.is_silent]
-    return state, effects + _tied(state, state.correlator.feed(matches))
+    return state, effects + _tied(state, state.correlator.feed(matches), now)
 
 
 def triage_end(state: TriageState) -> tuple[list[Effect], list[BlindSpot]]:
     """Return what was still open when the input ended, and what triage could not see."""
-    effects = _tied(state, state.correlator.close())
+    effects = _tied(state, state.correlator.close(), None)
     return effects, [*state.correlator.unseen(), *state.grouper.unseen()]
 
 
-def _tied(state: TriageState, correlations: Sequence[CorrelationMatch]) -> list[Effect]:
-    """Return the correlations that are to be told, and the incidents that are new or have changed."""
+def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int | None) -> list[Effect]:
+    """Return the correlations that are to be told, and the incidents that are new or have changed, where it is time."""
     told = [one for one in correlations if not one.rule.is_silent]
     state.grouper.feed(correlations=told)
-    incidents: list[Incident] = state.grouper.settle()
+    incidents: list[Incident] = state.grouper.settle() if now is None or state.grouper.is_due(now) else []
     return [*map(Record, told), *map(Record, incidents)]
 
 

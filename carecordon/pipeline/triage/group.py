@@ -22,16 +22,15 @@ from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import GAP_NS, HOUR, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.processes import Processes, process_key
+from carecordon.pipeline.triage.processes import Processes, Tops
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
 from carecordon.pipeline.triage.unit import (
     Unit,
     UnitKey,
-    birth,
     chain_unit,
-    first_unit,
+    earliest,
     incident_id,
     member_link,
     unit_key,
@@ -41,6 +40,8 @@ HORIZON_NS = 24 * HOUR
 """How late a match may come and still change nothing but what it ought to."""
 MEMBERS_KEPT = 50_000
 """Events remembered because a correlation may come to be made of them."""
+SETTLE_NS = 1_000_000_000
+"""How long changes may wait before incidents are looked at again."""
 UNITS_KEPT = 100_000
 """Units open at a time; beyond, the oldest incidents are told as they are and settled."""
 
@@ -64,6 +65,8 @@ class Grouper:
         self._units: dict[UnitKey, Unit] = {}
         self._members: OrderedDict[tuple[str, int], Match] = OrderedDict()
         self._newest = -(1 << 80)
+        self._fresh = 0
+        self._settled_at = 0
         self._told: dict[str, _Told] = {}
         self._aliases: dict[str, frozenset[str]] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
@@ -82,8 +85,16 @@ class Grouper:
         for chain in correlations:
             self._take_chain(chain)
 
+    def is_due(self, now: int) -> bool:
+        """Return whether to settle: a second (`now`, ns) has gone by, or half of what is there is new."""
+        if now - self._settled_at < SETTLE_NS and self._fresh * 2 < len(self._units):
+            return False
+        self._settled_at = now
+        return True
+
     def settle(self) -> list[Incident]:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
+        self._fresh = 0
         over = self._newest - 2 * HORIZON_NS
         crowd = len(self._units) - UNITS_KEPT
         spread = self._spread()
@@ -132,7 +143,10 @@ class Grouper:
         key = unit_key(match, match.time, subject)
         unit = self._units.get(key)
         if unit is None:
-            unit = self._units[key] = first_unit(match, match.time)
+            first = match.time
+            unit = Unit(key, match.rule, match.device or "", first, first, match, subject)
+            self._units[key] = unit
+            self._fresh += 1
         unit.add(match, match.time, subject)
         if is_member:
             unit.links.add(member_link(match.file, match.position))
@@ -153,8 +167,9 @@ class Grouper:
         units = sorted(self._units.values(), key=lambda unit: (unit.first, unit.key))
         root = list(range(len(units)))
         latest: dict[Link, tuple[int, int]] = {}  # per link: the unit that reaches furthest, and how far
+        tops = Tops(self.processes)
         for number, unit in enumerate(units):
-            for link in (*unit.links, *self._tree(unit)):
+            for link in (*unit.links, *_tree(unit, tops)):
                 before = latest.get(link)
                 if before is not None and unit.first - before[1] <= GAP_NS[link[0]]:
                     _join(root, before[0], number)
@@ -164,25 +179,6 @@ class Grouper:
         for number, unit in enumerate(units):
             groups.setdefault(_top(root, number), []).append(unit)
         return list(groups.values())
-
-    def _tree(self, unit: Unit) -> list[Link]:
-        """Return the links of a unit's process and its ancestors, as far as they are somebody's own."""
-        found = unit.subject
-        start = self.processes.find(unit.device, found.guid, found.pid, unit.first)
-        if start is not None:
-            keys = [process_key(one) for one in self.processes.line(start)]
-            return [(Tie.TREE, unit.device, key) for key in keys]
-        links: list[Link] = []
-        if found.guid is not None and not is_root(found.image):
-            links.append((Tie.TREE, unit.device, found.guid))
-        elif found.pid is not None and not is_root(found.image):
-            links.append((Tie.PID, unit.device, str(found.pid)))
-        above = self.processes.find(unit.device, found.parent_guid, found.parent_pid, unit.first)
-        if above is not None:
-            links += [(Tie.TREE, unit.device, process_key(one)) for one in self.processes.line(above)]
-        elif found.parent_guid is not None and found.parent_image is not None and not is_root(found.parent_image):
-            links.append((Tie.TREE, unit.device, found.parent_guid))
-        return links
 
     def _state_of(self, units: list[Unit], spread: Mapping[str, int]) -> object:
         """Return what an incident of these units is made from: equal states are told alike."""
@@ -211,11 +207,25 @@ class Grouper:
         return {rule: len(names) for rule, names in devices.items()}
 
 
+def _tree(unit: Unit, tops: Tops) -> list[Link]:
+    """Return the link of a unit's process tree: what is at its top, below Windows' own programs."""
+    found = unit.subject
+    start = tops.processes.find(unit.device, found.guid, found.pid, unit.first)
+    if start is not None:
+        top = tops.of(start)
+        return [] if top is None else [(Tie.TREE, unit.device, top)]
+    if is_root(found.image):
+        return []
+    if found.guid is not None:
+        return [(Tie.TREE, unit.device, found.guid)]
+    return [] if found.pid is None else [(Tie.PID, unit.device, str(found.pid))]
+
+
 def _name(units: Sequence[Unit]) -> str | None:
     """Return the id of the incident that these units are; None where nothing among them has weight."""
     if all(unit.rule.level.rank == 0 for unit in units):
         return None
-    return incident_id(min((unit.sample for unit in units), key=birth))
+    return incident_id(earliest([unit.sample for unit in units]))
 
 
 def _top(root: list[int], number: int) -> int:

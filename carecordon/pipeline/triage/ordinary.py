@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 SERVICE_ACCOUNTS = frozenset(
@@ -34,6 +35,7 @@ def base_name(path: str) -> str:
     return path.replace("/", "\\").rsplit("\\", 1)[-1].lower()
 
 
+@lru_cache(8192)
 def is_root(image: str | None) -> bool:
     """Say whether a program starts others on everybody's behalf; its namesake outside Windows does not."""
     if image is None:
@@ -43,6 +45,7 @@ def is_root(image: str | None) -> bool:
     return name in ROOTS and ("\\" not in lower or "\\windows\\" in lower)
 
 
+@lru_cache(8192)
 def is_everywhere(path: str) -> bool:
     """Say whether the same file lies on every device, or its name is anybody's."""
     lower = path.replace("/", "\\").lower()
@@ -66,6 +69,7 @@ def is_local(account: str, device: str) -> bool:
     return domain in {device.split(".", 1)[0].lower(), "."} and bool(domain)
 
 
+@lru_cache(8192)
 def telling_address(address: str | None) -> str | None:
     """Return an address in one spelling; None if it is none, or one that every device has or speaks to."""
     if address is None:

@@ -130,16 +130,6 @@ class Processes:
             yield above
             start = above
 
-    def line(self, start: ProcessStart) -> Iterator[ProcessStart]:
-        """Yield a process and its ancestors below the first that starts others on everybody's behalf."""
-        if is_root(start.image):
-            return
-        yield start
-        for above in self.ancestors(start):
-            if is_root(above.image):
-                return
-            yield above
-
     def children(self, start: ProcessStart) -> list[ProcessStart]:
         """Return what a process started, the oldest first."""
         known = self._devices[start.device]
@@ -179,3 +169,41 @@ class Processes:
                         kept.add(start)
                 kept.version = device.version  # what is told of is younger
                 self._devices[name] = kept
+
+
+class Tops:
+    """The tops of process trees, each looked for once. Good while the table does not change."""
+
+    def __init__(self, processes: Processes) -> None:
+        """Look processes up in this table."""
+        self.processes = processes
+        self._known: dict[int, str | None] = {}
+
+    def of(self, start: ProcessStart) -> str | None:
+        """Return the key of the uppermost ancestor below those that start others on everybody's behalf.
+
+        None where the process itself is one of those. Two processes have an ancestor of somebody's own in common
+        just where their tops are the same. An ancestor whose start was not seen is known by what its child says of it.
+        """
+        if is_root(start.image):
+            return None
+        way: list[ProcessStart] = []
+        met: set[int] = set()
+        top: str | None = None
+        while True:
+            if (known := self._known.get(id(start))) is not None:
+                top = known
+                break
+            if id(start) in met:  # a circle, which only made-up events have
+                top = min(process_key(one) for one in way)
+                break
+            way.append(start)
+            met.add(id(start))
+            above = self.processes.parent(start)
+            if above is None or is_root(above.image):
+                is_own = above is None and start.parent_image is not None and not is_root(start.parent_image)
+                top = start.parent_guid if is_own and start.parent_guid else process_key(start)
+                break
+            start = above
+        self._known.update((id(one), top) for one in way)
+        return top

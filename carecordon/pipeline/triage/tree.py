@@ -55,7 +55,9 @@ class Tree:
         found: dict[str, ProcessStart] = dict(self._matched)
         for start in list(self._matched.values()):
             for above in self._processes.ancestors(start):
-                found.setdefault(_key(above), above)
+                if _key(above) in found:
+                    break  # and so are its own
+                found[_key(above)] = above
         waiting = deque(start for start in self._matched.values() if not is_root(start.image))
         while waiting and len(found) < PROCESSES_TOLD:
             for child in self._processes.children(waiting.popleft()):

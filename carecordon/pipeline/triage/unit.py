@@ -67,7 +67,7 @@ class Unit:
             self.places.append(Place(match.file, match.position, match.rule.id))
         else:
             self.left_out += 1
-        if time < (self.sample.time or 0) or (time == self.sample.time and birth(match) < birth(self.sample)):
+        if earliest((self.sample, match)) is not self.sample:
             self.sample, self.subject = match, subject
         identity = hash((time, match.channel, match.record_id, _frozen(match)))
         if identity in self._seen:
@@ -132,10 +132,11 @@ def incident_id(match: Match) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def first_unit(match: Match, time: int) -> Unit:
-    """Return the unit that begins with this match, which is still to be added."""
-    subject = subject_of(match)
-    return Unit(unit_key(match, time, subject), match.rule, match.device or "", time, time, match, subject)
+def earliest(matches: Sequence[Match]) -> Match:
+    """Return the earliest of matches, the same whatever their order."""
+    first = min(match.time or 0 for match in matches)
+    same = [match for match in matches if (match.time or 0) == first]
+    return same[0] if all(match is same[0] for match in same) else min(same, key=birth)
 
 
 def chain_unit(chain: CorrelationMatch, members: Sequence[Match]) -> Unit:
