@@ -11,7 +11,7 @@ from carecordon.model.match import RuleHead
 from carecordon.report.story.kind import DEVICE, Kind
 from carecordon.report.story.runs import Run
 
-DEVICES = 12
+DEVICES = 8
 """On so many further devices the same is told one by one; on more, the rest in one sentence."""
 _FOLDERS = re.compile(r"(?:[a-z]:|%\w+%|\\)\\(?:[^\\\s\"]+\\)*")
 _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
@@ -116,5 +116,5 @@ def _copy(pairs: list[tuple[Run, str | None]]) -> Copy:
     )
 
 
-def _gravity(run: Run) -> int:
-    return max((rule.level.rank + 1 for rule in run.rules.values()), default=0)
+def _gravity(run: Run) -> tuple[int, int]:
+    return max((rule.level.rank + 1 for rule in run.rules.values()), default=0), run.count

@@ -34,7 +34,7 @@ def sentence_of(run: Run, voice: Voice, hidden: Iterable[str] = (), most: int = 
         "count": f"{run.count:,}",
         "span": span,
         "id": str(run.event.event_id) if run.event.event_id is not None else None,
-        "log": quoted(run.event.channel) if run.event.channel else None,
+        "channel": quoted(run.event.channel) if run.event.channel else None,
         "event": words.look_up("events", f"{log_of(run.event) or run.event.channel}/{run.event.event_id}"),
     }
     if run.kind.varies and len(run.varied) > 1:

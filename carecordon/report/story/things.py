@@ -24,6 +24,7 @@ from carecordon.report.story.values import (
     told,
 )
 
+_TYPE = re.compile(r"^type: +\d+ +")
 _INBOUND = frozenset({"%%14592", "inbound"})
 _PROGRAM_ENDINGS = frozenset({
     "exe", "dll", "sys", "scr", "com", "cpl", "msi", "ps1", "psm1", "bat", "cmd", "vbs", "vbe", "js", "jse", "wsf",
@@ -62,7 +63,8 @@ def _has_failed(fields: Fields) -> bool:
 
 def _results(fields: Fields) -> str | None:
     """Return what a look-up was answered with: addresses without their wrapping, separated by commas."""
-    answers = [part.removeprefix("::ffff:").strip() for part in (field(fields, "QueryResults") or "").split(";")]
+    parts = (field(fields, "QueryResults") or "").split(";")
+    answers = [_TYPE.sub("", part.removeprefix("::ffff:").strip()) for part in parts]
     return ", ".join(answer for answer in answers if answer) or None
 
 

@@ -51,7 +51,7 @@ def text_of(value: Value) -> str | None:
         return ", ".join(told)[:RAW_CHARS] or None
     if value is None or isinstance(value, bool):
         return None if value is None else str(value).lower()
-    text = str(value)[:RAW_CHARS].strip()
+    text = shortened(str(value), RAW_CHARS).strip()
     return None if text.lower() in _NOTHING else text
 
 
