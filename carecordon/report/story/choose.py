@@ -8,7 +8,7 @@ Before the attack: 20 for a process, a logon or a service, its ancestry; 30 on t
 the first match; 20 for a document that was opened. Of what no rule matches, kinds that weigh
 less than QUIET are not told, and before and after the attack at most AROUND each, before it
 the nearest. The first and the last that are not quiet are always told, and the best KEPT of
-what led up to it.
+what led up to it; and what was the same elsewhere never without what it is the same as.
 """
 
 from __future__ import annotations
@@ -47,14 +47,16 @@ def choose(runs: Sequence[Run]) -> Chosen:
     ranked = sorted(loud, key=lambda place: _rank(things[place], weights[place], place))
     led_up = [place for place in ranked if things[place].phase is Phase.BEFORE]
     kept = {loud[0], loud[-1], *led_up[:KEPT]} if loud else set()
+    places = {id(thing): place for place, thing in enumerate(things)}
     around = Counter(things[place].phase for place in kept if not things[place].rules)
     for place in ranked:
         thing = things[place]
         is_around = not thing.rules and thing.phase is not Phase.DURING
-        if place in kept or len(kept) >= room or (is_around and around[thing.phase] >= AROUND):
+        wanted = {place, places[id(thing.original)]} if isinstance(thing, Copy) else {place}
+        if len(kept | wanted) > room or (is_around and place not in kept and around[thing.phase] >= AROUND):
             continue
-        around[thing.phase] += is_around
-        kept.add(place)
+        around[thing.phase] += is_around and place not in kept
+        kept |= wanted
     untold = sum(thing.count for place, thing in enumerate(things) if place not in kept)
     return Chosen(tuple(things[place] for place in sorted(kept)), untold)
 

@@ -171,6 +171,22 @@ def test_the_same_on_many_devices_is_told_one_by_one_and_then_together() -> None
     assert facts[-1].count == 63
 
 
+def test_what_is_the_same_as_something_is_not_told_without_it() -> None:
+    script = Script()
+    script.start(-600, "ws00", "C:\\Windows\\explorer.exe", "C:\\x.exe", "C:\\x.exe")
+    for source in range(2):
+        for device in range(3):
+            script.sysmon(
+                source * 60 + device, f"ws{device + 10 * source}", 3, *((ODD,) if source else ()), Initiated=False,
+                SourceIp=f"10.20.9.{source}", DestinationPort=445, Image="System",
+            )  # fmt: skip
+    for number in range(20):
+        script.start(-500 + number, "ws00", "C:\\Windows\\explorer.exe", f"C:\\{number}y.exe", f"C:\\{number}y.exe")
+    told = texts(script)
+    assert any(text.startswith("The same from further addresses (1)") for text in told)
+    assert any(text.startswith("Connections from `10.20.9.0`") for text in told)
+
+
 def test_one_step_on_another_device_is_told_whole() -> None:
     script = Script()
     for device in ("ws01", "ws02"):
