@@ -25,6 +25,8 @@ from carecordon.report.story.values import (
 )
 
 _TYPE = re.compile(r"^type: +\d+ +")
+_RECENT = "\\microsoft\\windows\\recent\\"
+"""Where Windows keeps links to what was opened; nobody starts a program from there."""
 _INBOUND = frozenset({"%%14592", "inbound"})
 _PROGRAM_ENDINGS = frozenset({
     "exe", "dll", "sys", "scr", "com", "cpl", "msi", "ps1", "psm1", "bat", "cmd", "vbs", "vbe", "js", "jse", "wsf",
@@ -48,7 +50,8 @@ def _ending(fields: Fields) -> str | None:
 
 
 def _is_program(fields: Fields) -> bool:
-    return ending(field(fields, "TargetFilename") or "")[1:].lower() in _PROGRAM_ENDINGS
+    written = field(fields, "TargetFilename") or ""
+    return ending(written)[1:].lower() in _PROGRAM_ENDINGS and _RECENT not in written.lower()
 
 
 def _is_inbound(fields: Fields) -> bool:

@@ -158,6 +158,6 @@ def show_program(raw: str, words: Words) -> str:
 
 def show_account(raw: str, words: Words) -> str:
     """Return the account, one of Windows' own or of a device in words."""
-    if raw.endswith("$"):
+    if raw.partition("@")[0].endswith("$"):
         return words.phrase("frame.device_account", {"account": quoted(raw)})
     return words.look_up("accounts", raw) or quoted(raw)
