@@ -11,7 +11,7 @@ from carecordon.model.match import RuleHead
 from carecordon.report.story.kind import DEVICE, Kind
 from carecordon.report.story.runs import Run
 
-DEVICES = 12
+DEVICES = 8
 """On so many further devices the same is told one by one; on more, the rest in one sentence."""
 _FOLDERS = re.compile(r"(?:[a-z]:|%\w+%|\\)\\(?:[^\\\s\"]+\\)*")
 _NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
@@ -19,25 +19,32 @@ _WHO = frozenset({"account", "by", "under"})
 """Slots in which the same may differ from device to device."""
 
 Signature = tuple[str, ...]
+Pair = tuple[Run, Run]
+"""A run, and the run that told the same before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
     """What further devices, or further sources of connections, had in common with what was told before.
 
-    `run` the first of its runs that a rule matched (else the first), `gravest` the gravest; `other`
-    the device it was told of before, None for further sources; `steps` how many runs, `count` how
+    `run` the first of its runs that a rule matched (else the first), `gravest` the gravest;
+    `original` what told the same before; `steps` how many runs, `count` how
     many events; `last` UTC ns of the last event; `places` the devices, or the sources, it is about.
     """
 
     run: Run
     gravest: Run
-    other: str | None
+    original: Run
     steps: int
     count: int
     last: int
     places: tuple[str, ...]
     rules: dict[str, RuleHead]
+
+    @property
+    def is_about_sources(self) -> bool:
+        """Say whether further sources of connections are meant, not further devices."""
+        return self.run.kind.varies == DEVICE
 
     @property
     def kind(self) -> Kind:
@@ -60,17 +67,18 @@ def without_copies(runs: Sequence[Run]) -> list[Run | Copy]:
 
     What led up to the attack is not gathered: each device has its own way into it.
     """
-    told: dict[Signature, str | None] = {}
-    on_devices: dict[str, list[tuple[Run, str | None]]] = {}
-    from_sources: dict[Signature, list[tuple[Run, str | None]]] = {}
+    told: dict[Signature, Run] = {}
+    on_devices: dict[str, list[Pair]] = {}
+    from_sources: dict[Signature, list[Pair]] = {}
     things: list[Run | Copy] = []
     for run in runs:
         device, own = run.event.device, signature(run)
         before = told.get(own)
-        if run.kind.varies == DEVICE and own in told:
-            from_sources.setdefault(own, []).append((run, None))
-        elif device is None or before is None or before == device or run.phase is Phase.BEFORE:
-            told.setdefault(own, device)
+        if run.kind.varies == DEVICE and before is not None:
+            from_sources.setdefault(own, []).append((run, before))
+        elif device is None or before is None or before.event.device == device or run.phase is Phase.BEFORE:
+            if device is not None:
+                told.setdefault(own, run)
             things.append(run)
         else:
             on_devices.setdefault(device, []).append((run, before))
@@ -91,7 +99,7 @@ def signature(run: Run) -> Signature:
     return (run.kind.key, *(_NUMBERS.sub("#", _FOLDERS.sub("", part)) for part in parts))
 
 
-def _gathered(found: list[list[tuple[Run, str | None]]]) -> list[Copy]:
+def _gathered(found: list[list[Pair]]) -> list[Copy]:
     """Return one copy for each device; beyond DEVICES one for all the rest."""
     found.sort(key=lambda pairs: pairs[0][0].event.time)
     if len(found) <= DEVICES + 1:
@@ -99,15 +107,15 @@ def _gathered(found: list[list[tuple[Run, str | None]]]) -> list[Copy]:
     return [*map(_copy, found[:DEVICES]), _copy([pair for pairs in found[DEVICES:] for pair in pairs])]
 
 
-def _copy(pairs: list[tuple[Run, str | None]]) -> Copy:
+def _copy(pairs: list[Pair]) -> Copy:
     runs = [run for run, _ in pairs]
     first = next((run for run in runs if run.rules), runs[0])
-    is_about_sources = first.kind.varies == DEVICE
-    places = (run.values.get("address") if is_about_sources else run.event.device for run in runs)
+    is_source = first.kind.varies == DEVICE
+    places = (run.values.get("address") if is_source else run.event.device for run in runs)
     return Copy(
         run=first,
         gravest=max([first, *runs], key=_gravity),
-        other=next(other for run, other in pairs if run is first),
+        original=next(original for run, original in pairs if run is first),
         steps=len(runs),
         count=sum(run.count for run in runs),
         last=max(run.last for run in runs),
@@ -116,5 +124,5 @@ def _copy(pairs: list[tuple[Run, str | None]]) -> Copy:
     )
 
 
-def _gravity(run: Run) -> int:
-    return max((rule.level.rank + 1 for rule in run.rules.values()), default=0)
+def _gravity(run: Run) -> tuple[int, int]:
+    return max((rule.level.rank + 1 for rule in run.rules.values()), default=0), run.count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from carecordon.report.story.kinds import KINDS
 from carecordon.report.story.words import Asked, Words, read_words
 
-_COMMON = frozenset({"count", "span", "id", "log", "event"})
+_COMMON = frozenset({"count", "span", "id", "channel", "event"})
 _MANY = frozenset({"distinct", "folder", "named", "devices"})
 _COPY = frozenset({"sentence", "gravest", "other", "steps", "span", "places", "count"})
 _CARE = frozenset({"devices", "accounts", "why"})

@@ -34,7 +34,7 @@ def sentence_of(run: Run, voice: Voice, hidden: Iterable[str] = (), most: int = 
         "count": f"{run.count:,}",
         "span": span,
         "id": str(run.event.event_id) if run.event.event_id is not None else None,
-        "log": quoted(run.event.channel) if run.event.channel else None,
+        "channel": quoted(run.event.channel) if run.event.channel else None,
         "event": words.look_up("events", f"{log_of(run.event) or run.event.channel}/{run.event.event_id}"),
     }
     if run.kind.varies and len(run.varied) > 1:
@@ -92,11 +92,11 @@ class _Teller:
 
     def _copy(self, copy: Copy) -> str:
         voice, words = self._voice, self._voice.words
-        is_one = copy.other is not None and len(copy.places) == 1
+        is_one = not copy.is_about_sources and len(copy.places) == 1
         values = {
             "sentence": sentence_of(copy.run, voice, most=NAMED),
             "gravest": sentence_of(copy.gravest, voice, most=NAMED),
-            "other": voice.device(copy.other or ""),
+            "other": voice.device(copy.original.event.device or ""),
             "steps": f"{copy.steps:,}",
             "span": _span(copy.last - copy.event.time, words),
             "places": voice.devices(copy.places, LISTED),
@@ -104,7 +104,7 @@ class _Teller:
         }
         if is_one:
             return words.phrase("frame.same_steps" if copy.steps > 1 else "frame.same_step", values)
-        return words.phrase("frame.same_on_many" if copy.other else "frame.same_from_many", values)
+        return words.phrase("frame.same_from_many" if copy.is_about_sources else "frame.same_on_many", values)
 
     def _title(self, rules: Iterable[RuleHead]) -> str | None:
         """Return the title of the gravest rule that was not quoted before."""

@@ -59,6 +59,10 @@ class Kind:
     twin: tuple[str, ...] = field(default=())
     """Slots that name the happening itself: another log's event with the same ones tells nothing new."""
 
+    def read(self, slot: str | None, fields: Fields) -> str | None:
+        """Return a slot's raw text; None if the event does not say, or there is no such slot."""
+        return None if slot is None else self.slots[slot].read(fields)
+
     def sentences(self) -> tuple[str, ...]:
         """Return the catalogue's keys that it may ask for."""
         return (f"facts.{self.key}", f"facts.{self.key}_many") if self.varies else (f"facts.{self.key}",)

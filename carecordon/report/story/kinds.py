@@ -23,8 +23,9 @@ _IDENTIFIES = re.compile(
 """Fields that only say who or which one."""
 _HEADER = frozenset({
     "Channel", "EventID", "Provider_Name", "Provider_Guid", "Computer", "EventRecordID", "Level", "Task", "Opcode",
-    "Keywords", "Version", "Execution_ProcessID", "Execution_ThreadID", "Security_UserID", "Correlation_ActivityID",
+    "Keywords", "Execution_ProcessID", "Execution_ThreadID", "Security_UserID", "Correlation_ActivityID",
     "EventSourceName", "@timestamp", "UtcTime", "TimeCreated", "EventTime", "Hostname", "RuleName", "ProcessGuid",
+    "SourceName", "ProductName", "ProductVersion", "RecordNumber", "Version",
 })  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from carecordon.report.story.values import (
     path,
     program,
     quoted,
+    show_account,
     text_of,
     told,
 )
@@ -93,7 +94,14 @@ def _is_plumbing(fields: Fields) -> bool:
     """Say whether it is a program's own helper: a console's window, a browser's or indexer's part."""
     image = base(field(fields, "Image", "NewProcessName") or "")
     parent = base(field(fields, "ParentImage", "ParentProcessName") or "")
+    if image == "net1.exe" and parent == "net.exe":
+        return True
     return image in _PLUMBING or (image == parent and "--type=" in (text_of(fields.get("CommandLine")) or ""))
+
+
+def _who(fields: Fields) -> str | None:
+    """Return the account that a process was started under."""
+    return field(fields, "User") or account("Subject").read(fields)
 
 
 def _is_shell_noise(fields: Fields) -> bool:
@@ -119,7 +127,7 @@ _STARTS = (("sysmon", 1), ("security", 4688))
 _START = {
     "parent": program("ParentImage", "ParentProcessName", "CreatorProcessName"),
     "image": program("Image", "NewProcessName"),
-    "account": account("", "User", "SubjectUserName"),
+    "account": Slot(_who, show_account),
     "command": _COMMAND,
     "says": Slot(_says, _show_says),
     "document": Slot(_document, lambda raw, _: quoted(raw, PATH_CHARS)),

@@ -52,7 +52,7 @@ class Run:
         if value is None:
             return
         if not self.varied:
-            self.folder, self.named = folder(value) or None, leaf(value)
+            self.folder, self.named = _common(folder(value), folder(value)), leaf(value)
         elif value not in self.varied:
             self.folder = _common(self.folder, folder(value))
             self.named = self.named if (self.named or "").lower() == leaf(value).lower() else None
@@ -122,61 +122,64 @@ class _Folding:
     def take(self, event: EventSeen) -> None:
         """Add an event to its run, or begin one with it."""
         kind = kind_of(event)
-        values = {slot: raw for slot, how in kind.slots.items() if (raw := how.read(event.fields)) is not None}
         heads = {head.id: head for head in self._rules.get((event.file, event.position), ())}
-        if twin := self._twin(kind, event, values):
+        happening = self._happening(kind, event)
+        if happening and (twin := self._twin(happening, event)):
             twin.rules.update(heads)
-            for slot, raw in values.items():
+            for slot, raw in _values(kind, event).items():
                 twin.values.setdefault(slot, raw)
             return
+        run = self._run(kind, event, is_matched=bool(heads))
+        run.rules.update(heads)
+        run.add(event, event.device if kind.varies == DEVICE else kind.read(kind.varies, event.fields))
+        if happening:
+            self._twins[happening] = event.channel, run
+
+    def _run(self, kind: Kind, event: EventSeen, *, is_matched: bool) -> Run:
+        """Return the run that the event is of, begun if there is none."""
         phase = self._phase(event.time)
-        alike = tuple((values.get(slot) or "").lower() for slot in kind.same)
-        device = None if kind.varies == DEVICE else event.device
-        key = (
-            kind.key,
-            device,
-            phase if device or kind.varies != DEVICE else None,
-            bool(heads) and kind.weight < QUIET,
-            alike,
-            sort_of(kind, event),
-        )
+        alike = tuple((kind.read(slot, event.fields) or "").lower() for slot in kind.same)
+        is_apart = is_matched and kind.weight < QUIET
+        where = (None, None) if kind.varies == DEVICE else (event.device, phase)
+        key = (kind.key, where, is_apart, alike, sort_of(kind, event))
         run = self._open.get(key)
         if run is None or event.time - run.last > GAP:
-            run = self._open[key] = Run(kind, event, values, phase, {}, event.time)
+            run = self._open[key] = Run(kind, event, _values(kind, event), phase, {}, event.time)
             self.runs.append(run)
-        run.rules.update(heads)
-        run.add(event, event.device if kind.varies == DEVICE else values.get(kind.varies or ""))
-        self._remember(kind, event, values, run)
+        return run
 
     def _phase(self, time: int) -> Phase:
         first, last = self._bounds
         return Phase.BEFORE if time < first else Phase.AFTER if time > last else Phase.DURING
 
-    def _twin(self, kind: Kind, event: EventSeen, values: Mapping[str, str]) -> Run | None:
+    def _happening(self, kind: Kind, event: EventSeen) -> tuple[object, ...] | None:
+        """Return what names the happening itself, whichever log tells it; None where that is not known."""
+        parts = [kind.read(slot, event.fields) for slot in kind.twin]
+        if not parts or None in parts:
+            return None
+        return (kind.key, event.device, *(part.lower() for part in parts if part))
+
+    def _twin(self, happening: tuple[object, ...], event: EventSeen) -> Run | None:
         """Return the run that already tells what this event of another log tells again."""
-        channel, run = self._twins.get(_happening(kind, event, values), (event.channel, None))
+        channel, run = self._twins.get(happening, (event.channel, None))
         if run is None or channel == event.channel or event.time - run.last > TWIN:
             return None
         return run
 
-    def _remember(self, kind: Kind, event: EventSeen, values: Mapping[str, str], run: Run) -> None:
-        if kind.twin and all(slot in values for slot in kind.twin):
-            self._twins[_happening(kind, event, values)] = event.channel, run
 
-
-def _happening(kind: Kind, event: EventSeen, values: Mapping[str, str]) -> tuple[object, ...]:
-    return (kind.key, event.device, *((values.get(slot) or "").lower() for slot in kind.twin))
+def _values(kind: Kind, event: EventSeen) -> dict[str, str]:
+    return {slot: raw for slot, how in kind.slots.items() if (raw := how.read(event.fields)) is not None}
 
 
 def _common(one: str | None, other: str) -> str | None:
-    """Return the folder that both folders lie in, None if none."""
+    """Return the folder that both folders lie in; None if there is none, or it is a whole drive."""
     if one is None:
         return None
     if one.lower() == other.lower():
-        return one
+        return one if "\\" in one else None
     parts: list[str] = []
     for mine, theirs in zip(one.split("\\"), other.split("\\"), strict=False):
         if mine.lower() != theirs.lower():
             break
         parts.append(mine)
-    return "\\".join(parts) or None
+    return "\\".join(parts) if len(parts) > 1 else None

@@ -24,6 +24,9 @@ from carecordon.report.story.values import (
     told,
 )
 
+_TYPE = re.compile(r"^type: +\d+ +")
+_RECENT = "\\microsoft\\windows\\recent\\"
+"""Where Windows keeps links to what was opened; nobody starts a program from there."""
 _INBOUND = frozenset({"%%14592", "inbound"})
 _PROGRAM_ENDINGS = frozenset({
     "exe", "dll", "sys", "scr", "com", "cpl", "msi", "ps1", "psm1", "bat", "cmd", "vbs", "vbe", "js", "jse", "wsf",
@@ -47,7 +50,8 @@ def _ending(fields: Fields) -> str | None:
 
 
 def _is_program(fields: Fields) -> bool:
-    return ending(field(fields, "TargetFilename") or "")[1:].lower() in _PROGRAM_ENDINGS
+    written = field(fields, "TargetFilename") or ""
+    return ending(written)[1:].lower() in _PROGRAM_ENDINGS and _RECENT not in written.lower()
 
 
 def _is_inbound(fields: Fields) -> bool:
@@ -62,7 +66,8 @@ def _has_failed(fields: Fields) -> bool:
 
 def _results(fields: Fields) -> str | None:
     """Return what a look-up was answered with: addresses without their wrapping, separated by commas."""
-    answers = [part.removeprefix("::ffff:").strip() for part in (field(fields, "QueryResults") or "").split(";")]
+    parts = (field(fields, "QueryResults") or "").split(";")
+    answers = [_TYPE.sub("", part.removeprefix("::ffff:").strip()) for part in parts]
     return ", ".join(answer for answer in answers if answer) or None
 
 

@@ -20,6 +20,7 @@ COMMAND_CHARS = 160
 PATH_CHARS = 120
 NAME_CHARS = 80
 _NOTHING = frozenset({"", "-", "(null)", "null", "n/a", "::", "<unknown process>"})
+_LONGEST_NOTHING = max(map(len, _NOTHING))
 _ITSELF = frozenset({"", "127.0.0.1", "::1", "local", "0.0.0.0"})  # noqa: S104  # read, not bound to
 _ROOT = r"(?:[a-z]:|\\device\\harddiskvolume\d{1,3}|%systemroot%|\\systemroot)"
 _STANDARD = re.compile(
@@ -46,13 +47,15 @@ class Slot:
 
 def text_of(value: Value) -> str | None:
     """Return a field's value as text, of a list its elements with commas; None where it says nothing."""
+    if isinstance(value, str):
+        text = (value if len(value) <= RAW_CHARS else shortened(value, RAW_CHARS)).strip()
+        return text if len(text) > _LONGEST_NOTHING or text.lower() not in _NOTHING else None
     if isinstance(value, tuple):
         told = [text for text in map(text_of, value[:50]) if text]
-        return ", ".join(told)[:RAW_CHARS] or None
+        return shortened(", ".join(told), RAW_CHARS) or None
     if value is None or isinstance(value, bool):
         return None if value is None else str(value).lower()
-    text = str(value)[:RAW_CHARS].strip()
-    return None if text.lower() in _NOTHING else text
+    return shortened(str(value), RAW_CHARS)
 
 
 def field(fields: Fields, *names: str) -> str | None:
@@ -72,7 +75,8 @@ def number(text: str | None) -> int | None:
 
 def leaf(path: str) -> str:
     """Return what stands after the last slash of a path."""
-    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+    path = path.rstrip("\\/")
+    return path[max(path.rfind("\\"), path.rfind("/")) + 1 :]
 
 
 def base(path: str) -> str:
@@ -154,6 +158,6 @@ def show_program(raw: str, words: Words) -> str:
 
 def show_account(raw: str, words: Words) -> str:
     """Return the account, one of Windows' own or of a device in words."""
-    if raw.endswith("$"):
+    if raw.partition("@")[0].endswith("$"):
         return words.phrase("frame.device_account", {"account": quoted(raw)})
     return words.look_up("accounts", raw) or quoted(raw)

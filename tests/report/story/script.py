@@ -26,6 +26,7 @@ from carecordon.report.story.words import Words
 
 TOP = Path(__file__).resolve().parents[3]
 CATALOGUE = TOP / "carecordon" / "report" / "story" / "words.toml"
+GOLDEN = Path(__file__).resolve().parent / "golden"
 SECOND = 10**9
 START = 1_494_580_000 * SECOND
 """2017-05-12 09:06:40 UTC."""
@@ -104,7 +105,7 @@ class Script:
         """Return the incident of all events."""
         techniques = dict.fromkeys(technique for head, _ in self.matches for technique in head.techniques)
         devices = dict.fromkeys(event.device for _, event in self.matches if event.device)
-        times = [event.time for _, event in self.matches] or [START]
+        times = [event.time for _, event in self.matches] or [event.time for event in self.events] or [START]
         return Incident(
             id="i1",
             aliases=(),
