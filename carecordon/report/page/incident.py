@@ -8,6 +8,7 @@ from carecordon.model.incident import Case, Fact, Incident, Phase, Story
 from carecordon.model.times import span_text
 from carecordon.report.domains import Names, shared_domain, short_names
 from carecordon.report.format import View
+from carecordon.report.layout import number
 from carecordon.report.page.bounds import TEXT_CHARS, Bounds
 from carecordon.report.page.evidence import alerts, entities, events
 from carecordon.report.page.lanes import lanes
@@ -31,11 +32,12 @@ def incident(case: Case, place: int, view: View, bounds: Bounds) -> Safe:
         "article",
         el("h2", badge(one.level), " ", el("span", one.title), id=f"{key}-title", tabindex="-1"),
         el("p", story.summary, class_="lead") if story.summary else None,
-        el("div", _next(story), _about(one, names, view, bounds), class_="pair"),
+        el("div", _next(story), _about(one, view), class_="pair"),
+        _whereabouts(one, names, bounds),
         _part("Timeline", lanes(case, key, names, view, bounds)),
         _part("What happened", *_story(story, names, view, bounds)),
-        _part("Processes", *processes(one, view, bounds)) if one.processes else None,
-        _part("Evidence", *alerts(one, view, bounds), *events(case, view, bounds)),
+        _part("Processes", *processes(one, names, view, bounds)) if one.processes else None,
+        _part("Evidence", *alerts(one, names, view, bounds), *events(case, names, view, bounds)),
         _part("Who and what took part", *entities(one, view, bounds)) if one.entities else None,
         _part("Why it scores " + f"{one.score.total:,}", _score(one)),
         _part("What is not known", el("ul", *(el("li", text) for text in story.unknown))) if story.unknown else None,
@@ -57,20 +59,31 @@ def _next(story: Story) -> Safe | None:
     )
 
 
-def _about(one: Incident, names: Names, view: View, bounds: Bounds) -> Safe:
+def _about(one: Incident, view: View) -> Safe:
     pairs: list[tuple[str, Child]] = [
         ("Score", f"{one.score.total:,}"),
         ("First seen", stamp(one.first, view)),
         ("Last seen", stamp(one.last, view)),
         ("Lasted", span_text((one.last - one.first) / 1e9)),
-        (f"Devices ({len(one.devices):,})", named(one.devices, names, bounds.devices)),
-        ("All in", shared_domain(one.devices)),
         ("Techniques", chips(one.techniques) or "none named by the rules"),
-        ("One incident because of", "; ".join(one.links) or None),
         ("Came late", "part of it arrived more than 24 h after newer events" if one.is_late else None),
         ("Incident", el("code", one.id)),
-        ("Was before", ", ".join(one.aliases) or None),
+        ("Was before", el("code", ", ".join(one.aliases)) if one.aliases else None),
     ]
+    return _pairs(pairs)
+
+
+def _whereabouts(one: Incident, names: Names, bounds: Bounds) -> Safe:
+    domain = shared_domain(one.devices)
+    pairs: list[tuple[str, Child]] = [
+        (number(len(one.devices), "device", "devices"), named(one.devices, names, bounds.devices)),
+        ("All of them in", domain),
+        ("One incident because of", "; ".join(one.links) or None),
+    ]
+    return _pairs(pairs)
+
+
+def _pairs(pairs: list[tuple[str, Child]]) -> Safe:
     made = [el("div", el("dt", name), el("dd", text)) for name, text in pairs if text is not None]
     return el("dl", *made, class_="about")
 

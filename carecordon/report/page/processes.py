@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carecordon.model.incident import Alert, Incident, ProcessSeen
 from carecordon.model.match import Level
+from carecordon.report.domains import Names
 from carecordon.report.forest import Branch, base_name, forest
 from carecordon.report.format import View
 from carecordon.report.layout import number
@@ -16,7 +17,7 @@ OPEN_AT_FIRST = 2
 """Devices whose trees are open; a click opens the others."""
 
 
-def processes(incident: Incident, view: View, bounds: Bounds) -> list[Safe | None]:
+def processes(incident: Incident, names: Names, view: View, bounds: Bounds) -> list[Safe | None]:
     """Return the trees, device by device, and what is folded away."""
     worst = _worst(incident.alerts)
     left = bounds.processes
@@ -26,7 +27,11 @@ def processes(incident: Incident, view: View, bounds: Bounds) -> list[Safe | Non
         shown = trees[device][:left]
         left -= len(shown)
         if shown:
-            head = el("summary", el("strong", device), f" {number(len(trees[device]), 'process', 'processes')}")
+            head = el(
+                "summary",
+                el("strong", names.get(device, device)),
+                f" {number(len(trees[device]), 'process', 'processes')}",
+            )
             made.append(el("details", head, _tree(shown, worst, view), class_="tree", open=place < OPEN_AT_FIRST))
     made.append(folded(len(incident.processes) - bounds.processes, "more process", "more processes", "--json"))
     return made

@@ -77,7 +77,8 @@ color:var(--ink)}
 line-height:1.35}
 .contents .within .shape{color:var(--level);align-self:start;margin-top:.25em}
 .contents .soft{padding:.3rem .6rem}
-main>section,.incident{background:var(--card);border:1px solid var(--line);border-radius:12px;
+main>section,.incident{content-visibility:auto;contain-intrinsic-size:auto 60rem;
+background:var(--card);border:1px solid var(--line);border-radius:12px;
 padding:clamp(1rem,2.4vw,2rem);margin-bottom:1.6rem}
 main>section>h2{margin-bottom:.9rem}
 section>p+*,section>table+*,.part>*+*{margin-top:.9rem}
@@ -86,6 +87,7 @@ section>p+*,section>table+*,.part>*+*{margin-top:.9rem}
 .incident>h2{display:grid;gap:.55rem;justify-items:start}
 .incident>.lead{margin-top:.6rem}
 .part{border-top:1px solid var(--line);margin-top:1.7rem;padding-top:1.4rem}
+.pair+.about{margin-top:.6rem;border-top:1px solid var(--line)}
 .pair{display:grid;gap:1.4rem 2.4rem;margin-top:1.4rem}
 .next{background:var(--note);border-left:4px solid var(--link);border-radius:0 8px 8px 0;padding:1.1rem 1.2rem;
 align-self:start}
@@ -106,7 +108,7 @@ th,td{text-align:left;vertical-align:top;padding:.5rem .8rem .5rem 0;border-bott
 thead th{overflow-wrap:normal;font-size:.84rem;font-weight:600;color:var(--soft);border-bottom:1.5px solid var(--edge)}
 tbody th{font-weight:400}
 tbody tr:last-child>*{border-bottom:0}
-.incidents tbody th{font-weight:600}.incidents a{display:inline-block;min-height:24px}
+.incidents tbody th{font-weight:600;line-height:1.35}.incidents a{display:inline-block;min-height:24px}
 time,.count{white-space:nowrap}
 .count+.count{margin-left:.8rem}
 details>summary{cursor:pointer;min-height:28px;padding:.2rem 0;color:var(--link)}
@@ -152,6 +154,8 @@ white-space:pre-wrap}
 .alerts{list-style:none;padding:0}
 .alerts>li{padding:.7rem 0;border-bottom:1px solid var(--line)}
 .alerts>li:last-child{border-bottom:0}
+.places{list-style:none;padding:0;margin:.35rem 0 .2rem;font-size:.94rem}
+.alert-title{line-height:1.6}
 .alerts details>*{margin-bottom:.5rem}
 .fields{font-size:.9rem}
 .fields>div{display:grid;gap:0 1rem;padding:.18rem 0;border-bottom:1px dotted var(--line)}
@@ -171,6 +175,7 @@ _WIDE = """
 .story>li{grid-template-columns:5rem minmax(0,1fr)}
 .plot{padding-right:.5rem}
 }
+@media (min-width:48rem){.incidents tbody th{min-width:15rem}}
 @media (min-width:56rem){.pair{grid-template-columns:minmax(0,1.15fr) minmax(0,1fr)}}
 @media (min-width:72rem){
 .body{display:grid;grid-template-columns:15rem minmax(0,1fr);gap:2.4rem;align-items:start}
@@ -205,6 +210,7 @@ body{background:#fff;font-size:10pt}
 .contents,.skip,.tools,footer a{display:none}
 .frame{max-width:none;padding:0}
 main>section,.incident{border:0;border-top:1.5pt solid var(--edge);border-radius:0;padding:10pt 0;margin:0}
+main>section,.incident{content-visibility:visible}
 .incident{border-top-width:3pt;break-before:page}
 .incident:first-of-type{break-before:auto}
 h2,h3,h4,.day,caption,thead{break-after:avoid}
