@@ -29,6 +29,7 @@ GROUPS_SHOWN = 200
 TECHNIQUES_SHOWN = 300
 INPUTS_SHOWN = 300
 SOURCES_SHOWN = 200
+LINKS_SHOWN = 6
 ALERTS_OF_RULE = 12
 """Devices, processes or accounts that are shown of one rule in one incident."""
 FIELDS_SHOWN = 40

@@ -13,6 +13,8 @@ from carecordon.report.page.markup import Safe, el
 from carecordon.report.page.words import badge, folded, stamp
 from carecordon.report.visible import shortened
 
+DEEP = 8
+"""Lists further in than this are hardly set in any more."""
 OPEN_AT_FIRST = 2
 """Devices whose trees are open; a click opens the others."""
 
@@ -60,7 +62,7 @@ def _tree(branches: list[Branch], worst: dict[str, Level], view: View) -> Safe:
 
 
 def _list(items: list[Safe], depth: int) -> Safe:
-    return el("ul", *reversed(items), class_="deep" if depth > 5 else None)
+    return el("ul", *reversed(items), class_="deep" if depth > DEEP else None)
 
 
 def _process(process: ProcessSeen, worst: dict[str, Level], view: View) -> Safe:
