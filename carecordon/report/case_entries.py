@@ -30,6 +30,7 @@ PROCESSES_SHOWN = 25
 DEVICES_SHOWN = 12
 STEPS_SHOWN = 10
 SUMMANDS_SHOWN = 12
+LINKS_SHOWN = 4
 _TEXT_CHARS = 400
 _LINE_CHARS = 160
 _TEXT_LEAST = 36
@@ -71,14 +72,18 @@ def _about(case: Case, view: View) -> Iterator[RenderableType]:
     pairs = [
         ("Incident", one.id + (f" (was {', '.join(one.aliases[:3])})" if one.aliases else "")),
         ("Score", f"{one.score.total:,}"),
-        ("Devices", devices + (f" and {rest:,} more" if rest > 0 else "") + (f", all in {domain}" if domain else "")),
+        ("Devices", devices + _more(rest) + (f", all in {domain}" if domain else "")),
         ("When", _when(one, view)),
         ("Techniques", " ".join(one.techniques)),
-        ("Tied by", "; ".join(one.links)),
+        ("Tied by", "; ".join(one.links[:LINKS_SHOWN]) + _more(len(one.links) - LINKS_SHOWN)),
         ("Late", "part of it came more than 24 h after newer events" if one.is_late else ""),
     ]
     kept = [(label, shortened(visible(text), _TEXT_CHARS)) for label, text in pairs if text]
     yield set_in(2, labelled(kept))
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
 
 
 def _when(one: Incident, view: View) -> str:

@@ -41,7 +41,7 @@ SCRIPTS = (
     "lone \ud800 byte \udcff",
     "--></title><iframe src=//evil.example.org></iframe>",
     'x" onmouseover="alert(1)',
-    "${alert(1)} {{7*7}} `alert(1)`",
+    "${alert(1)} {{7*7}} `alert(1)",
 )
 LEVELS = list(Level)
 

@@ -10,7 +10,7 @@ class Bounds:
     """How much of one incident is shown."""
 
     facts: int
-    alerts: int
+    rules: int
     events: int
     processes: int
     entities: int
@@ -18,17 +18,20 @@ class Bounds:
     devices: int
 
 
-WHOLE = Bounds(facts=200, alerts=60, events=120, processes=150, entities=60, lanes=30, devices=60)
-BRIEF = Bounds(facts=20, alerts=10, events=0, processes=20, entities=10, lanes=10, devices=20)
-WHOLE_SHOWN = 10
+WHOLE = Bounds(facts=120, rules=30, events=60, processes=90, entities=40, lanes=24, devices=60)
+BRIEF = Bounds(facts=12, rules=6, events=0, processes=12, entities=8, lanes=6, devices=12)
+WHOLE_SHOWN = 5
 """Incidents, the worst first, that are shown by `WHOLE`; those after them by `BRIEF`."""
-INCIDENTS_SHOWN = 40
-INCIDENTS_LISTED = 500
-GROUPS_SHOWN = 300
+INCIDENTS_SHOWN = 30
+INCIDENTS_LISTED = 200
+GROUPS_SHOWN = 200
 """Rows of the table of all matches: one rule on one device."""
 TECHNIQUES_SHOWN = 300
-INPUTS_SHOWN = 500
+INPUTS_SHOWN = 300
 SOURCES_SHOWN = 200
+LINKS_SHOWN = 6
+ALERTS_OF_RULE = 12
+"""Devices, processes or accounts that are shown of one rule in one incident."""
 FIELDS_SHOWN = 40
 VALUE_CHARS = 600
 FIELD_CHARS = 80

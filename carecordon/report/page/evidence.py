@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from carecordon.model.event import Fields
 from carecordon.model.incident import Alert, Case, Entity, EventSeen, Incident
+from carecordon.report.domains import Names
+from carecordon.report.forest import base_name
 from carecordon.report.format import View
 from carecordon.report.layout import number
-from carecordon.report.page.bounds import FIELD_CHARS, FIELDS_SHOWN, VALUE_CHARS, Bounds
+from carecordon.report.page.bounds import ALERTS_OF_RULE, FIELD_CHARS, FIELDS_SHOWN, VALUE_CHARS, Bounds
 from carecordon.report.page.markup import Safe, el
-from carecordon.report.page.words import badge, chips, folded, stamp, table
+from carecordon.report.page.words import badge, chips, clock, folded, stamp, table
 from carecordon.report.visible import shortened, value_text
 
 
-def alerts(incident: Incident, view: View, bounds: Bounds) -> list[Safe | None]:
-    """Return the alerts, the worst and then the earliest first, each with what to check and its first event."""
-    order = sorted(incident.alerts, key=lambda alert: (-alert.rule.level.rank, alert.first))
-    shown = [_alert(alert, view) for alert in order[: bounds.alerts]]
+def alerts(incident: Incident, names: Names, view: View, bounds: Bounds) -> list[Safe | None]:
+    """Return the alerts by rule, the worst and then the earliest first, each rule with what to check."""
+    rules: dict[str, list[Alert]] = {}
+    for alert in incident.alerts:
+        rules.setdefault(alert.rule.id, []).append(alert)
+    order = sorted(rules.values(), key=lambda alike: (-alike[0].rule.level.rank, alike[0].first))
+    images = {process.key: base_name(process.image) for process in incident.processes if process.image}
+    shown = [_rule(alike, names, images, view) for alike in order[: bounds.rules]]
+    rest = sum(len(alike) for alike in order[bounds.rules :])
     return [
         el("ul", *shown, class_="alerts") if shown else None,
-        folded(len(order) - bounds.alerts, "more alert", "more alerts", "--json"),
+        folded(rest, "more alert", "more alerts", "--json"),
         *(_chains(incident, view) if incident.chains else ()),
     ]
 
 
-def _alert(alert: Alert, view: View) -> Safe:
-    rule, sample = alert.rule, alert.sample
-    times = [stamp(alert.first, view)]
-    if alert.last != alert.first:
-        times += [el("span", " to "), stamp(alert.last, view)]
+def _rule(alike: list[Alert], names: Names, images: Mapping[str, str], view: View) -> Safe:
+    rule, sample = alike[0].rule, alike[0].sample
+    places = [_alert(alert, names, images, view) for alert in alike[:ALERTS_OF_RULE]]
+    rest = len(alike) - len(places)
+    if rest:
+        places.append(el("li", f"+ {number(rest, 'more', 'more')}; all with ", el("code", "--json"), class_="more"))
     return el(
         "li",
         el("p", badge(rule.level), " ", el("strong", rule.title), " ", chips(rule.techniques), class_="alert-title"),
-        el("p", el("b", alert.device), ", ", number(alert.count, "event", "events"), ", ", *times, class_="soft"),
+        el("ul", *places, class_="places"),
         el(
             "details",
             el("summary", "First event, and what to check"),
@@ -41,6 +51,18 @@ def _alert(alert: Alert, view: View) -> Safe:
             fields(sample.fields),
             el("p", "Rule ", el("code", rule.id), class_="soft"),
         ),
+    )
+
+
+def _alert(alert: Alert, names: Names, images: Mapping[str, str], view: View) -> Safe:
+    image = images.get(alert.process or "")
+    return el(
+        "li",
+        el("b", names.get(alert.device, alert.device)),
+        f", {image}" if image else None,
+        el("span", f", {number(alert.count, 'event', 'events')}, ", class_="soft"),
+        stamp(alert.first, view),
+        el("span", " to ", clock(alert.last, view), class_="soft") if alert.last != alert.first else None,
     )
 
 
@@ -75,7 +97,7 @@ def fields(values: Fields) -> Safe | None:
     return el("dl", *pairs, class_="fields")
 
 
-def events(case: Case, view: View, bounds: Bounds) -> list[Safe | None]:
+def events(case: Case, names: Names, view: View, bounds: Bounds) -> list[Safe | None]:
     """Return the events, those that the story tells before any other, in order of time; all closed."""
     total = len(case.events) + case.left_out
     if not bounds.events or not case.events:
@@ -89,7 +111,7 @@ def events(case: Case, view: View, bounds: Bounds) -> list[Safe | None]:
     head = el(
         "summary", f"{number(len(shown), 'event', 'events')} of {total:,}, those that the story tells first of all"
     )
-    listed = el("ol", *(_event(event, view) for event in shown), class_="events")
+    listed = el("ol", *(_event(event, names, view) for event in shown), class_="events")
     return [
         el("details", head, listed, class_="quiet"),
         folded(len(case.events) - len(shown), "more event", "more events", "--timeline"),
@@ -97,9 +119,16 @@ def events(case: Case, view: View, bounds: Bounds) -> list[Safe | None]:
     ]
 
 
-def _event(event: EventSeen, view: View) -> Safe:
+def _event(event: EventSeen, names: Names, view: View) -> Safe:
     what = " ".join(str(part) for part in (event.channel, event.event_id) if part is not None)
-    head = el("summary", stamp(event.time, view), " ", el("b", event.device or "(no device named)"), " ", what)
+    head = el(
+        "summary",
+        stamp(event.time, view),
+        " ",
+        el("b", names.get(event.device, event.device) if event.device else "(no device named)"),
+        " ",
+        what,
+    )
     place = el("p", _place(event.file, event.position, None, None), class_="soft")
     return el("li", el("details", head, place, fields(event.fields)))
 

@@ -8,12 +8,13 @@ from carecordon.model.incident import Case, Fact, Incident, Phase, Story
 from carecordon.model.times import span_text
 from carecordon.report.domains import Names, shared_domain, short_names
 from carecordon.report.format import View
-from carecordon.report.page.bounds import TEXT_CHARS, Bounds
+from carecordon.report.layout import number
+from carecordon.report.page.bounds import LINKS_SHOWN, TEXT_CHARS, Bounds
 from carecordon.report.page.evidence import alerts, entities, events
 from carecordon.report.page.lanes import lanes
 from carecordon.report.page.markup import Child, Safe, el
 from carecordon.report.page.processes import processes
-from carecordon.report.page.words import badge, chips, clock, day, folded, named, stamp, table
+from carecordon.report.page.words import badge, chips, clock, day, folded, named, prose, stamp, table
 from carecordon.report.visible import shortened
 
 PHASES = {
@@ -30,15 +31,18 @@ def incident(case: Case, place: int, view: View, bounds: Bounds) -> Safe:
     return el(
         "article",
         el("h2", badge(one.level), " ", el("span", one.title), id=f"{key}-title", tabindex="-1"),
-        el("p", story.summary, class_="lead") if story.summary else None,
-        el("div", _next(story), _about(one, names, view, bounds), class_="pair"),
+        el("p", prose(story.summary), class_="lead") if story.summary else None,
+        el("div", _next(story), _about(one, view), class_="pair"),
+        _whereabouts(one, names, bounds),
         _part("Timeline", lanes(case, key, names, view, bounds)),
         _part("What happened", *_story(story, names, view, bounds)),
-        _part("Processes", *processes(one, view, bounds)) if one.processes else None,
-        _part("Evidence", *alerts(one, view, bounds), *events(case, view, bounds)),
+        _part("Processes", *processes(one, names, view, bounds)) if one.processes else None,
+        _part("Evidence", *alerts(one, names, view, bounds), *events(case, names, view, bounds)),
         _part("Who and what took part", *entities(one, view, bounds)) if one.entities else None,
         _part("Why it scores " + f"{one.score.total:,}", _score(one)),
-        _part("What is not known", el("ul", *(el("li", text) for text in story.unknown))) if story.unknown else None,
+        _part("What is not known", el("ul", *(el("li", prose(text)) for text in story.unknown)))
+        if story.unknown
+        else None,
         id=key,
         class_=f"incident l-{one.level.value}",
         aria_labelledby=f"{key}-title",
@@ -53,24 +57,45 @@ def _next(story: Story) -> Safe | None:
     if not story.next_steps:
         return None
     return el(
-        "div", el("h3", "What to do next"), el("ol", *(el("li", step) for step in story.next_steps)), class_="next"
+        "div",
+        el("h3", "What to do next"),
+        el("ol", *(el("li", prose(step)) for step in story.next_steps)),
+        class_="next",
     )
 
 
-def _about(one: Incident, names: Names, view: View, bounds: Bounds) -> Safe:
+def _about(one: Incident, view: View) -> Safe:
     pairs: list[tuple[str, Child]] = [
         ("Score", f"{one.score.total:,}"),
         ("First seen", stamp(one.first, view)),
         ("Last seen", stamp(one.last, view)),
         ("Lasted", span_text((one.last - one.first) / 1e9)),
-        (f"Devices ({len(one.devices):,})", named(one.devices, names, bounds.devices)),
-        ("All in", shared_domain(one.devices)),
         ("Techniques", chips(one.techniques) or "none named by the rules"),
-        ("One incident because of", "; ".join(one.links) or None),
         ("Came late", "part of it arrived more than 24 h after newer events" if one.is_late else None),
         ("Incident", el("code", one.id)),
-        ("Was before", ", ".join(one.aliases) or None),
+        ("Was before", el("code", ", ".join(one.aliases)) if one.aliases else None),
     ]
+    return _pairs(pairs)
+
+
+def _whereabouts(one: Incident, names: Names, bounds: Bounds) -> Safe:
+    domain = shared_domain(one.devices)
+    pairs: list[tuple[str, Child]] = [
+        (number(len(one.devices), "device", "devices"), named(one.devices, names, bounds.devices)),
+        ("All of them in", domain),
+        ("One incident because of", _links(one)),
+    ]
+    return _pairs(pairs)
+
+
+def _links(one: Incident) -> Safe | None:
+    made = [el("li", prose(link)) for link in one.links[:LINKS_SHOWN]]
+    if rest := one.links[LINKS_SHOWN:]:
+        made.append(el("li", f"+ {len(rest):,} more; all with ", el("code", "--json"), class_="more"))
+    return el("ul", *made, class_="links") if made else None
+
+
+def _pairs(pairs: list[tuple[str, Child]]) -> Safe:
     made = [el("div", el("dt", name), el("dd", text)) for name, text in pairs if text is not None]
     return el("dl", *made, class_="about")
 
@@ -81,7 +106,7 @@ def _score(one: Incident) -> Safe:
     for part in one.score.summands:
         bar = el("rect", width=f"{100 * abs(part.points) / total:g}%", height=8)
         drawn = el("svg", bar, class_="score-bar", width="100%", height=8, aria_hidden="true", focusable="false")
-        rows.append((part.name, f"{part.points:,}", el("span", part.why, drawn)))
+        rows.append((part.name, f"{part.points:,}", el("span", prose(part.why), drawn)))
     return table("The points add up to the score", ("Part", "Points", "Why"), rows, "score")
 
 
@@ -105,7 +130,7 @@ def _fact(fact: Fact, names: Names, view: View) -> Safe:
         el("div", clock(fact.time, view), class_="when"),
         el(
             "div",
-            el("p", shortened(fact.text, TEXT_CHARS), many, " ", chips(fact.techniques)),
+            el("p", prose(shortened(fact.text, TEXT_CHARS)), many, " ", chips(fact.techniques)),
             el(
                 "p",
                 el("b", names.get(fact.device, fact.device) if fact.device else "(no device named)"),

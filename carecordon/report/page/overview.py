@@ -73,7 +73,7 @@ def _figures(cases: Sequence[Case], digest: Digest, closing: Closing, blind: int
 
 def _incidents(cases: Sequence[Case], view: View) -> list[Safe | None]:
     rows = [_row(case, place, view) for place, case in enumerate(cases[:INCIDENTS_LISTED], 1)]
-    heads = ("Incident", "Level", "Score", "Devices", "First seen", "Last seen")
+    heads = ("Incident", "Level", "Score", "Devices", "First seen", "Lasted")
     return [
         table("All incidents, the worst first", heads, rows, "incidents"),
         folded(len(cases) - INCIDENTS_LISTED, "more incident", "more incidents", "--json"),
@@ -84,7 +84,8 @@ def _row(case: Case, place: int, view: View) -> tuple[Child, ...]:
     one = case.incident
     title = el("a", one.title, href=f"#i{place}") if place <= INCIDENTS_SHOWN else one.title
     names = named(one.devices, short_names(one.devices), DEVICES_NAMED)
-    return title, badge(one.level), f"{one.score.total:,}", names, stamp(one.first, view), stamp(one.last, view)
+    lasted = span_text((one.last - one.first) / 1e9)
+    return title, badge(one.level), f"{one.score.total:,}", names, stamp(one.first, view), lasted
 
 
 def worst(cases: Sequence[Case], digest: Digest) -> Level | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carecordon.model.incident import Alert, Incident, ProcessSeen
 from carecordon.model.match import Level
+from carecordon.report.domains import Names
 from carecordon.report.forest import Branch, base_name, forest
 from carecordon.report.format import View
 from carecordon.report.layout import number
@@ -12,11 +13,13 @@ from carecordon.report.page.markup import Safe, el
 from carecordon.report.page.words import badge, folded, stamp
 from carecordon.report.visible import shortened
 
+DEEP = 8
+"""Lists further in than this are hardly set in any more."""
 OPEN_AT_FIRST = 2
 """Devices whose trees are open; a click opens the others."""
 
 
-def processes(incident: Incident, view: View, bounds: Bounds) -> list[Safe | None]:
+def processes(incident: Incident, names: Names, view: View, bounds: Bounds) -> list[Safe | None]:
     """Return the trees, device by device, and what is folded away."""
     worst = _worst(incident.alerts)
     left = bounds.processes
@@ -26,7 +29,11 @@ def processes(incident: Incident, view: View, bounds: Bounds) -> list[Safe | Non
         shown = trees[device][:left]
         left -= len(shown)
         if shown:
-            head = el("summary", el("strong", device), f" {number(len(trees[device]), 'process', 'processes')}")
+            head = el(
+                "summary",
+                el("strong", names.get(device, device)),
+                f" {number(len(trees[device]), 'process', 'processes')}",
+            )
             made.append(el("details", head, _tree(shown, worst, view), class_="tree", open=place < OPEN_AT_FIRST))
     made.append(folded(len(incident.processes) - bounds.processes, "more process", "more processes", "--json"))
     return made
@@ -55,7 +62,7 @@ def _tree(branches: list[Branch], worst: dict[str, Level], view: View) -> Safe:
 
 
 def _list(items: list[Safe], depth: int) -> Safe:
-    return el("ul", *reversed(items), class_="deep" if depth > 5 else None)
+    return el("ul", *reversed(items), class_="deep" if depth > DEEP else None)
 
 
 def _process(process: ProcessSeen, worst: dict[str, Level], view: View) -> Safe:

@@ -40,10 +40,13 @@ a:hover{text-decoration-thickness:.14em}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:3px}
 h2:focus{outline:none}
 code,.line{font:.86em/1.5 ui-monospace,"Cascadia Mono","SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
+.links{list-style:none;padding:0}
+p code,li>code,.links code,td code,dd code{background:var(--code);border-radius:3px;padding:.05em .25em}
 .soft{color:var(--soft)}
 .name{display:inline-block;max-width:100%}
 .lead{font-size:1.12rem;line-height:1.5;max-width:62ch}
 .sprite{position:absolute}
+.pair,.about>div,.fields>div,.lane,.story>li,.incident>h2,.body{grid-template-columns:minmax(0,1fr)}
 .skip{position:absolute;left:1rem;top:-6rem;padding:.7rem 1rem;background:var(--card);color:var(--link);z-index:2;
 border:2px solid var(--focus);border-radius:6px}
 .skip:focus{top:1rem}
@@ -67,7 +70,7 @@ letter-spacing:0}
 .badge.l-critical{background:var(--critical);color:var(--card)}
 .shape{width:.95em;height:.95em;fill:currentColor;flex:none}
 .chip{display:inline-block;font-size:.8rem;line-height:1.5;font-weight:550;padding:0 .45em;border-radius:4px;
-background:var(--code);border:1px solid var(--line);color:var(--ink);white-space:nowrap}
+background:var(--code);border:1px solid var(--line);color:var(--ink);max-width:100%}
 .contents{font-size:.94rem}
 .contents ul{list-style:none;padding:0}
 .contents a{display:block;padding:.3rem .6rem;min-height:1.75rem;border-radius:5px;text-decoration:none;
@@ -77,6 +80,7 @@ color:var(--ink)}
 line-height:1.35}
 .contents .within .shape{color:var(--level);align-self:start;margin-top:.25em}
 .contents .soft{padding:.3rem .6rem}
+.incident:nth-of-type(n+4){content-visibility:auto;contain-intrinsic-block-size:auto 60rem}
 main>section,.incident{background:var(--card);border:1px solid var(--line);border-radius:12px;
 padding:clamp(1rem,2.4vw,2rem);margin-bottom:1.6rem}
 main>section>h2{margin-bottom:.9rem}
@@ -86,6 +90,7 @@ section>p+*,section>table+*,.part>*+*{margin-top:.9rem}
 .incident>h2{display:grid;gap:.55rem;justify-items:start}
 .incident>.lead{margin-top:.6rem}
 .part{border-top:1px solid var(--line);margin-top:1.7rem;padding-top:1.4rem}
+.pair+.about{margin-top:.6rem;border-top:1px solid var(--line)}
 .pair{display:grid;gap:1.4rem 2.4rem;margin-top:1.4rem}
 .next{background:var(--note);border-left:4px solid var(--link);border-radius:0 8px 8px 0;padding:1.1rem 1.2rem;
 align-self:start}
@@ -106,7 +111,7 @@ th,td{text-align:left;vertical-align:top;padding:.5rem .8rem .5rem 0;border-bott
 thead th{overflow-wrap:normal;font-size:.84rem;font-weight:600;color:var(--soft);border-bottom:1.5px solid var(--edge)}
 tbody th{font-weight:400}
 tbody tr:last-child>*{border-bottom:0}
-.incidents tbody th{font-weight:600}.incidents a{display:inline-block;min-height:24px}
+.incidents tbody th{font-weight:600;line-height:1.35}.incidents a{display:inline-block;min-height:24px}
 time,.count{white-space:nowrap}
 .count+.count{margin-left:.8rem}
 details>summary{cursor:pointer;min-height:28px;padding:.2rem 0;color:var(--link)}
@@ -152,6 +157,8 @@ white-space:pre-wrap}
 .alerts{list-style:none;padding:0}
 .alerts>li{padding:.7rem 0;border-bottom:1px solid var(--line)}
 .alerts>li:last-child{border-bottom:0}
+.places{list-style:none;padding:0;margin:.35rem 0 .2rem;font-size:.94rem}
+.alert-title{line-height:1.6}
 .alerts details>*{margin-bottom:.5rem}
 .fields{font-size:.9rem}
 .fields>div{display:grid;gap:0 1rem;padding:.18rem 0;border-bottom:1px dotted var(--line)}
@@ -171,6 +178,7 @@ _WIDE = """
 .story>li{grid-template-columns:5rem minmax(0,1fr)}
 .plot{padding-right:.5rem}
 }
+@media screen and (min-width:56rem){.incidents tbody th{min-width:15rem}}
 @media (min-width:56rem){.pair{grid-template-columns:minmax(0,1.15fr) minmax(0,1fr)}}
 @media (min-width:72rem){
 .body{display:grid;grid-template-columns:15rem minmax(0,1fr);gap:2.4rem;align-items:start}
@@ -182,13 +190,15 @@ _WIDE = """
 .contents .within{display:none}
 .contents a{background:none;color:var(--link);text-decoration:underline}
 }
-@media (max-width:47.99rem){
+@media screen and (max-width:55.99rem){
 .stack,.stack tbody,.stack tr,.stack td,.stack tbody th{display:block}
 .stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .stack caption{display:block}
 .stack tr{border-bottom:1px solid var(--line);padding:.6rem 0}
 .stack td,.stack tbody th{border:0;padding:.12rem 0}
 .stack td::before{content:attr(data-label) ": ";color:var(--soft)}
+}
+@media screen and (max-width:39.99rem){
 .ruler .minor{display:none}
 .lane-name{padding:.2rem 0}
 .plot{padding:0 .5rem}
@@ -205,8 +215,11 @@ body{background:#fff;font-size:10pt}
 .contents,.skip,.tools,footer a{display:none}
 .frame{max-width:none;padding:0}
 main>section,.incident{border:0;border-top:1.5pt solid var(--edge);border-radius:0;padding:10pt 0;margin:0}
+.incident:nth-of-type(n+4){content-visibility:visible}
 .incident{border-top-width:3pt;break-before:page}
 .incident:first-of-type{break-before:auto}
+table{font-size:8.5pt}
+table time{white-space:normal}
 h2,h3,h4,.day,caption,thead{break-after:avoid}
 .story>li,.alerts>li,tr,.next,.lanes,.process{break-inside:avoid}
 .badge,.chip,.next,.mark,.bar,.score-bar{-webkit-print-color-adjust:exact;print-color-adjust:exact}

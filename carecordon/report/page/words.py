@@ -64,10 +64,21 @@ def chips(techniques: Iterable[str]) -> Safe | None:
 
 def named(devices: Sequence[str], names: Names, shown: int) -> Safe:
     """Return the devices in a row, each unbroken where the line has room, and how many more there are."""
-    made = [el("span", names.get(device, device), class_="name") for device in devices[:shown]]
-    rest = len(devices) - len(made)
+    called = [names.get(device, device) for device in devices[:shown]]
+    rest = len(devices) - len(called)
     more = f" and {number(rest, 'other', 'others')}" if rest > 0 else ""
-    return join([join(made, ", "), more])
+    made = (
+        el("span", name, "," if place < len(called) else None, class_="name") for place, name in enumerate(called, 1)
+    )
+    return join([join(made, " "), more])
+
+
+def prose(text: str) -> Safe:
+    """Return a sentence with what stands in backticks set as code; a lone backtick stays as it is."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = [f"{parts[-2]}`{parts[-1]}"]
+    return join(el("code", part) if place % 2 else part for place, part in enumerate(parts))
 
 
 def folded(count: int, one: str, many: str, where: str) -> Safe | None:

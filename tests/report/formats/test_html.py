@@ -183,6 +183,6 @@ def test_times_are_in_the_zone_of_the_reader() -> None:
 
 def test_devices_are_called_without_the_domain_that_all_share_and_it_is_said_once() -> None:
     text = read(page(outbreak.worm())).text
-    assert "All inwph.example.org" in text
+    assert "All of them inwph.example.org" in text
     elsewhere = replace(outbreak.worm().incident, devices=("a.x.example.org", "b.y.example.org"), alerts=())
     assert "a.x.example.org" in read(page(replace(outbreak.worm(), incident=elsewhere))).text
