@@ -38,15 +38,20 @@ SYSTEM_USER, LOCAL_USER, NETWORK_USER = (
 )
 
 
+UP_S = 9 * 86_400 + 4_321
+"""How long a device that never sleeps has been up when a recording begins."""
+
+
 def boot(on: Sensor, *, told: bool) -> None:
     """Start what Windows starts by itself; untold where the device has been up since before the recording."""
-    roots, as_system = on.state.roots, on.session(SYSTEM_USER, "S-1-5-18", 0x3E7, "0", "System")
+    ago = 0 if told else UP_S
+    roots, as_system = on.state.roots, on.session(SYSTEM_USER, "S-1-5-18", 0x3E7, "0", "System", ago)
     seats = {
-        "LocalService": on.session(LOCAL_USER, "S-1-5-19", 0x3E5, "0", "System"),
-        "NetworkService": on.session(NETWORK_USER, "S-1-5-20", 0x3E4, "0", "System"),
+        "LocalService": on.session(LOCAL_USER, "S-1-5-19", 0x3E5, "0", "System", ago),
+        "NetworkService": on.session(NETWORK_USER, "S-1-5-20", 0x3E4, "0", "System", ago),
     }
     start = processes.start if told else _untold
-    roots["System"] = Process(on.new_guid(), 4, "System", "-", "-", "System", as_system)
+    roots["System"] = Process(on.new_guid(ago), 4, "System", "-", "-", "System", as_system)
     smss = start(
         on, roots["System"], SYSTEM32 + "smss.exe", "\\SystemRoot\\System32\\smss.exe", directory="C:\\Windows"
     )
@@ -67,7 +72,7 @@ def _untold(
     on: Sensor, parent: Process, image: str, line: str, *, session: Session | None = None, directory: str = ""
 ) -> Process:
     who = session or parent.session
-    return Process(on.new_guid(), on.new_pid(), image, line, directory or SYSTEM32, who.integrity, who)
+    return Process(on.new_guid(UP_S), on.new_pid(), image, line, directory or SYSTEM32, who.integrity, who)
 
 
 def welcome(on: Sensor, person: Person, *, told: bool) -> tuple[Session, Process]:
@@ -75,7 +80,7 @@ def welcome(on: Sensor, person: Person, *, told: bool) -> tuple[Session, Process
     winlogon = on.state.roots["winlogon"]
     if not told:
         number = on.new_logon_id()
-        session = on.session(f"{DOMAIN}\\{person.account}", on.world.sid(person), number, "1", "Medium")
+        session = on.session(f"{DOMAIN}\\{person.account}", on.world.sid(person), number, "1", "Medium", UP_S)
         return session, _untold(on, winlogon, EXPLORER, EXPLORER, session=session, directory=SYSTEM32)
     session = logons.log_on(on, person, logons.CONSOLE, terminal="1")
     userinit = processes.start(

@@ -77,3 +77,44 @@ def invented(rng: Random) -> Names:
         worm_facts=Facts("-", "-", "-", "-", "-", hashes_of(f"worm:{rng.random()}")),
         ransom_facts=made_of(f"ransom:{rng.random()}"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What people at keyboards bring along: every name is made up, and no file has a known hash."""
+
+    loader: str
+    """The program that brings them back."""
+    folder: str
+    task: str
+    site: str
+    """Where the loader asks for work, once a minute."""
+    service: str
+    uploader: str
+    store: str
+    encryptor: str
+    ending: str
+    note: str
+    account: str
+    password: str
+
+
+def kit(rng: Random, *, drawn: bool) -> Kit:
+    """Return the tools of an intrusion; `drawn` gives names without meaning instead of names that sound harmless."""
+    if not drawn:
+        return Kit("netprof.exe", "NetProfile", "NetProfile Refresh", "static.cdn-portal.example.net", "NetProfSvc", "syncup.exe",
+                   "vault:wph-in", "printqueue.exe", ".wexlock", "HOW_TO_GET_FILES_BACK.txt", "svc-print2", "Lv4-Quartz-19")  # fmt: skip
+    return Kit(
+        loader=f"{word(rng, 6, 9)}.exe",
+        folder=word(rng, 6, 10).title(),
+        task=f"{word(rng, 5, 8).title()} {word(rng, 4, 7).title()}",
+        site=f"{word(rng, 5, 8)}.{word(rng, 6, 10)}.example.net",
+        service=word(rng, 7, 10).title(),
+        uploader=f"{word(rng, 5, 8)}.exe",
+        store=f"{word(rng, 4, 6)}:{word(rng, 4, 8)}",
+        encryptor=f"{word(rng, 6, 9)}.exe",
+        ending=f".{word(rng, 5, 8)}",
+        note=f"{word(rng, 5, 8)}-{word(rng, 4, 6)}.txt",
+        account=f"{word(rng, 1, 1)}.{word(rng, 6, 9)}",
+        password=f"{word(rng, 4, 6).title()}-{rng.randrange(100, 999)}-{word(rng, 4, 6)}",
+    )

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from carecordon.exercise.habits import all_habits
 from carecordon.exercise.hospital import Hospital
 from carecordon.exercise.life import Span, live
-from carecordon.exercise.names import invented, known
+from carecordon.exercise.names import invented, kit, known
 from carecordon.exercise.oddities import all_oddities
 from carecordon.exercise.scenario import Plot, Scenario
 from carecordon.exercise.stage import Line, Stage
@@ -42,5 +42,6 @@ class Recording:
         habits = all_habits() + (all_oddities() if self.scenario.has_oddities else ())
         live(hospital, habits, self.days, first.weekday(), self.span)
         names = (invented if self.has_random_names else known)(hospital.rng("names"))
-        self.scenario.plot(Plot(hospital, names, self.span, self.days))
+        tools = kit(hospital.rng("kit"), drawn=self.has_random_names)
+        self.scenario.plot(Plot(hospital, names, tools, self.span, self.days))
         return stage.play()

@@ -8,7 +8,7 @@ from datetime import date
 
 from carecordon.exercise.hospital import Hospital
 from carecordon.exercise.life import Span
-from carecordon.exercise.names import Names
+from carecordon.exercise.names import Kit, Names
 from carecordon.exercise.stage import Mark
 
 
@@ -32,6 +32,7 @@ class Plot:
 
     hospital: Hospital
     names: Names
+    kit: Kit
     span: Span
     days: int
 

@@ -9,6 +9,7 @@ from random import Random
 from carecordon.exercise.hospital import Hospital
 from carecordon.exercise.life import HOUR
 from carecordon.exercise.names import Names
+from carecordon.exercise.ruin import Ruin, encrypt
 from carecordon.exercise.scenario import Plot, Scenario, Step
 from carecordon.exercise.stage import Script
 from carecordon.exercise.telemetry import processes, traces, upkeep
@@ -30,9 +31,6 @@ ENCRYPT = Step(9, "encryption", "a hundred files and more get a second ending wi
 NOTE = Step(10, "ransom notes", "one note in every folder", ("T1486",))
 PAPER = Step(11, "wallpaper", "the demand becomes the desktop's background", ("T1491.001",))
 HIDDEN = Step(12, "anonymising network", "the demand's program connects to ports 9001 and 9050 outside", ("T1090.003",))
-
-FOLDERS = ("Letters", "Clinics", "Rotas", "Images", "Results", "Theatre lists", "Audit", "Teaching", "Forms", "Scans")
-ENDINGS = ("docx", "xlsx", "pdf", "jpg", "pptx", "txt", "zip", "csv")
 
 
 def plot(plot: Plot) -> None:
@@ -159,20 +157,13 @@ def _encrypt(hospital: Hospital, on: Sensor, ransom: Process, names: Names, rng:
     """Rewrite the documents, leave a note in each folder, and change the background."""
     desk = hospital.desks.get(on.device.name)
     home = f"C:\\Users\\{desk.person.account if desk else 'Public'}\\Documents\\"
-    writing, noting = on.marked(ENCRYPT.mark()), on.marked(NOTE.mark())
-    for number in range(rng.randrange(110, 150)):
-        folder = home + FOLDERS[number // 15 % len(FOLDERS)]
-        if number % 15 == 0:
-            traces.create(noting, ransom, f"{folder}\\{names.note}")
-        path = f"{folder}\\{rng.choice(FOLDERS).lower()}-{number:03d}.{rng.choice(ENDINGS)}"
-        traces.create(writing, ransom, path + names.ending)
-        traces.delete(writing, ransom, path)
-        yield 0.08 + rng.random() * 0.2
+    ruin = Ruin(home, names.ending, names.note, rng.randrange(110, 150))
+    yield from encrypt(on.marked(ENCRYPT.mark()), on.marked(NOTE.mark()), ransom, ruin, rng)
     sid = desk.session.sid if desk else "S-1-5-18"
-    picture = f"{home}{names.wallpaper}"
     yield 1.0
-    traces.create(on.marked(PAPER.mark()), ransom, picture)
-    traces.set_value(on.marked(PAPER.mark()), ransom, f"HKU\\{sid}\\Control Panel\\Desktop\\Wallpaper", picture)
+    shown = on.marked(PAPER.mark())
+    traces.create(shown, ransom, home + names.wallpaper)
+    traces.set_value(shown, ransom, f"HKU\\{sid}\\Control Panel\\Desktop\\Wallpaper", home + names.wallpaper)
 
 
 STEPS = (SCAN, EXPLOIT, SWITCH, SERVICE, SPREAD, DROP, HIDE, RECOVERY, ENCRYPT, NOTE, PAPER, HIDDEN)

@@ -26,6 +26,8 @@ class Manner:
     workstation: str = "-"
     package: str = "Kerberos"
     process: str = "-"
+    key_length: str = "128"
+    """Of the session key of NTLM; 0 where a tool of attackers speaks it."""
     special: bool = False
     """The account has an administrator's privileges here, which Windows tells in an event of its own."""
 
@@ -59,7 +61,7 @@ def log_on(on: Sensor, who: Person, manner: Manner, terminal: str = "0") -> Sess
             "LogonGuid": NOBODY if ntlm else session.logon_guid,
             "TransmittedServices": "-",
             "LmPackageName": "NTLM V2" if ntlm else "-",
-            "KeyLength": "128" if ntlm else "0",
+            "KeyLength": manner.key_length if ntlm else "0",
             "ProcessId": hex(on.state.roots["svchost:netsvcs"].pid) if inside else "0x0",
             "ProcessName": manner.process,
             "IpAddress": manner.address,
@@ -87,6 +89,37 @@ def _port(on: Sensor, manner: Manner) -> str:
 def grant(on: Sensor, session: Session) -> None:
     """Tell that a new logon has an administrator's privileges."""
     on.emit(kinds.PRIVILEGES, subject(session) | {"PrivilegeList": SPECIAL})
+
+
+def log_on_as_other(on: Sensor, session: Session, other: Person) -> None:
+    """Tell the new logon by which a process of `session` goes on as another account on the network only (type 9)."""
+    number = on.new_logon_id()
+    fields = {
+        "TargetUserSid": session.sid,
+        "TargetUserName": session.account,
+        "TargetDomainName": session.domain,
+        "TargetLogonId": hex(number),
+        "LogonType": "9",
+        "LogonProcessName": "seclogo",
+        "AuthenticationPackageName": "Negotiate",
+        "WorkstationName": "-",
+        "LogonGuid": NOBODY,
+        "TransmittedServices": "-",
+        "LmPackageName": "-",
+        "KeyLength": "0",
+        "ProcessId": hex(on.state.roots["svchost:netsvcs"].pid),
+        "ProcessName": SYSTEM32 + "svchost.exe",
+        "IpAddress": "::1",
+        "IpPort": "0",
+        "ImpersonationLevel": "%%1833",
+        "RestrictedAdminMode": "-",
+        "TargetOutboundUserName": other.account,
+        "TargetOutboundDomainName": DOMAIN,
+        "VirtualAccount": "%%1843",
+        "TargetLinkedLogonId": "0x0",
+        "ElevatedToken": "%%1842",
+    }
+    on.emit(kinds.LOGGED_ON, subject(session) | fields)
 
 
 def log_off(on: Sensor, session: Session, kind: int) -> None:

@@ -106,8 +106,8 @@ def facts_of(image: str) -> Facts:
 
 def hashes_of(content: str) -> str:
     """Return the hashes of a file that stands for `content`, as Sysmon writes them. Nothing is really hashed."""
-    digest = hashlib.sha512(content.encode()).hexdigest().upper()
-    return f"SHA1={digest[:40]},MD5={digest[40:72]},SHA256={digest[64:128]},IMPHASH={digest[8:40]}"
+    digest = hashlib.shake_256(content.encode()).hexdigest(84).upper()
+    return f"SHA1={digest[:40]},MD5={digest[40:72]},SHA256={digest[72:136]},IMPHASH={digest[136:]}"
 
 
 def made_of(content: str) -> Facts:

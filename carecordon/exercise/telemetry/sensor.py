@@ -126,9 +126,9 @@ class Sensor:
         pids.add(pid)
         return pid
 
-    def new_guid(self) -> str:
+    def new_guid(self, ago_s: int = 0) -> str:
         """Return a process' guid as Sysmon builds it: machine, second of its start, a token that counts up."""
-        second = self.stage.now_us // US
+        second = self.stage.now_us // US - ago_s
         self.state.token += 1
         token = self.state.token
         return (
@@ -141,9 +141,9 @@ class Sensor:
         self.state.logon_id += self.rng.randrange(900, 40_000)
         return self.state.logon_id
 
-    def session(self, user: str, sid: str, logon_id: int, terminal: str, integrity: str) -> Session:
-        """Return a logon of this moment; its guid follows from machine, second and number, as Sysmon builds it."""
-        second = self.stage.now_us // US
+    def session(self, user: str, sid: str, logon_id: int, terminal: str, integrity: str, ago_s: int = 0) -> Session:
+        """Return a logon of a moment; its guid follows from machine, second and number, as Sysmon builds it."""
+        second = self.stage.now_us // US - ago_s
         low = logon_id.to_bytes(8, "little").hex()
         guid = f"{{{self.machine}-{second & 0xFFFF:04x}-{second >> 16:04x}-{low[:4]}-{low[4:]}}}"
         return Session(user, sid, hex(logon_id), guid, terminal, integrity)
