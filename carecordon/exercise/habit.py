@@ -41,7 +41,7 @@ class Habit:
     title: str
     play: Callable[[Place], Script]
     works: frozenset[Work]
-    per_day: tuple[int, int]
+    per_day: tuple[float, float]
     hours: tuple[float, float] = ALL_DAY
     at_desk: bool = False
     """Somebody must be logged on; else nothing happens."""

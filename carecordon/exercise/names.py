@@ -102,8 +102,20 @@ class Kit:
 def kit(rng: Random, *, drawn: bool) -> Kit:
     """Return the tools of an intrusion; `drawn` gives names without meaning instead of names that sound harmless."""
     if not drawn:
-        return Kit("netprof.exe", "NetProfile", "NetProfile Refresh", "static.cdn-portal.example.net", "NetProfSvc", "syncup.exe",
-                   "vault:wph-in", "printqueue.exe", ".wexlock", "HOW_TO_GET_FILES_BACK.txt", "svc-print2", "Lv4-Quartz-19")  # fmt: skip
+        return Kit(
+            loader="netprof.exe",
+            folder="NetProfile",
+            task="NetProfile Refresh",
+            site="static.cdn-portal.example.net",
+            service="NetProfSvc",
+            uploader="syncup.exe",
+            store="vault:wph-in",
+            encryptor="printqueue.exe",
+            ending=".wexlock",
+            note="HOW_TO_GET_FILES_BACK.txt",
+            account="svc-print2",
+            password="Lv4-Quartz-19",  # noqa: S106  # made up, and meant to be read in the events
+        )
     return Kit(
         loader=f"{word(rng, 6, 9)}.exe",
         folder=word(rng, 6, 10).title(),
