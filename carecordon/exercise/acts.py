@@ -13,6 +13,8 @@ from carecordon.exercise.telemetry.sensor import Process, Sensor, Session
 from carecordon.exercise.world import Person
 
 CONSOLE_HOST = "\\??\\C:\\Windows\\system32\\conhost.exe 0xffffffff -ForceV1"
+MAIL = "10.64.3.25"
+"""The mail of the whole health service stands on its private network."""
 OUTSIDE = ("198.51.100.", "203.0.113.", "192.0.2.")
 SITES = (
     "intranet.wph.example.org", "rota.example.org", "guidance.example.net", "news.example.org", "mail.example.org",
@@ -23,6 +25,8 @@ SITES = (
 
 def address_of(name: str) -> str:
     """Return the outside address of a name: always the same one, of the blocks kept for documentation (RFC 5737)."""
+    if name == "mail.example.org":
+        return MAIL
     number = sum(index * ord(sign) for index, sign in enumerate(name, 1))
     return f"{OUTSIDE[number % 3]}{number % 250 + 2}"
 

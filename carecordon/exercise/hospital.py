@@ -12,6 +12,8 @@ from carecordon.exercise.telemetry.logons import Manner
 from carecordon.exercise.telemetry.sensor import Process, Sensor, Session
 from carecordon.exercise.world import Device, Person, Work, World
 
+IDLE_S = 7_200.0
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -25,13 +27,15 @@ class Desk:
 class Hospital:
     """All sensors of a world on one stage, and the desks that are taken."""
 
-    __slots__ = ("desks", "seed", "sensors", "stage", "world")
+    __slots__ = ("desks", "seed", "sensors", "stage", "staying", "world")
 
     def __init__(self, world: World, stage: Stage, seed: str) -> None:
         """Make the sensors; devices that never sleep are running already, with their users logged on."""
         self.world, self.stage, self.seed = world, stage, seed
         self.sensors = {device.name: Sensor(stage, world, device, seed) for device in world.devices}
         self.desks: dict[str, Desk] = {}
+        self.staying: set[str] = set()
+        """Devices whose owners only lock the screen when they go home."""
         for device in world.devices:
             if device.work is not Work.OFFICE and device.work is not Work.IT:
                 boot(self.sensors[device.name], told=False)
@@ -66,7 +70,8 @@ class Hospital:
         if "services" not in on.state.roots:
             boot(on, told=True)
         yield 20.0 + on.rng.random() * 40
-        self._seat(device, told=True)
+        if device.name not in self.desks:
+            self._seat(device, told=True)
 
     def _seat(self, device: Device, *, told: bool) -> None:
         on, person = self.sensors[device.name], self.world.people[device.name]
@@ -76,13 +81,13 @@ class Hospital:
         self.desks[device.name] = Desk(person, session, desktop)
 
     def leave(self, device: Device) -> Script:
-        """Log the owner of a PC off at the end of the day."""
-        desk = self.desks.pop(device.name, None)
-        if desk is not None:
-            on = self.sensors[device.name]
-            processes.end(on, desk.desktop)
-            logons.log_off(on, desk.session, 2)
-        yield 0.0
+        """Let the owner of a PC go home; Windows logs the idle session off two hours later."""
+        if device.name in self.staying or device.name not in self.desks:
+            return
+        desk, on = self.desks.pop(device.name), self.sensors[device.name]
+        yield IDLE_S
+        processes.end(on, desk.desktop)
+        logons.log_off(on, desk.session, 2)
 
     def prove(self, on: Sensor, person: Person) -> None:
         """Have the controller let a person in who logs on at a device."""

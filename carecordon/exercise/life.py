@@ -38,7 +38,7 @@ def _day(hospital: Hospital, habits: Sequence[Habit], day: int, span: Span, *, w
             if habit.fits(device):
                 share = WEEKEND_SHARE.get(device.work, 1.0) if weekend else 1.0
                 rng = hospital.rng(device.name, habit.title, day)
-                for second in _moments(habit, share, span, rng):
+                for second in moments(habit, share, span, rng):
                     hospital.stage.at(day * DAY + second, _once(hospital, device, habit, rng))
     yield 0.0
 
@@ -54,7 +54,7 @@ def _attend(hospital: Hospital, device: Device, day: int, span: Span) -> None:
         hospital.stage.at(day * DAY + go * HOUR, hospital.leave(device))
 
 
-def _moments(habit: Habit, share: float, span: Span, rng: Random) -> Iterable[float]:
+def moments(habit: Habit, share: float, span: Span, rng: Random) -> Iterable[float]:
     """Yield the seconds of the day at which a habit takes place, as many as the recorded part of its hours asks for."""
     first, last = max(habit.hours[0], span.first), min(habit.hours[1], span.last)
     if last <= first:

@@ -22,7 +22,12 @@ EXPLOIT = Step(2, "exploit", "lsass writes a program into C:\\Windows and starts
 SWITCH = Step(
     3, "kill switch", "the program asks for a long name that does not exist, and therefore goes on", ("T1480",)
 )
-SERVICE = Step(4, "service", "it installs itself as a service with `-m security`", ("T1543.003",))
+SERVICE = Step(
+    4,
+    "service",
+    "it installs itself as a service with `-m security`, and later one more for the ransom part",
+    ("T1543.003",),
+)
 SPREAD = Step(5, "spread", "the service tries some forty addresses on port 445 within a minute", ("T1046", "T1210"))
 DROP = Step(6, "ransom part", "the ransom part is dropped in ProgramData and started with `/i`", ("T1105", "T1036"))
 HIDE = Step(7, "rights", "the folder is hidden, and everybody gets all rights", ("T1564.001", "T1222.001"))
@@ -116,6 +121,7 @@ def _hold_to_ransom(hospital: Hospital, on: Sensor, worm: Process, names: Names,
     traces.create(dropped, worm, path)
     yield 0.4
     ransom = processes.start(dropped, worm, path, f"{path} /i", directory=folder, facts=names.ransom_facts)
+    upkeep.install_service(on.marked(SERVICE.mark()), worm.session, names.folder, f'cmd.exe /c "{path}"')
     yield from _settle(on, ransom, rng)
     helper = folder + names.helper
     traces.create(on.marked(NOTE.mark()), ransom, helper)

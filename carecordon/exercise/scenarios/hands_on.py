@@ -35,6 +35,7 @@ def plot(plot: Plot) -> None:
     plan = Intrusion(
         hospital, plot.kit, rng, hospital.sensors[victim.name], world.people[victim.name], world.people["wph-dc01"]
     )
+    hospital.staying.add(victim.name)
     hospital.stage.at(_moment(plot, LETTER_AT, 0), _intrude(plot, plan))
 
 
