@@ -22,6 +22,8 @@ class Ruin:
     ending: str
     note: str
     files: int
+    beside: str = ""
+    """A program that is copied beside each note."""
 
 
 def encrypt(writing: Sensor, noting: Sensor, program: Process, ruin: Ruin, rng: Random) -> Script:
@@ -30,6 +32,8 @@ def encrypt(writing: Sensor, noting: Sensor, program: Process, ruin: Ruin, rng: 
         folder = ruin.home + FOLDERS[number // PER_FOLDER % len(FOLDERS)]
         if number % PER_FOLDER == 0:
             traces.create(noting, program, f"{folder}\\{ruin.note}")
+            if ruin.beside:
+                traces.create(noting, program, f"{folder}\\{ruin.beside}")
         path = f"{folder}\\{rng.choice(FOLDERS).lower()}-{number:03d}.{rng.choice(ENDINGS)}"
         traces.create(writing, program, path + ruin.ending)
         traces.delete(writing, program, path)

@@ -112,6 +112,7 @@ def _carry_out(hospital: Hospital, on: Sensor, kit: Kit, rng: Random) -> Script:
     program = processes.start(
         task, scheduler, path, f'"{path}" /quiet', directory=SYSTEM32, facts=made_of(f"encryptor:{kit}")
     )
+    processes.load(on.marked(RUIN.mark("T1486")), program, SYSTEM32 + "RstrtMgr.dll")
     yield 1.0
     yield from _hold(hospital, on, program, kit, rng)
 

@@ -33,7 +33,7 @@ DROP = Step(6, "ransom part", "the ransom part is dropped in ProgramData and sta
 HIDE = Step(7, "rights", "the folder is hidden, and everybody gets all rights", ("T1564.001", "T1222.001"))
 RECOVERY = Step(8, "recovery removed", "shadow copies, boot recovery and the backup catalogue go", ("T1490",))
 ENCRYPT = Step(9, "encryption", "a hundred files and more get a second ending within half a minute", ("T1486",))
-NOTE = Step(10, "ransom notes", "one note in every folder", ("T1486",))
+NOTE = Step(10, "ransom notes", "one note in every folder, and the program that shows the demand beside it", ("T1486",))
 PAPER = Step(11, "wallpaper", "the demand becomes the desktop's background", ("T1491.001",))
 HIDDEN = Step(12, "anonymising network", "the demand's program connects to ports 9001 and 9050 outside", ("T1090.003",))
 
@@ -124,7 +124,7 @@ def _hold_to_ransom(hospital: Hospital, on: Sensor, worm: Process, names: Names,
     upkeep.install_service(on.marked(SERVICE.mark()), worm.session, names.folder, f'cmd.exe /c "{path}"')
     yield from _settle(on, ransom, rng)
     helper = folder + names.helper
-    traces.create(on.marked(NOTE.mark()), ransom, helper)
+    traces.create(dropped, ransom, helper)
     yield from _encrypt(hospital, on, ransom, names, rng)
     hidden = on.marked(HIDDEN.mark())
     shown = processes.start(hidden, ransom, helper, f'"{helper}" co', directory=folder, facts=names.ransom_facts)
@@ -163,7 +163,7 @@ def _encrypt(hospital: Hospital, on: Sensor, ransom: Process, names: Names, rng:
     """Rewrite the documents, leave a note in each folder, and change the background."""
     desk = hospital.desks.get(on.device.name)
     home = f"C:\\Users\\{desk.person.account if desk else 'Public'}\\Documents\\"
-    ruin = Ruin(home, names.ending, names.note, rng.randrange(110, 150))
+    ruin = Ruin(home, names.ending, names.note, rng.randrange(110, 150), names.helper)
     yield from encrypt(on.marked(ENCRYPT.mark()), on.marked(NOTE.mark()), ransom, ruin, rng)
     sid = desk.session.sid if desk else "S-1-5-18"
     yield 1.0
