@@ -38,6 +38,7 @@ SYSTEM_USER, LOCAL_USER, NETWORK_USER = (
 )
 
 
+SCRIPTS = "\\\\wph.example.org\\NETLOGON\\"
 UP_S = 9 * 86_400 + 4_321
 """How long a device that never sleeps has been up when a recording begins."""
 
@@ -86,6 +87,7 @@ def welcome(on: Sensor, person: Person, *, told: bool) -> tuple[Session, Process
     userinit = processes.start(
         on, winlogon, SYSTEM32 + "userinit.exe", SYSTEM32 + "userinit.exe", session=session, directory=SYSTEM32
     )
+    _map_drives(on, userinit)
     desktop = processes.start(on, userinit, EXPLORER, EXPLORER, directory=SYSTEM32)
     processes.end(on, userinit)
     for program, options in (("sihost.exe", ""), ("taskhostw.exe", " {222A245B-E637-4AE9-A93F-A59CA119A75E}")):
@@ -107,3 +109,15 @@ def welcome(on: Sensor, person: Person, *, told: bool) -> tuple[Session, Process
             on, desktop, SYSTEM32 + "cmd.exe", f'"{SYSTEM32}cmd.exe" ', directory=f"C:\\Users\\{person.account}\\"
         )
     return session, desktop
+
+
+def _map_drives(on: Sensor, userinit: Process) -> None:
+    """Run the domain's logon script: drives and printers, as it has been done for twenty years."""
+    shell = processes.start(on, userinit, SYSTEM32 + "cmd.exe", f'cmd.exe /c "{SCRIPTS}logon.cmd"')
+    for line in ("net  use H: \\\\wph-fs01\\Shared /persistent:no", "net  use P: \\\\wph-fs01\\Exports /persistent:no"):
+        processes.end(on, processes.start(on, shell, SYSTEM32 + "net.exe", line))
+    script = processes.start(on, shell, SYSTEM32 + "wscript.exe", f'wscript.exe  //B "{SCRIPTS}printers.vbs"')
+    key = f"HKU\\{userinit.session.sid}\\Printers\\Connections\\,,wph-fs01,MFD-2"
+    traces.change_key(on, script, key)
+    processes.end(on, script)
+    processes.end(on, shell)

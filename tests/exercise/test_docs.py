@@ -1,4 +1,4 @@
-"""docs/exercise.md tells the steps and oddities that the code has. `python -m tests.exercise.test_docs` writes them anew."""
+"""docs/exercise.md tells the steps and oddities that the code has; `python -m tests.exercise.test_docs` renews it."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ def play(place: Place) -> Script:
     else:
         directory.grant_ticket(dc, person.account, world.sid(person), address)
         directory.grant_service(dc, person.account, f"{rng.choice(SERVERS).upper()}$", address)
+    if rng.random() < 0.01:  # the old analyser link knows no newer cipher
+        directory.grant_service(dc, "svc-lims", "svc-sql", address, directory.RC4)
     yield 0.3
     session = logons.log_on(dc, person, Manner(3, address))
     yield 5 + rng.random() * 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from carecordon.exercise import acts
 from carecordon.exercise.habit import EVERYWHERE, Habit, Place
 from carecordon.exercise.stage import Script
-from carecordon.exercise.telemetry import processes, traces
+from carecordon.exercise.telemetry import logons, processes, traces
 from carecordon.exercise.telemetry.programs import SYSTEM32
 
 COM, SCHEDULER, SERVICES, SEARCH = "svchost:DcomLaunch", "svchost:netsvcs", "services", "search"
@@ -60,6 +60,8 @@ def play(place: Place) -> Script:
     """A program of Windows comes, loads libraries, sets a value or two and goes."""
     on, rng = place.on, place.rng
     parent, program, line = rng.choice(WORK)
+    if parent == SERVICES:
+        logons.start_service(on)
     process = processes.start(on, on.state.roots[parent], SYSTEM32 + program, line, directory=SYSTEM32)
     for library in rng.sample(LIBRARIES, rng.randrange(1, 4)):
         processes.load(on, process, SYSTEM32 + library)

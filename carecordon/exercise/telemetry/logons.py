@@ -91,6 +91,39 @@ def grant(on: Sensor, session: Session) -> None:
     on.emit(kinds.PRIVILEGES, subject(session) | {"PrivilegeList": SPECIAL})
 
 
+def start_service(on: Sensor) -> None:
+    """Tell the logon of the system for a service that starts (type 5), the commonest of all."""
+    system = on.state.roots["services"].session
+    fields = {
+        "TargetUserSid": system.sid,
+        "TargetUserName": "SYSTEM",
+        "TargetDomainName": "NT AUTHORITY",
+        "TargetLogonId": system.logon_id,
+        "LogonType": "5",
+        "LogonProcessName": "Advapi  ",
+        "AuthenticationPackageName": "Negotiate",
+        "WorkstationName": "-",
+        "LogonGuid": NOBODY,
+        "TransmittedServices": "-",
+        "LmPackageName": "-",
+        "KeyLength": "0",
+        "ProcessId": hex(on.state.roots["services"].pid),
+        "ProcessName": SYSTEM32 + "services.exe",
+        "IpAddress": "-",
+        "IpPort": "-",
+        "ImpersonationLevel": "%%1833",
+        "RestrictedAdminMode": "-",
+        "TargetOutboundUserName": "-",
+        "TargetOutboundDomainName": "-",
+        "VirtualAccount": "%%1843",
+        "TargetLinkedLogonId": "0x0",
+        "ElevatedToken": "%%1842",
+    }
+    machine = subject(system) | {"SubjectUserName": f"{on.device.name.upper()}$", "SubjectDomainName": DOMAIN}
+    on.emit(kinds.LOGGED_ON, machine | fields)
+    grant(on, system)
+
+
 def log_on_as_other(on: Sensor, session: Session, other: Person) -> None:
     """Tell the new logon by which a process of `session` goes on as another account on the network only (type 9)."""
     number = on.new_logon_id()
