@@ -30,7 +30,19 @@ Line = tuple[dict[str, Any], Mark | None]
 class Stage:
     """Runs scripts in the order of their moments; memory is bounded by the scripts that wait."""
 
-    __slots__ = ("_heap", "_lines", "_order", "_second", "_text", "count", "end_us", "now_us", "start_us")
+    __slots__ = (
+        "_heap",
+        "_lines",
+        "_minute",
+        "_order",
+        "_second",
+        "_stem",
+        "_text",
+        "count",
+        "end_us",
+        "now_us",
+        "start_us",
+    )
 
     def __init__(self, start: datetime, end: datetime) -> None:
         """Set the clock to `start`; scripts that would go on after `end` stay unfinished. Both are UTC."""
@@ -40,8 +52,8 @@ class Stage:
         self._heap: list[tuple[int, int, Script]] = []
         self._lines: list[Line] = []
         self._order = 0
-        self._second = -1
-        self._text = ""
+        self._second = self._minute = -1
+        self._text = self._stem = ""
 
     def begin(self, script: Script, after_s: float = 0.0) -> None:
         """Let a script start in `after_s` seconds; of scripts of one moment the first begun goes first."""
@@ -85,5 +97,9 @@ class Stage:
         second, rest = divmod(self.now_us, US)
         if second != self._second:
             self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            minute, number = divmod(second, 60)
+            if minute != self._minute:
+                self._minute = minute
+                self._stem = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:")
+            self._text = f"{self._stem}{number:02d}"
         return f"{self._text}.{rest // 1000:03d}"
