@@ -27,13 +27,15 @@ class Desk:
 class Hospital:
     """All sensors of a world on one stage, and the desks that are taken."""
 
-    __slots__ = ("desks", "seed", "sensors", "stage", "staying", "world")
+    __slots__ = ("desks", "lost", "seed", "sensors", "stage", "staying", "world")
 
     def __init__(self, world: World, stage: Stage, seed: str) -> None:
         """Make the sensors; devices that never sleep are running already, with their users logged on."""
         self.world, self.stage, self.seed = world, stage, seed
         self.sensors = {device.name: Sensor(stage, world, device, seed) for device in world.devices}
         self.desks: dict[str, Desk] = {}
+        self.lost: set[str] = set()
+        """Devices that nobody can work at any more."""
         self.staying: set[str] = set()
         """Devices whose owners only lock the screen when they go home."""
         for device in world.devices:
@@ -70,7 +72,7 @@ class Hospital:
         if "services" not in on.state.roots:
             boot(on, told=True)
         yield 20.0 + on.rng.random() * 40
-        if device.name not in self.desks:
+        if device.name not in self.desks and device.name not in self.lost:
             self._seat(device, told=True)
 
     def _seat(self, device: Device, *, told: bool) -> None:
@@ -88,6 +90,11 @@ class Hospital:
         yield IDLE_S
         processes.end(on, desk.desktop)
         logons.log_off(on, desk.session, 2)
+
+    def lose(self, device: Device) -> None:
+        """Let nobody work at a device any more: its files are gone. Windows itself goes on."""
+        self.lost.add(device.name)
+        self.desks.pop(device.name, None)
 
     def prove(self, on: Sensor, person: Person) -> None:
         """Have the controller let a person in who logs on at a device."""

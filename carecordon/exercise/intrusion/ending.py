@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 
 from carecordon.exercise import acts
@@ -129,8 +130,8 @@ def _hold(hospital: Hospital, on: Sensor, program: Process, kit: Kit, rng: Rando
         yield 0.4
     halted = on.marked(RUIN.mark("T1489"))
     for service in STOPPED.get(on.device.name, ()):
-        yield from typed(halted, program, "net.exe", f'net stop "{service}" /y', rng)
-        upkeep.change_service(halted, service, "stopped")
+        stop = partial(upkeep.change_service, halted, service, "stopped")
+        yield from typed(halted, program, "net.exe", f'net stop "{service}" /y', rng, stop)
     desk = hospital.desks.get(on.device.name)
     home = (
         "D:\\Shared\\"
@@ -139,6 +140,7 @@ def _hold(hospital: Hospital, on: Sensor, program: Process, kit: Kit, rng: Rando
     )
     view = on.marked(RUIN.mark("T1486"))
     yield from encrypt(view, view, program, Ruin(home, kit.ending, kit.note, rng.randrange(105, 150)), rng)
+    hospital.lose(on.device)
 
 
 def _clear(plan: Intrusion, server: Sensor) -> Script:

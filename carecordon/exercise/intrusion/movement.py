@@ -40,6 +40,7 @@ def _by_service(plan: Intrusion) -> Script:
     directory.open_share(shared, session, "ADMIN$", first.device.address, "C:\\Windows")
     name = f"{kit.service.lower()}.exe"
     copying = first.marked(MOVE.mark("T1021.002"))
+    traces.create(copying, elevated, f"C:\\ProgramData\\{name}")
     copied = shell(copying, elevated, f"copy C:\\ProgramData\\{name} \\\\wph-fs01\\C$\\Windows\\{name}")
     directory.open_share(shared, session, "C$", first.device.address, "C:")
     for mask in ("0x2", "0x13019f"):
@@ -116,11 +117,24 @@ def _desktop(view: Sensor, session: Session) -> Process:
     return desktop
 
 
+def _bring_script(plan: Intrusion) -> Script:
+    """Copy a command file to the controller's disk."""
+    mark = MOVE.mark("T1021.002")
+    dc, first = plan.hospital.controller.marked(mark), plan.first.marked(mark)
+    address = first.device.address
+    traces.connect(first, there(plan.elevated), dc.device.address, 445, host=dc.name)
+    session = plan.hospital.reach(first, plan.ruler, dc, special=True)
+    directory.open_share(dc, session, "C$", address, "C:")
+    directory.use_share(dc, session, "C$", address, "Windows\\Temp\\d.cmd", "0x2")
+    traces.create(dc, dc.state.roots["System"], "C:\\Windows\\Temp\\d.cmd")
+    yield 2.0
+    logons.log_off(dc, session, 3)
+
+
 def crown(plan: Intrusion) -> Script:
     """Copy the directory's database on the controller, and its secrets over the network; then make an account."""
-    plan.on_controller = yield from _by_wmi(
-        plan, "wph-dc01", "cmd.exe /Q /c powershell -nop -w hidden -f C:\\Windows\\Temp\\d.ps1"
-    )
+    yield from _bring_script(plan)
+    plan.on_controller = yield from _by_wmi(plan, "wph-dc01", "cmd.exe /Q /c C:\\Windows\\Temp\\d.cmd")
     dc = plan.hospital.controller
     view, run, folder = dc.marked(CROWN.mark("T1003.003")), there(plan.on_controller), "C:\\Windows\\Temp\\d"
     yield 10.0
@@ -154,14 +168,17 @@ def _replicate(plan: Intrusion) -> Script:
 
 def _account(plan: Intrusion) -> Script:
     dc, kit, run = plan.hospital.controller, plan.kit, there(plan.on_controller)
-    made = dc.marked(ACCOUNT.mark("T1136.002"))
+    made, raised = dc.marked(ACCOUNT.mark("T1136.002")), dc.marked(ACCOUNT.mark("T1098"))
     sid = f"{dc.world.domain_sid}-1477"
-    yield from typed(made, run, "net.exe", f"net user {kit.account} {kit.password} /add /domain", plan.rng)
-    directory.create_account(made, run.session, kit.account, sid)
-    target = {"TargetUserName": kit.account, "TargetDomainName": DOMAIN, "TargetSid": sid}
-    made.emit(kinds.ACCOUNT_ENABLED, target | logons.subject(run.session))
-    made.emit(kinds.PASSWORD_RESET, target | logons.subject(run.session))
-    yield 8.0
-    raised = dc.marked(ACCOUNT.mark("T1098"))
-    yield from typed(raised, run, "net.exe", f'net group "Domain Admins" {kit.account} /add /domain', plan.rng)
-    directory.add_to_group(raised, run.session, kit.account, sid, "Domain Admins", 512)
+
+    def create() -> None:
+        directory.create_account(made, run.session, kit.account, sid)
+        target = {"TargetUserName": kit.account, "TargetDomainName": DOMAIN, "TargetSid": sid}
+        made.emit(kinds.ACCOUNT_ENABLED, target | logons.subject(run.session))
+        made.emit(kinds.PASSWORD_RESET, target | logons.subject(run.session))
+
+    def add() -> None:
+        directory.add_to_group(raised, run.session, kit.account, sid, "Domain Admins", 512)
+
+    yield from typed(made, run, "net.exe", f"net user {kit.account} {kit.password} /add /domain", plan.rng, create)
+    yield from typed(raised, run, "net.exe", f'net group "Domain Admins" {kit.account} /add /domain', plan.rng, add)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from random import Random
 
@@ -64,13 +64,20 @@ class Intrusion:
         return f"C:\\Users\\{self.user.account}\\"
 
 
-def typed(view: Sensor, parent: Process, program: str, line: str, rng: Random) -> Script:
-    """Run one command of Windows as somebody types it, a moment apart; `net` hands its work to `net1`."""
+def typed(
+    view: Sensor, parent: Process, program: str, line: str, rng: Random, effect: Callable[[], None] | None = None
+) -> Script:
+    """Run one command of Windows as somebody types it, a moment apart; `net` hands its work to `net1`.
+
+    `effect` tells what the command does, while it runs.
+    """
     process = processes.start(view, parent, SYSTEM32 + program, line)
     if program == "net.exe":
         inner = processes.start(view, process, SYSTEM32 + "net1.exe", f"{SYSTEM32}net1 {line.partition(' ')[2]}")
         yield 0.2
         processes.end(view, inner)
+    if effect is not None:
+        effect()
     yield 0.3 + rng.random()
     processes.end(view, process)
     yield 4 + rng.random() * 16

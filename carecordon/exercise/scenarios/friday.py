@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from random import Random
 
@@ -38,17 +39,27 @@ PAPER = Step(11, "wallpaper", "the demand becomes the desktop's background", ("T
 HIDDEN = Step(12, "anonymising network", "the demand's program connects to ports 9001 and 9050 outside", ("T1090.003",))
 
 
+@dataclass(frozen=True, slots=True)
+class Outbreak:
+    """What all victims share; `services` are the worm's own by the address of their device, as they come up."""
+
+    hospital: Hospital
+    names: Names
+    services: dict[str, tuple[Sensor, Process]]
+
+
 def plot(plot: Plot) -> None:
     """Choose the victims and let the old machine begin at nine, or ten minutes into a recording that begins later."""
     hospital, rng = plot.hospital, plot.hospital.rng("friday")
     victims = _victims(hospital, rng)
     begin = max(9.0, plot.span.first + 1 / 6) * HOUR + rng.random() * 60
     hospital.stage.at(begin, _scan(hospital, rng))
+    outbreak = Outbreak(hospital, plot.names, {})
     moment, sources = begin + 25 + rng.random() * 20, [OLD_ADDRESS]
     for number, victim in enumerate(victims):
         source = sources[rng.randrange(len(sources))]
         own = hospital.rng("friday", victim.name)
-        hospital.stage.at(moment, _fall(hospital, hospital.sensors[victim.name], source, plot.names, own))
+        hospital.stage.at(moment, _fall(outbreak, hospital.sensors[victim.name], source, own))
         sources.append(victim.address)
         moment += (18 if number < 3 else 40) + rng.random() * 35
 
@@ -78,12 +89,16 @@ def _knock(hospital: Hospital, address: str, source: str, step: Step) -> None:
             traces.accept(view, view.state.roots["System"], source, 445)
 
 
-def _fall(hospital: Hospital, on: Sensor, source: str, names: Names, rng: Random) -> Script:
+def _fall(outbreak: Outbreak, on: Sensor, source: str, rng: Random) -> Script:
     """One device falls: everything that happens on it, from the exploit to the demand."""
+    hospital, names = outbreak.hospital, outbreak.names
     if "lsass" not in on.state.roots:
         return
     lsass, path = on.state.roots["lsass"], f"C:\\Windows\\{names.worm}"
     exploited = on.marked(EXPLOIT.mark())
+    if source in outbreak.services:
+        sender, program = outbreak.services[source]
+        traces.connect(sender.marked(SPREAD.mark()), program, on.device.address, 445)
     traces.accept(exploited, on.state.roots["System"], source, 445)
     yield 1.0 + rng.random()
     traces.create(exploited, lsass, path)
@@ -98,6 +113,7 @@ def _fall(hospital: Hospital, on: Sensor, source: str, names: Names, rng: Random
     service = processes.start(
         served, on.state.roots["services"], path, command, directory=SYSTEM32, facts=names.worm_facts
     )
+    outbreak.services[on.device.address] = (on, service)
     hospital.stage.begin(_spread(hospital, on, service, rng), 0.4)
     yield from _hold_to_ransom(hospital, on, worm, names, rng)
 
@@ -131,6 +147,7 @@ def _hold_to_ransom(hospital: Hospital, on: Sensor, worm: Process, names: Names,
     for port in (9001, 9050, 9001):
         yield 1 + rng.random() * 4
         traces.connect(hidden, shown, f"198.51.100.{rng.randrange(2, 250)}", port)
+    hospital.lose(on.device)
 
 
 def _settle(on: Sensor, ransom: Process, rng: Random) -> Script:

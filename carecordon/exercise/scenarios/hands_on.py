@@ -13,6 +13,9 @@ from carecordon.exercise.intrusion.theft import theft
 from carecordon.exercise.life import DAY, HOUR
 from carecordon.exercise.scenario import Plot, Scenario
 from carecordon.exercise.stage import US, Script
+from carecordon.exercise.telemetry import logons, processes, traces
+from carecordon.exercise.telemetry.logons import Manner
+from carecordon.exercise.telemetry.programs import EXPLORER, SYSTEM32
 from carecordon.exercise.world import Work
 
 OPENS, CLOSES = 8.5, 17.5
@@ -24,7 +27,7 @@ PHASES: tuple[tuple[float, Callable[[Intrusion], Script]], ...] = (
     (0.86, ruin),
 )
 """When after the letter's, as shares of the working day; over several days they are dealt out in this order."""
-LETTER_AT = 0.22
+VISIT_AT, LETTER_AT = 0.16, 0.22
 
 
 def plot(plot: Plot) -> None:
@@ -36,6 +39,7 @@ def plot(plot: Plot) -> None:
         hospital, plot.kit, rng, hospital.sensors[victim.name], world.people[victim.name], world.people["wph-dc01"]
     )
     hospital.staying.add(victim.name)
+    hospital.stage.at(_moment(plot, VISIT_AT, 0), _visit(plan))
     hospital.stage.at(_moment(plot, LETTER_AT, 0), _intrude(plot, plan))
 
 
@@ -45,6 +49,22 @@ def _moment(plot: Plot, share: float, day: int) -> float:
     if last - first < 1.0:
         first, last = plot.span.first, plot.span.last
     return day * DAY + (first + share * (last - first)) * HOUR
+
+
+def _visit(plan: Intrusion) -> Script:
+    """The domain's administrator helps by remote desktop that morning, and leaves a password in memory."""
+    on, origin = plan.first, plan.hospital.sensor("wph-it-ws01")
+    if "winlogon" not in on.state.roots:
+        return
+    manner = Manner(10, origin.device.address, on.device.name, "Negotiate", SYSTEM32 + "svchost.exe", special=True)
+    traces.accept(on, on.state.roots["svchost:NetworkService"], origin.device.address, 3389)
+    session = logons.log_on(on, plan.ruler, manner, "2")
+    desktop = processes.start(on, on.state.roots["winlogon"], EXPLORER, EXPLORER, session=session)
+    console = processes.start(on, desktop, SYSTEM32 + "mmc.exe", f'"{SYSTEM32}mmc.exe" {SYSTEM32}devmgmt.msc')
+    yield 240.0
+    for process in (console, desktop):
+        processes.end(on, process)
+    logons.log_off(on, session, 10)
 
 
 def _intrude(plot: Plot, plan: Intrusion) -> Script:

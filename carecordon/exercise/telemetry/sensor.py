@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from carecordon.exercise.stage import US, Mark, Stage
 from carecordon.exercise.world import Device, World
 
+BOOTING = 8
+"""So many roots are there when the first services of Windows are up."""
+
 
 class Kind(NamedTuple):
     """A log and an event id, with the header that all of its events have."""
@@ -118,11 +121,12 @@ class Sensor:
         self.stage.write(document, self.mark)
 
     def new_pid(self) -> int:
-        """Return a process id that no running process has: a multiple of four, as Windows gives them."""
+        """Return a process id that no running process has: a multiple of four, small ones for what starts at boot."""
         pids, draw = self.state.pids, self.rng.randrange
-        pid = 4 * draw(250, 4000)
+        low, high = (250, 4000) if len(self.state.roots) > BOOTING else (80, 245)
+        pid = 4 * draw(low, high)
         while pid in pids:
-            pid = 4 * draw(250, 4000)
+            pid = 4 * draw(low, high)
         pids.add(pid)
         return pid
 
