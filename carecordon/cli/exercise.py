@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from carecordon.cli.options import fail
+from carecordon.cli.options import fail, say
 from carecordon.exercise.life import Span
 from carecordon.exercise.recording import Recording
 from carecordon.exercise.scenario import Scenario
@@ -63,6 +63,9 @@ def write(
         written = write_recording(recording, out)
     except OSError as error:
         fail(f"{out} cannot be written: {error.strerror or error}: name a folder that exists and that you may write to")
+    if written.missing:
+        steps = ", ".join(map(str, written.missing))
+        say(f"not in it, since the recorded time is too short or nobody was at work: steps {steps} of {scenario}")
     typer.echo(f"{written.events:,} events of {written.devices} devices, {written.malicious:,} of the attack: {out}")
 
 

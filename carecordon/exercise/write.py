@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ class Written(NamedTuple):
     events: int
     malicious: int
     devices: int
+    missing: tuple[int, ...]
+    """Steps of the scenario that did not come to pass: the recorded time was too short."""
 
 
 class Paths(NamedTuple):
@@ -51,21 +54,23 @@ def write(recording: Recording, out: Path) -> Written:
     with _removed_on_failure(paths), ExitStack() as stack:
         events = stack.enter_context(_packed(paths.events))
         truth = stack.enter_context(paths.truth.open("wb"))
-        total, malicious = _write_lines(recording, events.write, truth.write)
+        total, steps = _write_lines(recording, events.write, truth.write)
         _write_devices(world, paths.devices)
-    return Written(total, malicious, len(world.devices) + 1)
+    missing = tuple(step.number for step in recording.scenario.steps if not steps[step.number])
+    return Written(total, steps.total(), len(world.devices) + 1, missing)
 
 
 def _write_lines(
     recording: Recording, put: Callable[[bytes], object], put_truth: Callable[[bytes], object]
-) -> tuple[int, int]:
+) -> tuple[int, Counter[int]]:
+    """Return how many events there are, and how many of each step."""
     dumps, name = orjson.dumps, recording.scenario.name
     piece: list[bytes] = []
-    position = malicious = 0
+    position, steps = 0, Counter[int]()
     for position, (document, mark) in enumerate(recording.lines(), 1):
         piece.append(dumps(document))
         if mark is not None:
-            malicious += 1
+            steps[mark.step] += 1
             told = {"position": position, "scenario": name, "step": mark.step, "name": mark.name}
             told |= {"techniques": mark.techniques, "device": document["Computer"]}
             put_truth(dumps(told) + b"\n")
@@ -74,7 +79,7 @@ def _write_lines(
             piece.clear()
     if piece:
         put(b"\n".join(piece) + b"\n")
-    return position, malicious
+    return position, steps
 
 
 def _write_devices(world: World, path: Path) -> None:

@@ -37,6 +37,12 @@ def test_scan_reads_all_of_it(exercise: Call, scan: Call, tmp_path: Path, name: 
     assert unseen == []
 
 
+def test_steps_that_did_not_come_to_pass_are_told(exercise: Call, tmp_path: Path) -> None:
+    done = exercise("write", "friday", "--out", tmp_path / "x.jsonl", "--to", "08:30", "--from", "08:20")
+    assert done.status == 0
+    assert "steps 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 of friday" in done.err
+
+
 REFUSED = [
     (["saturday"], "no scenario is called saturday: choose one of friday, hands-on, quiet"),
     (["quiet", "--from", "9"], "--from 9: write the time of day like 08:30"),

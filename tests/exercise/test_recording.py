@@ -138,6 +138,16 @@ def test_every_step_is_in_the_truth_with_each_of_its_techniques(name: str) -> No
     assert found == {step.number: set(step.techniques) for step in all_scenarios()[name].steps}
 
 
+def test_people_at_keyboards_may_take_three_days() -> None:
+    lines = recording("hands-on", days=3, span=Span(9.0, 11.5)).lines()
+    days: dict[int, set[str]] = defaultdict(set)
+    for event, mark in lines:
+        if mark is not None:
+            days[mark.step].add(event["@timestamp"][8:10])
+    assert set(days) == set(range(1, 14))
+    assert (days[1], days[6], days[13]) == ({"16"}, {"16"}, {"18"})
+
+
 def test_quiet_days_hold_no_attack() -> None:
     assert not [mark for _, mark in played("quiet") if mark is not None]
 
