@@ -46,8 +46,8 @@ def write(
     start: Annotated[
         str | None, typer.Option(metavar="DATE", help="First day, e.g. 2026-11-20 [default: the scenario's own].")
     ] = None,
-    since: Annotated[str, typer.Option("--from", metavar="HH:MM", help="Record each day from then, UTC.")] = "00:00",
-    until: Annotated[str, typer.Option("--to", metavar="HH:MM", help="Record each day until then, UTC.")] = "24:00",
+    since: Annotated[str, typer.Option("--from", metavar="HH:MM", help="Each day's life begins then, UTC.")] = "00:00",
+    until: Annotated[str, typer.Option("--to", metavar="HH:MM", help="Each day's life ends then, UTC.")] = "24:00",
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
     """Write FILE (events), FILE.truth.jsonl (which of them are the attack) and FILE.devices.csv."""

@@ -8,6 +8,8 @@ from carecordon.exercise.telemetry import directory, logons
 from carecordon.exercise.telemetry.logons import Manner
 from carecordon.exercise.world import Work
 
+PROPERTIES = ("59ba2f42-79a2-11d0-9020-00c04fc2d3cf", "4c164200-20c0-11d0-a768-00aa006e0529")
+"""General information, account restrictions. Source: [MS-ADTS] 5.1.3.2.1, property sets."""
 SERVERS = ("wph-epr01", "wph-lims01", "wph-pacs01", "wph-bak01", "wph-fs01")
 
 
@@ -26,6 +28,8 @@ def play(place: Place) -> Script:
         directory.grant_service(dc, "svc-lims", "svc-sql", address, directory.RC4)
     yield 0.3
     session = logons.log_on(dc, person, Manner(3, address))
+    if rng.random() < 0.3:
+        directory.touch_object(dc, session, rng.choice(PROPERTIES), rng.choice(("0x10", "0x10", "0x20")))
     yield 5 + rng.random() * 60
     logons.log_off(dc, session, 3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from carecordon.exercise import acts
 from carecordon.exercise.habit import AT_WORK, Habit, Place
 from carecordon.exercise.stage import Script
-from carecordon.exercise.telemetry import kinds, processes, traces
+from carecordon.exercise.telemetry import processes, traces, upkeep
 from carecordon.exercise.telemetry.programs import SYSTEM32
 from carecordon.exercise.world import Work
 
@@ -24,11 +24,7 @@ def play(place: Place) -> Script:
     traces.create(on, on.state.roots["System"], "C:\\Windows\\System32\\drivers\\xanalyser.sys")
     line = f"rundll32.exe setupapi.dll,InstallHinfSection DefaultInstall 132 {FOLDER}xanalyser.inf"
     yield from acts.run(on, setup, SYSTEM32 + "rundll32.exe", line, 2.0)
-    told = {"ServiceName": "Example Analyser Link", "ImagePath": "\\SystemRoot\\System32\\drivers\\xanalyser.sys"}
-    told |= {"ServiceType": "kernel mode driver", "StartType": "demand start", "AccountName": ""}
-    on.emit(kinds.SERVICE_INSTALLED, told)
-    key = "HKLM\\System\\CurrentControlSet\\Services\\xanalyser\\ImagePath"
-    traces.set_value(on, on.state.roots["services"], key, "\\SystemRoot\\System32\\drivers\\xanalyser.sys")
+    upkeep.install_driver(on, "xanalyser", "\\SystemRoot\\System32\\drivers\\xanalyser.sys")
     processes.end(on, setup)
 
 

@@ -144,6 +144,27 @@ def replicate(on: Sensor, session: Session, right: str) -> None:
     )
 
 
+def touch_object(on: Sensor, session: Session, right: str, mask: str = "0x10") -> None:
+    """Tell that somebody read or wrote one object of the directory; 0x10 reads a property, 0x20 writes one."""
+    kind = "%%7684" if mask == "0x10" else "%%7685"
+    on.emit(
+        kinds.OBJECT_OPERATION,
+        subject(session)
+        | {
+            "ObjectServer": "DS",
+            "ObjectType": "%{bf967aba-0de6-11d0-a285-00aa003049e2}",
+            "ObjectName": f"%{{{on.rng.getrandbits(32):08x}-2b64-4b0d-9a77-0e3f5d21c6b8}}",
+            "OperationType": "Object Access",
+            "HandleId": "0x0",
+            "AccessList": f"{kind}\r\n\t\t\t\t",
+            "AccessMask": mask,
+            "Properties": f"{kind}\r\n\t\t{{{right}}}\r\n\t{{bf967aba-0de6-11d0-a285-00aa003049e2}}\r\n",
+            "AdditionalInfo": "-",
+            "AdditionalInfo2": "",
+        },
+    )
+
+
 def create_account(on: Sensor, session: Session, account: str, sid: str) -> None:
     """Tell that an account of the domain was created."""
     on.emit(
@@ -191,7 +212,7 @@ def add_to_group(on: Sensor, session: Session, account: str, sid: str, group: st
 
 
 def change_directory(on: Sensor, session: Session, target: str, attribute: str, value: str) -> None:
-    """Tell that an attribute of an object of the directory was given a value."""
+    """Tell that an attribute of a policy in the directory was given a value."""
     on.emit(
         kinds.DIRECTORY_CHANGED,
         {"OpCorrelationID": NOBODY, "AppCorrelationID": "-"}

@@ -41,6 +41,14 @@ def install_service(
     )
 
 
+def install_driver(on: Sensor, name: str, path: str) -> None:
+    """Tell that a driver was installed as a service of the kernel, which only the System log and the registry do."""
+    key = f"HKLM\\System\\CurrentControlSet\\Services\\{name}\\ImagePath"
+    set_value(on, on.state.roots["services"], key, path)
+    told = {"ServiceName": name, "ImagePath": path, "ServiceType": "kernel mode driver"}
+    on.emit(kinds.SERVICE_INSTALLED, told | {"StartType": "demand start", "AccountName": ""})
+
+
 def change_service(on: Sensor, name: str, state: str) -> None:
     """Tell that a service entered a state: running or stopped."""
     on.emit(kinds.SERVICE_STATE, {"param1": name, "param2": state})
