@@ -14,7 +14,7 @@ SIGMA := $(CARECORDON_SHARED)/data/sigma
 LINES := $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst
 BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-threat-hunting/windows rules-emerging-threats)
 
-.PHONY: help demo setup check test oracle fuzz bench lock clean
+.PHONY: help demo setup check test oracle strangers fuzz bench lock clean
 
 help: ## list these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,9 @@ test: setup ## all tests
 
 oracle: setup ## compare the engine with the plain evaluator on all outside data
 	$(BIN)/python -m tests.oracle
+
+strangers: setup ## judge the exercise world by rules that others wrote: attacks seen, ordinary days noisy
+	$(BIN)/python -m tests.exercise.strangers
 
 fuzz: setup ## feed broken input to every reader
 	$(BIN)/python -m tests.fuzz

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import carecordon
-from carecordon.cli import bench, rules, scan
+from carecordon.cli import bench, exercise, rules, scan
 from carecordon.cli.options import USAGE, say
 
 READER_GONE = 141
@@ -50,6 +50,7 @@ app = typer.Typer(
 app.command("scan")(scan.scan)
 app.add_typer(rules.app, name="rules")
 app.add_typer(bench.app, name="bench")
+app.add_typer(exercise.app, name="exercise")
 
 
 def _version(*, wanted: bool) -> None:

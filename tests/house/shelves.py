@@ -9,7 +9,7 @@ from tests.house.tree import Source, Tree, Violation, dotted
 
 SHELVES = frozenset({
     "sources", "actions", "feeds", "analytics", "formats", "standards", "channels", "backends",
-    "worlds", "scenarios", "pages", "api",
+    "worlds", "scenarios", "habits", "oddities", "pages", "api",
 })  # fmt: skip
 TUPLES = frozenset({"NamedTuple", "typing.NamedTuple"})
 
