@@ -34,7 +34,7 @@ TACTICS = {
 }
 """Source: MITRE ATT&CK v19, enterprise tactics (reconnaissance and resource development leave no trace on a device)."""
 ORDER = ["title", "id", "name", "status", "description", "author", "date", "license", "tags", "logsource", "detection"]
-ORDER += ["correlation", "falsepositives", "level"]
+ORDER += ["correlation", "falsepositives", "triage", "level"]
 
 
 def documents(file: Path) -> list[dict[str, Any]]:
