@@ -1,4 +1,4 @@
-"""How a rule, a verdict and a cover are told in one line, to a person and to a program."""
+"""How a rule, a verdict, a cover and a rate are told in one line, to a person and to a program."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from carecordon.pipeline.detect.sigma.ir import Correlation, RefusedRule, Rule
 from carecordon.pipeline.detect.sigma.proof import Verdict
 from carecordon.report.visible import visible
 from carecordon.scan import coverage
+from carecordon.scan.noise import Noise
 
 
 def tell_rule(rule: Rule | Correlation, state: str, *, as_json: bool) -> None:
@@ -89,6 +90,26 @@ def tell_cover(cover: coverage.Cover | coverage.CorrelationCover, *, as_json: bo
     lacking = f"; no event carries {', '.join(missing)}" if missing else ""
     text = f"{cover.state:8} {cover.events:>9,} events  {cover.rule.title}  ({cover.rule.id}){lacking}"
     typer.echo(visible(text))
+
+
+def tell_noise(entry: Noise, *, as_json: bool) -> None:
+    """Print how often a rule matched; the rate is per device and day."""
+    rule = entry.rule
+    if as_json:
+        line(
+            type="noise",
+            rule_id=rule.id,
+            title=rule.title,
+            level=rule.level,
+            matches=entry.matches,
+            devices=entry.devices,
+            rate=round(entry.rate, 6),
+            file=rule.path,
+            line=rule.line,
+        )
+        return
+    text = f"{entry.rate:>9.3f} a device and day  {entry.matches:>7,} matches on {entry.devices:>5,} devices"
+    typer.echo(visible(f"{text}  {rule.level:13} {rule.title}  ({rule.id})"))
 
 
 def line(**parts: object) -> None:

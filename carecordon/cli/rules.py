@@ -1,11 +1,11 @@
-"""`carecordon rules`: what the rules are, whether they load and hold, and what events could serve them."""
+"""`carecordon rules`: what the rules are, whether they load and hold, what could serve them, how loud they are."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -23,10 +23,10 @@ from carecordon.cli.options import (
     tell_collections,
     values_of,
 )
-from carecordon.cli.rule_lines import line, tell_cover, tell_refused, tell_rule, tell_verdict
+from carecordon.cli.rule_lines import line, tell_cover, tell_noise, tell_refused, tell_rule, tell_verdict
 from carecordon.model.errors import Refused, TheirFault
 from carecordon.model.match import Unseen
-from carecordon.model.result import RulesSummary
+from carecordon.model.result import Closing, RulesSummary
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.report.formats import jsonlines
@@ -34,6 +34,7 @@ from carecordon.report.visible import visible
 from carecordon.scan import coverage
 from carecordon.scan.cache import DiskCache
 from carecordon.scan.dormancy import dormant_ids
+from carecordon.scan.noise import noise, watched
 from carecordon.scan.proving import prove, proving, proving_own
 from carecordon.scan.rulebook import Rulebook, read_rulebook
 from carecordon.scan.run import Scan
@@ -41,6 +42,7 @@ from carecordon.scan.worker import Setup
 
 app = typer.Typer(no_args_is_help=True, help="List, check and prove rules; see which of them some events could serve.")
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
+Events = Annotated[list[str], typer.Argument(metavar="EVENTS...", help="Event files, archives, folders.")]
 
 
 @app.command("list")
@@ -121,7 +123,7 @@ def prove_rules(
 @app.command("coverage")
 def show_coverage(
     *,
-    events: Annotated[list[str], typer.Argument(metavar="EVENTS...", help="Event files, archives, folders.")],
+    events: Events,
     rules: RulesOption = None,
     no_own_rules: NoOwnRules = False,
     values: ValuesOption = None,
@@ -141,12 +143,7 @@ def show_coverage(
     ]
     for cover in found:
         tell_cover(cover, as_json=as_json)
-    unread = [spot for spot in closing.unseen if spot.kind in (Unseen.FILE, Unseen.RECORD)]
-    for spot in unread:
-        if as_json:
-            sys.stdout.buffer.write(jsonlines.encoded(jsonlines.unseen(spot)))
-        else:
-            typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
+    _tell_unread(closing, as_json=as_json)
     states = Counter(cover.state for cover in found)
     if as_json:
         counts = {name: states[name] for name in ("served", "absent", "dormant")}
@@ -156,6 +153,58 @@ def show_coverage(
             f"{len(found)} rules: {states['served']} served by these events, {states['absent']} without events of their"
             f" log source, {states['dormant']} dormant"
         )
+    _end(closing)
+
+
+@app.command("noise")
+def show_noise(
+    *,
+    events: Events,
+    rules: RulesOption = None,
+    no_own_rules: NoOwnRules = False,
+    values: ValuesOption = None,
+    logsource: LogSourceOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say per rule how often it matches in these events, on how many devices, and per device and day; loudest first."""
+    book = _book(rules, own=not no_own_rules, values=values)
+    scan = Scan(Setup(book.rules, DiskCache(), bound_of(logsource)), tuple(sys.argv[1:]))
+    result = scan.run(events)
+    ground = watched(result.closing.sources)
+    entries = noise(result.findings, scan.matches(), ground)
+    for entry in entries:
+        tell_noise(entry, as_json=as_json)
+    _tell_unread(result.closing, as_json=as_json)
+    total = sum(entry.matches for entry in entries)
+    if as_json:
+        line(
+            type="summary",
+            rules=len(entries),
+            matches=total,
+            devices=ground.devices,
+            device_days=round(ground.device_days, 3),
+            partial=result.closing.summary.partial,
+        )
+    else:
+        typer.echo(
+            f"{len(entries)} rules matched, {total:,} times, on {ground.devices:,} devices seen for"
+            f" {ground.device_days:,.1f} device-days"
+        )
+    _end(result.closing)
+
+
+def _tell_unread(closing: Closing, *, as_json: bool) -> None:
+    """Name each file and record that could not be read."""
+    unread = [spot for spot in closing.unseen if spot.kind in (Unseen.FILE, Unseen.RECORD)]
+    for spot in unread:
+        if as_json:
+            sys.stdout.buffer.write(jsonlines.encoded(jsonlines.unseen(spot)))
+        else:
+            typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
+
+
+def _end(closing: Closing) -> NoReturn:
+    """End with the status that says whether all events were read."""
     if closing.summary.partial:
         say("stopped before all events were read: what is absent here may still be there")
         raise typer.Exit(STOPPED)
