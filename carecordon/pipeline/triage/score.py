@@ -1,16 +1,16 @@
 """How bad an incident is, as a sum that anybody can check by hand: every summand says what it is for.
 
-    severity    the worst rule: informational 1, low 5, medium 20, high 45, critical 75; each
-                further rule gives a quarter of its own points, the next half of that, and so
-                on, the worst first: many small things add up, but never without end.
-    techniques  3 for each distinct ATT&CK technique after the first, at most 24.
-    spread      devices beyond the first: 4 each, at most 20.
+    severity    the worst rule: informational 1, low 5, medium 20, high 50, critical 80; the next
+                adds an eighth of its own points, the one after a sixteenth, and so on, the
+                worst first: many small things add up, but never without end.
+    techniques  2 for each distinct ATT&CK technique after the first, at most 10.
+    spread      2 for each device after the first, at most 10.
     rarity      the rarest rule of the incident: on one device of twenty or fewer 6, on one of
                 five 3; nothing where fewer than five devices are seen.
-    asset       the worst impact class among the devices: S1 4, S2 8, S3 12.
+    asset       the worst impact class among the devices: S1 2, S2 4, S3 6.
 
-From 75 points on critical, from 45 high, from 20 medium, from 5 low: so a single match
-stands at its rule's own level, and several together can rise above it.
+From 80 points on critical, from 50 high, from 20 medium, from 5 low: so a single match
+stands at its rule's own level, and several together can rise one level above it, no more.
 
 Source: ours. The falling weights follow the idea of Elastic's published risk score
 (sorted, with falling weight); figures are our choice, docs/incidents.md says why.
@@ -24,15 +24,15 @@ from dataclasses import dataclass, field
 from carecordon.model.incident import Score, Summand
 from carecordon.model.match import Level, RuleHead
 
-SEVERITY = {Level.INFORMATIONAL: 1, Level.LOW: 5, Level.MEDIUM: 20, Level.HIGH: 45, Level.CRITICAL: 75}
-FURTHER_SHARE = 4
-TECHNIQUE_POINTS, TECHNIQUES_MOST = 3, 24
-DEVICE_POINTS, SPREAD_MOST = 4, 20
+SEVERITY = {Level.INFORMATIONAL: 1, Level.LOW: 5, Level.MEDIUM: 20, Level.HIGH: 50, Level.CRITICAL: 80}
+FURTHER_SHARE = 8
+TECHNIQUE_POINTS, TECHNIQUES_MOST = 2, 10
+DEVICE_POINTS, SPREAD_MOST = 2, 10
 RARE = ((20, 6), (5, 3))
 """One device in so many: points."""
 FEWEST_DEVICES = 5
-IMPACT = {"S0": 0, "S1": 4, "S2": 8, "S3": 12}
-BANDS = ((75, Level.CRITICAL), (45, Level.HIGH), (20, Level.MEDIUM), (5, Level.LOW), (0, Level.INFORMATIONAL))
+IMPACT = {"S0": 0, "S1": 2, "S2": 4, "S3": 6}
+BANDS = ((80, Level.CRITICAL), (50, Level.HIGH), (20, Level.MEDIUM), (5, Level.LOW), (0, Level.INFORMATIONAL))
 
 
 @dataclass(frozen=True, slots=True)

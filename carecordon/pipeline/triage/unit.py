@@ -91,7 +91,9 @@ class Unit:
             elif len(self.entities) < ENTITIES_KEPT:
                 self.entities[key] = Sighting(name, time, time)
         if len(self.links) < ENTITIES_KEPT:
-            self.links.update(links_of(subject, self.rule.id, self.rule.level, device))
+            ties = links_of(subject, self.rule.id, self.rule.level, device)
+            # What a correlation counts may last for hours: that it went on at the same time says nothing.
+            self.links.update(link for link in ties if self.chain is None or link[0] is not Tie.NEAR)
 
 
 def unit_key(match: Match, time: int, subject: Subject) -> UnitKey:

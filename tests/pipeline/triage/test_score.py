@@ -23,22 +23,29 @@ def test_every_summand_is_told() -> None:
     rules = [rule("a", Level.HIGH), rule("b", Level.CRITICAL), rule("c", Level.LOW), rule("d", Level.HIGH)]
     told = score(rules, ["T1", "T2", "T3"], ["wph-fin-ws01.wph.example.org", "WPH-TH-WS01.wph.example.org"], 8, WARDS)
     assert [(part.name, part.points, part.why) for part in told.summands] == [
-        ("severity", 92, "worst rule critical, 75; 3 further, 17"),  # 45/4 + 45/8 + 5/16
-        ("techniques", 6, "3 distinct techniques"),
-        ("spread", 4, "2 devices"),
+        ("severity", 89, "worst rule critical, 80; 3 further, 9"),  # 50/8 + 50/16 + 5/32
+        ("techniques", 4, "3 distinct techniques"),
+        ("spread", 2, "2 devices"),
         ("rarity", 3, "rarest rule on 8 of 40 devices"),
-        ("asset", 12, "S3 theatre: WPH-TH-WS01.wph.example.org"),
+        ("asset", 6, "S3 theatre: WPH-TH-WS01.wph.example.org"),
     ]
-    assert told.total == sum(part.points for part in told.summands) == 117
+    assert told.total == sum(part.points for part in told.summands) == 104
 
 
 def test_many_small_things_rise_above_their_own_level_but_not_without_end() -> None:
     few = score([rule(str(number), Level.MEDIUM) for number in range(3)], ["T1"], ["ws1"], 40, WARDS)
     many = score([rule(str(number), Level.MEDIUM) for number in range(300)], ["T1"] * 90, ["ws"] * 90, 40, WARDS)
-    assert few.total == 27
-    assert many.total == 20 + 10 + 24 + 20
+    assert few.total == 23
+    assert many.total == 20 + 5 + 10 + 10
 
 
 def test_rarity_says_nothing_of_a_handful_of_devices() -> None:
     told = score([rule("a")], [], ["ws1"], 1, Estate(4))
     assert [part.points for part in told.summands if part.name == "rarity"] == [0]
+
+
+@pytest.mark.parametrize("level", [Level.LOW, Level.MEDIUM, Level.HIGH])
+def test_whatever_comes_together_rises_one_level_at_most(level: Level) -> None:
+    rules = [rule(str(number), level) for number in range(500)]
+    told = score(rules, [f"T{number}" for number in range(99)], ["wph-th-ws01"] * 99, 1, WARDS)
+    assert level_of(told).rank == level.rank + 1
