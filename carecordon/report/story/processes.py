@@ -16,6 +16,7 @@ from carecordon.report.story.values import (
     base,
     command,
     field,
+    is_at_home,
     name,
     path,
     program,
@@ -37,6 +38,14 @@ _PLUMBING = frozenset({
     "conhost.exe", "backgroundtaskhost.exe", "runtimebroker.exe", "splwow64.exe", "searchfilterhost.exe",
     "searchprotocolhost.exe", "taskhostw.exe", "musnotification.exe", "wmiadap.exe", "sppsvc.exe",
 })  # fmt: skip
+_BOOTING = frozenset({"system", "smss.exe", "wininit.exe", "winlogon.exe", "services.exe"})
+_BOOTED = frozenset({
+    "smss.exe", "csrss.exe", "wininit.exe", "winlogon.exe", "services.exe", "lsass.exe", "lsaiso.exe", "svchost.exe",
+    "fontdrvhost.exe", "dwm.exe", "logonui.exe",
+})  # fmt: skip
+"""What starts what while Windows starts, and whenever a service does."""
+_HANDED_ON = frozenset({("net.exe", "net1.exe")})
+"""Programs that only hand their command on to another."""
 _OPENERS = frozenset({
     "winword.exe", "excel.exe", "powerpnt.exe", "outlook.exe", "onenote.exe", "mspub.exe", "visio.exe",
     "acrord32.exe", "acrobat.exe", "wordpad.exe", "notepad.exe", "soffice.exe", "soffice.bin",
@@ -91,12 +100,13 @@ def _decoded(fields: Fields) -> str | None:
 
 
 def _is_plumbing(fields: Fields) -> bool:
-    """Say whether it is a program's own helper: a console's window, a browser's or indexer's part."""
-    image = base(field(fields, "Image", "NewProcessName") or "")
-    parent = base(field(fields, "ParentImage", "ParentProcessName") or "")
-    if image == "net1.exe" and parent == "net.exe":
-        return True
-    return image in _PLUMBING or (image == parent and "--type=" in (text_of(fields.get("CommandLine")) or ""))
+    """Say whether it is Windows or a program starting its own parts, from where they belong: nobody's doing."""
+    path = field(fields, "Image", "NewProcessName") or ""
+    image, parent = base(path), base(field(fields, "ParentImage", "ParentProcessName") or "")
+    if not is_at_home(path):
+        return False
+    is_part = image == parent and "--type=" in (text_of(fields.get("CommandLine")) or "")
+    return is_part or image in _PLUMBING or (parent in _BOOTING and image in _BOOTED) or (parent, image) in _HANDED_ON
 
 
 def _who(fields: Fields) -> str | None:

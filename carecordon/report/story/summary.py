@@ -25,7 +25,7 @@ def summary_of(incident: Incident, runs: Sequence[Run], voice: Voice) -> str:
     first = {
         "time": moment(incident.first, words),
         "device": voice.device(device) if (device := began.event.device if began else None) else None,
-        "sentence": sentence_of(began, voice, most=NAMED) if began else None,
+        "sentence": sentence_of(began, voice, hidden=("decoded",), most=NAMED) if began else None,
     }
     sentences = [words.say("summary.began" if began else "summary.began_unknown", first)]
     if did := doings(incident, words):
@@ -51,15 +51,14 @@ def doings(incident: Incident, words: Words) -> list[str]:
 
 
 def people(incident: Incident, words: Words) -> list[Entity]:
-    """Return the accounts that are neither Windows' own nor a device's, as the incident has them."""
-    return [
-        entity
-        for entity in incident.entities
-        if entity.kind is EntityKind.ACCOUNT
-        and not entity.name.rstrip().endswith("$")
-        and words.look_up("accounts", entity.name) is None
-        and words.look_up("accounts", "nt authority\\" + entity.name) is None
-    ]
+    """Return the accounts that are neither Windows' own nor a device's; of several spellings of a name the first."""
+    found: dict[str, Entity] = {}
+    for entity in incident.entities:
+        name = entity.name.rpartition("\\")[2].partition("@")[0].strip().lower()
+        own = (words.look_up("accounts", entity.name), words.look_up("accounts", name))
+        if entity.kind is EntityKind.ACCOUNT and not name.endswith("$") and not any(own):
+            found.setdefault(name, entity)
+    return list(found.values())
 
 
 def has_technique(incident: Incident, *wanted: str) -> bool:

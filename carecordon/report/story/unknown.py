@@ -19,9 +19,12 @@ SPOTS = 8
 _REASON_CHARS = 240
 _STARTS = frozenset({4624, 4648, 4697, 7045, 21, 25, 200, 129})
 """Events that say how something came to run: logons, services, sessions, tasks."""
-_ROOTS = frozenset(
-    {"services.exe", "winlogon.exe", "userinit.exe", "explorer.exe", "wininit.exe", "system", "smss.exe"}
-)
+_RUNS = frozenset({("sysmon", 1), ("security", 4688)})
+_ROOTS = frozenset({
+    "services.exe", "winlogon.exe", "userinit.exe", "explorer.exe", "wininit.exe", "system", "smss.exe", "lsass.exe",
+    "svchost.exe", "taskeng.exe", "wmiprvse.exe", "wsmprovhost.exe",
+})  # fmt: skip
+"""Programs that stand for a logon or a service themselves."""
 _LEAVES = ("T1020", "T1041", "T1048", "T1052", "T1537", "T1567", "T1560", "T1005", "T1039", "T1114", "T1213", "T1486")
 _SECRETS = ("T1003", "T1555", "T1552", "T1558", "T1110", "T1056", "T1550")
 _SPREADS = ("T1021", "T1210", "T1570", "T1569", "T1047", "T1080", "T1484", "T1072")
@@ -52,7 +55,9 @@ def _roots(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Ite
     rooted = {event.device for event in events if event.event_id in _STARTS and log_of(event) != "sysmon"}
     rooted |= {event.device for event in events if base(field(event.fields, "ParentImage") or "") in _ROOTS}
     rooted |= {process.device for process in incident.processes if base(process.image or "") in _ROOTS}
-    lost = [device for device in incident.devices if device not in rooted]
+    ran: set[str | None] = {process.device for process in incident.processes}
+    ran |= {event.device for event in events if (log_of(event), event.event_id) in _RUNS}
+    lost = [device for device in incident.devices if device in ran - rooted]
     if lost:
         yield voice.words.say("unknown.root", {"devices": voice.devices(lost, NAMED)})
 

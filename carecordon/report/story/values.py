@@ -20,11 +20,14 @@ COMMAND_CHARS = 160
 PATH_CHARS = 120
 NAME_CHARS = 80
 _NOTHING = frozenset({"", "-", "(null)", "null", "n/a", "::", "<unknown process>"})
+_EDGE = re.compile(r"[\s\\/\"'=,;&|()]+")
+_NEARBY = 40
+_MIDDLE = " ... "
 _LONGEST_NOTHING = max(map(len, _NOTHING))
 _ITSELF = frozenset({"", "127.0.0.1", "::1", "local", "0.0.0.0"})  # noqa: S104  # read, not bound to
 _ROOT = r"(?:[a-z]:|\\device\\harddiskvolume\d{1,3}|%systemroot%|\\systemroot)"
 _STANDARD = re.compile(
-    rf"{_ROOT}\\(?:windows\\(?:system32|syswow64|microsoft\.net|winsxs|servicing)\\|windows\\explorer\.exe$"
+    rf"{_ROOT}\\(?:windows\\(?:system32|syswow64|microsoft\.net|winsxs|servicing)\\|windows\\(?:explorer|splwow64)\.exe$"
     r"|program files(?: \(x86\))?\\|programdata\\microsoft\\windows defender\\)",
     re.IGNORECASE,
 )
@@ -86,7 +89,20 @@ def base(path: str) -> str:
 
 def quoted(text: str, limit: int = NAME_CHARS) -> str:
     """Return the text in backticks, shortened in the middle, with nothing in it that could end or turn it."""
-    return "`" + visible(shortened(text, limit)).replace("`", "\\x60") + "`"
+    return "`" + visible(cut(text, limit)).replace("`", "\\x60") + "`"
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text, of one longer than `limit` its start and end; no word is cut that has an edge nearby.
+
+    Half a name could not be told from any other word when a result is redacted.
+    """
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit * 2 // 3], text[-(limit // 3) :]
+    edges = [edge.end() for edge in _EDGE.finditer(head) if edge.end() > len(head) - _NEARBY]
+    start = _EDGE.search(tail[:_NEARBY])
+    return head[: edges[-1] if edges else None] + _MIDDLE + tail[start.start() if start else 0 :]
 
 
 def name(*fields: str) -> Slot:
@@ -147,13 +163,17 @@ def plain(*fields: str) -> Slot:
     return Slot(lambda event: field(event, *fields), lambda raw, _: raw if number(raw) is not None else quoted(raw))
 
 
+def is_at_home(path: str) -> bool:
+    """Say whether a program lies where Windows and installers put programs."""
+    return ".." not in path and _STANDARD.match(path) is not None
+
+
 def show_program(raw: str, words: Words) -> str:
     r"""Return the program's common name or its file's name if it lies where Windows has it, else its whole path."""
     known = words.look_up("programs", base(raw))
-    is_at_home = ".." not in raw and _STANDARD.match(raw) is not None
-    if known and (is_at_home or raw.lower() == "system"):
+    if known and (is_at_home(raw) or raw.lower() == "system"):
         return known
-    return quoted(raw.rsplit("\\", 1)[-1] if _SYSTEM.fullmatch(raw) and is_at_home else raw, PATH_CHARS)
+    return quoted(leaf(raw) if _SYSTEM.fullmatch(raw) and is_at_home(raw) else raw, PATH_CHARS)
 
 
 def show_account(raw: str, words: Words) -> str:

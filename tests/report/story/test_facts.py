@@ -12,6 +12,7 @@ from carecordon.model.match import Level
 from carecordon.report.story.choose import AROUND, FACTS
 from carecordon.report.story.runs import GAP
 from carecordon.report.story.tell import tell_story
+from carecordon.report.story.values import cut
 from tests.report.story.script import SECOND, SYSTEM32, Script, one, rule, words
 
 TOOL = "C:\\Users\\n.ward\\tool.exe"
@@ -273,3 +274,37 @@ def test_no_events_at_all_is_a_story_too() -> None:
     assert story.facts == ()
     assert story.summary.startswith("It began at 2017-05-12 09:06 UTC.")
     assert story.next_steps
+
+
+@pytest.mark.parametrize("length", range(90, 130))
+def test_no_name_is_cut_in_half(length: int) -> None:
+    path = "C:\\Users\\n.wardley\\AppData\\Local\\" * 40
+    told = cut("x" * (length % 30) + path, length)
+    assert len(told) <= length + 5
+    words_left = told.replace("x", "").replace(" ... ", "\\").split("\\")
+    assert set(words_left) <= {"", "C:", "Users", "n.wardley", "AppData", "Local", "LocalC:"}
+
+
+BOOT = SYSTEM32 + "services.exe"
+
+
+@pytest.mark.parametrize(
+    ("parent", "image", "line", "is_told"),
+    [
+        (BOOT, SYSTEM32 + "svchost.exe", "svchost -k x", False),
+        (BOOT, "C:\\Windows\\Temp\\svchost.exe", "svchost -k x", True),
+        (TOOL, SYSTEM32 + "svchost.exe", "svchost -k x", True),
+        (TOOL, SYSTEM32 + "conhost.exe", "conhost 0x4", False),
+        (TOOL, "C:\\Users\\n.ward\\conhost.exe", "conhost 0x4", True),
+        ("C:\\Program Files\\B\\b.exe", "C:\\Program Files\\B\\b.exe", "b --type=gpu", False),
+        ("C:\\Users\\b.exe", "C:\\Users\\b.exe", "b --type=gpu", True),
+        (SYSTEM32 + "net.exe", SYSTEM32 + "net1.exe", "net1 user", False),
+    ],
+)
+def test_windows_starting_its_own_parts_is_noise_but_not_their_names_elsewhere(
+    parent: str, image: str, line: str, *, is_told: bool
+) -> None:
+    script = Script()
+    script.start(-1, "ws01", parent, image, line)
+    script.start(0, "ws01", TOOL, "C:\\a.exe", "C:\\a.exe", ODD)
+    assert (len(texts(script)) == 2) is is_told

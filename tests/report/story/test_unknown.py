@@ -26,6 +26,12 @@ def test_no_root_is_said() -> None:
     assert "How it came to run on `ws01` is not known: no logon and no service was found above it." in gaps(started())
 
 
+def test_a_device_on_which_nothing_was_seen_to_run_has_no_root_to_miss() -> None:
+    script = Script()
+    script.event(0, "dc01", "Security", 4769, ODD, TargetUserName="n.ward", ServiceName="sql")
+    assert gaps(script) == ""
+
+
 def test_a_service_or_a_logon_above_is_a_root() -> None:
     assert "How it came to run" not in gaps(started(parent=SYSTEM32 + "services.exe"))
     script = started()
@@ -91,7 +97,7 @@ def test_blind_spots_of_these_devices_are_told_what_was_cleared_first() -> None:
 )
 def test_consequences_are_open_only_where_the_techniques_ask(technique: str, says: str) -> None:
     script = started(parent=SYSTEM32 + "services.exe", techniques=(technique,))
-    script.accounts = ["WPH\\n.ward", "SYSTEM", "WPH\\WS01$", "NT AUTHORITY\\LOCAL SERVICE"]
+    script.accounts = ["WPH\\n.ward", "n.ward@WPH.EXAMPLE.ORG", "SYSTEM", "WPH\\WS01$", "NT AUTHORITY\\LOCAL SERVICE"]
     assert gaps(script).startswith(says)
     assert gaps(script).count("\n") == 0
     other = started(parent=SYSTEM32 + "services.exe", techniques=("T1059",))
