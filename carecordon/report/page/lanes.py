@@ -75,7 +75,8 @@ def lanes(case: Case, key: str, names: Names, view: View, bounds: Bounds) -> Saf
 
 def _caption(incident: Incident, devices: int, view: View) -> list[str]:
     lasted = span_text((incident.last - incident.first) / 1e9)
-    levels = sorted({found.rule.level for found in (*incident.alerts, *incident.chains)}, key=lambda level: -level.rank)
+    found: list[Alert | Chain] = [*incident.alerts, *incident.chains]
+    levels = sorted({one.rule.level for one in found}, key=lambda level: -level.rank)
     many = f"{number(len(incident.alerts), 'alert', 'alerts')} on {number(devices, 'device', 'devices')}"
     return [
         f"{many} in {lasted}, from ",
