@@ -31,10 +31,11 @@ _TECHNIQUE = re.compile(r"T[0-9]{4}(?:\.[0-9]{3})?")
 
 @dataclass(slots=True)
 class _Seen:
-    """One technique: in how many incidents and alerts, and by which rules."""
+    """One technique: in how many incidents, alerts and correlations, and by which rules."""
 
     incidents: int = 0
     alerts: int = 0
+    correlations: int = 0
     rules: dict[str, None] = field(default_factory=dict)
 
 
@@ -80,20 +81,21 @@ def _seen(cases: Sequence[Case]) -> dict[str, _Seen]:
     seen: dict[str, _Seen] = {}
     for case in cases:
         one = case.incident
-        rules = [(alert.rule, 1) for alert in one.alerts] + [(chain.rule, 0) for chain in one.chains]
+        rules = [(alert.rule, True) for alert in one.alerts] + [(chain.rule, False) for chain in one.chains]
         named = (technique for rule, _ in rules for technique in rule.techniques)
         for technique in dict.fromkeys((*one.techniques, *named)):
             if _TECHNIQUE.fullmatch(technique):
                 seen.setdefault(technique, _Seen()).incidents += 1
-        for rule, alerts in rules:
-            _add(seen, rule, alerts)
+        for rule, is_alert in rules:
+            _add(seen, rule, is_alert=is_alert)
     return seen
 
 
-def _add(seen: dict[str, _Seen], rule: RuleHead, alerts: int) -> None:
+def _add(seen: dict[str, _Seen], rule: RuleHead, *, is_alert: bool) -> None:
     for technique in rule.techniques:
         if technique in seen:
-            seen[technique].alerts += alerts
+            seen[technique].alerts += is_alert
+            seen[technique].correlations += not is_alert
             seen[technique].rules[visible(rule.title)] = None
 
 
@@ -105,10 +107,16 @@ def _techniques(seen: dict[str, _Seen]) -> Iterator[dict[str, Any]]:
         yield {
             "techniqueID": technique,
             "score": one.incidents,
-            "comment": f"{number(one.alerts, 'alert', 'alerts')}: {named}{more}" if named else "",
+            "comment": f"{_counted(one)}: {named}{more}" if named else "",
             "enabled": True,
             "showSubtechniques": True,
         }
+
+
+def _counted(one: _Seen) -> str:
+    alerts = number(one.alerts, "alert", "alerts")
+    correlations = number(one.correlations, "correlation", "correlations")
+    return ", ".join(text for text, many in ((alerts, one.alerts), (correlations, one.correlations)) if many)
 
 
 def _parents(seen: dict[str, _Seen]) -> Iterator[dict[str, Any]]:

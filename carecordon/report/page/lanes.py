@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carecordon.model.incident import Alert, Case, Incident
+from carecordon.model.incident import Alert, Case, Chain, Incident
 from carecordon.model.times import span_text, to_datetime
 from carecordon.report.domains import Names
 from carecordon.report.format import View
@@ -58,6 +58,8 @@ def lanes(case: Case, key: str, names: Names, view: View, bounds: Bounds) -> Saf
     rows = [_lane(names.get(device, device), by_device[device], span, view) for device in shown]
     if rest := [alert for device in order[bounds.lanes :] for alert in by_device[device]]:
         rows.append(_lane(number(len(order) - len(shown), "more device", "more devices"), rest, span, view))
+    if incident.chains:
+        rows.append(_lane("correlations", incident.chains, span, view))
     return el(
         "figure",
         el("figcaption", *_caption(incident, len(order), view), id=f"{key}-lanes"),
@@ -73,7 +75,8 @@ def lanes(case: Case, key: str, names: Names, view: View, bounds: Bounds) -> Saf
 
 def _caption(incident: Incident, devices: int, view: View) -> list[str]:
     lasted = span_text((incident.last - incident.first) / 1e9)
-    levels = sorted({alert.rule.level for alert in incident.alerts}, key=lambda level: -level.rank)
+    found: list[Alert | Chain] = [*incident.alerts, *incident.chains]
+    levels = sorted({one.rule.level for one in found}, key=lambda level: -level.rank)
     many = f"{number(len(incident.alerts), 'alert', 'alerts')} on {number(devices, 'device', 'devices')}"
     return [
         f"{many} in {lasted}, from ",
@@ -93,22 +96,22 @@ def _tools() -> Safe:
     return el("div", *buttons, state, class_="tools", role="group", aria_label="Zoom the timeline", hidden=True)
 
 
-def _lane(name: str, alerts: Sequence[Alert], span: Span, view: View) -> Safe:
-    marks = [_mark(alert, span, view) for alert in sorted(alerts, key=lambda alert: alert.rule.level.rank)]
+def _lane(name: str, found: Sequence[Alert | Chain], span: Span, view: View) -> Safe:
+    marks = [_mark(one, span, view) for one in sorted(found, key=lambda one: one.rule.level.rank)]
     plot = el("svg", *marks, class_="track", width="100%", height=26, aria_hidden="true", focusable="false")
     return el("div", el("span", name, class_="lane-name"), plot, class_="lane")
 
 
-def _mark(alert: Alert, span: Span, view: View) -> Safe:
-    start, end = span.at(alert.first), span.at(alert.last)
-    shape = el("use", href=f"#s-{alert.rule.level.value}", x=-_MARK / 2, y=6, width=_MARK, height=_MARK)
-    what = f"{alert.rule.title} ({alert.rule.level.value}), {number(alert.count, 'event', 'events')}, "
+def _mark(found: Alert | Chain, span: Span, view: View) -> Safe:
+    start, end = span.at(found.first), span.at(found.last)
+    shape = el("use", href=f"#s-{found.rule.level.value}", x=-_MARK / 2, y=6, width=_MARK, height=_MARK)
+    what = f"{found.rule.title} ({found.rule.level.value}), {found.count:,} counted, "
     return el(
         "g",
-        el("title", what, _plain(alert.first, view)),
+        el("title", what, _plain(found.first, view)),
         el("line", x1=f"{start:g}%", x2=f"{end:g}%", y1=13, y2=13),
         el("svg", shape, x=f"{start:g}%", overflow="visible"),
-        class_=f"mark l-{alert.rule.level.value}",
+        class_=f"mark l-{found.rule.level.value}",
         data_a=start,
         data_b=end,
     )

@@ -70,7 +70,8 @@ for (const figure of document.querySelectorAll("figure.lanes")) {
 }
 let opened = [];
 addEventListener("beforeprint", () => {
-  opened = Array.from(document.querySelectorAll("details:not([open])")).filter((fold) => !fold.closest(".quiet"));
+  const closed = Array.from(document.querySelectorAll("details:not([open])"));
+  opened = closed.filter((fold) => !fold.closest(".quiet, .matches"));
   for (const fold of opened) fold.open = true;
 });
 addEventListener("afterprint", () => { for (const fold of opened) fold.open = false; });

@@ -100,8 +100,8 @@ align-self:start}
 .about dt{color:var(--soft);font-size:.9rem}.about dd{margin:0;min-width:0}
 .chips{display:inline-flex;flex-wrap:wrap;gap:.3rem}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));gap:1px;margin:1.3rem 0 .4rem;
-background:var(--line);border:1px solid var(--line);border-radius:8px;overflow:hidden}
-.figures>div{display:flex;flex-direction:column;padding:.75rem .9rem;background:var(--card)}
+border:1px solid var(--line);border-radius:8px;overflow:hidden}
+.figures>div{display:flex;flex-direction:column;padding:.75rem .9rem;outline:1px solid var(--line)}
 .figures dt{font-size:.86rem;color:var(--soft)}
 .figures dd{margin:0;font-size:1.5rem;line-height:1.3;font-weight:600;letter-spacing:-.01em}
 .figures a{display:inline-block;min-height:24px}
@@ -223,7 +223,8 @@ table time{white-space:normal}
 h2,h3,h4,.day,caption,thead{break-after:avoid}
 .story>li,.alerts>li,tr,.next,.lanes,.process{break-inside:avoid}
 .badge,.chip,.next,.mark,.bar,.score-bar{-webkit-print-color-adjust:exact;print-color-adjust:exact}
-details:not(.quiet,.events *)::details-content{content-visibility:visible;display:block;height:auto}
+.figures{grid-template-columns:repeat(6,1fr)}
+details:not(.quiet,.events *,.matches *)::details-content{content-visibility:visible;display:block;height:auto}
 a{color:inherit;text-decoration:none}
 }
 """

@@ -85,3 +85,12 @@ def test_what_is_no_technique_is_none() -> None:
     made = json.loads("".join(NAVIGATOR.tell(hostile_result(*SCRIPTS), View())))
     held(made)
     assert made["techniques"] == []
+
+
+def test_correlations_are_counted_beside_alerts() -> None:
+    worm = outbreak.worm()
+    found = {technique["techniqueID"]: technique for technique in layer(worm)["techniques"]}
+    assert found["T1046"]["comment"] == f"12 alerts, 1 correlation: {outbreak.FAN.title}"
+    only = {t["techniqueID"]: t for t in layer(replace(worm, incident=replace(worm.incident, alerts=())))["techniques"]}
+    assert only["T1046"]["comment"] == f"1 correlation: {outbreak.FAN.title}"
+    assert only["T1486"]["comment"] == ""
