@@ -103,14 +103,12 @@ class Hospital:
         directory.grant_ticket(dc, person.account, self.world.sid(person), on.device.address)
         directory.grant_service(dc, person.account, f"{on.device.name.upper()}$", on.device.address)
 
-    def reach(
-        self, on: Sensor, person: Person, server: Sensor, *, special: bool = False, by_hash: bool = False
-    ) -> Session:
-        """Return the logon on a server of somebody who comes over the network; whoever reaches logs off by itself."""
+    def reach(self, on: Sensor, person: Person, server: Sensor, *, special: bool = False) -> Session:
+        """Return the logon on a server of somebody who comes over the network; whoever reaches logs off by itself.
+
+        A marked server marks the ticket too.
+        """
         address = on.device.address
-        if by_hash:
-            directory.check_password(self.controller, person.account, on.device.name)
-        else:
-            directory.grant_service(self.controller, person.account, f"{server.device.name.upper()}$", address)
-        package = "NTLM" if by_hash else "Kerberos"
-        return logons.log_on(server, person, Manner(3, address, on.device.name, package, special=special))
+        dc = self.controller.marked(server.mark) if server.mark else self.controller
+        directory.grant_service(dc, person.account, f"{server.device.name.upper()}$", address)
+        return logons.log_on(server, person, Manner(3, address, on.device.name, special=special))

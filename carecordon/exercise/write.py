@@ -47,15 +47,20 @@ def paths_of(out: Path) -> Paths:
 def write(recording: Recording, out: Path) -> Written:
     """Write the three files anew and return the counts; packed where `out` ends with .gz or .zst.
 
-    Whatever goes wrong, no half-written file is left. Raises OSError if a file cannot be written.
+    They get their names when they are whole: whatever goes wrong, no half-written file is left, and what stood there
+    before stands there still. Raises OSError if a file cannot be written.
     """
     paths = paths_of(out)
+    parts = Paths(*(path.with_name(f"{path.name}.part") for path in paths))
     world = recording.world()
-    with _removed_on_failure(paths), ExitStack() as stack:
-        events = stack.enter_context(_packed(paths.events))
-        truth = stack.enter_context(paths.truth.open("wb"))
-        total, steps = _write_lines(recording, events.write, truth.write)
-        _write_devices(world, paths.devices)
+    with _removed_on_failure(parts):
+        with ExitStack() as stack:
+            events = stack.enter_context(_packed(parts.events, out.suffix))
+            truth = stack.enter_context(parts.truth.open("wb"))
+            total, steps = _write_lines(recording, events.write, truth.write)
+        _write_devices(world, parts.devices)
+        for part, path in zip(parts, paths, strict=True):
+            part.replace(path)
     missing = tuple(step.number for step in recording.scenario.steps if not steps[step.number])
     return Written(total, steps.total(), len(world.devices) + 1, missing)
 
@@ -101,13 +106,13 @@ def _removed_on_failure(paths: Paths) -> Iterator[None]:
 
 
 @contextmanager
-def _packed(path: Path) -> Iterator[BinaryIO]:
-    """Open for writing, through a packer where the name asks for one; the same lines give the same bytes."""
+def _packed(path: Path, suffix: str) -> Iterator[BinaryIO]:
+    """Open for writing, through the packer that `suffix` asks for; the same lines give the same bytes."""
     with path.open("wb") as file:
-        if path.suffix == ".gz":
+        if suffix == ".gz":
             with gzip.GzipFile("", "wb", 6, cast("BinaryIO", file), mtime=0) as packer:
                 yield cast("BinaryIO", packer)
-        elif path.suffix == ".zst":
+        elif suffix == ".zst":
             with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as stream:
                 yield cast("BinaryIO", stream)
         else:

@@ -67,6 +67,14 @@ def test_a_folder_that_is_not_there_is_told(exercise: Call, tmp_path: Path) -> N
     assert "cannot be written: No such file or directory" in done.err
 
 
+def test_a_folder_is_no_file(exercise: Call, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").mkdir()
+    done = exercise("write", "quiet", "--out", tmp_path / "x.jsonl", "--force", *SHORT)
+    assert done.status == 2
+    assert "cannot be written: Is a directory" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.jsonl"]
+
+
 @pytest.mark.parametrize("there", ["x.jsonl", "x.jsonl.truth.jsonl", "x.jsonl.devices.csv"])
 def test_what_exists_is_kept_unless_forced(exercise: Call, tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("mine")

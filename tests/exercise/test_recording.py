@@ -148,6 +148,18 @@ def test_people_at_keyboards_may_take_three_days() -> None:
     assert (days[1], days[6], days[13]) == ({"16"}, {"16"}, {"18"})
 
 
+def test_what_the_stolen_account_causes_is_in_the_truth() -> None:
+    """From the first movement on, all that the administrator's account does comes from the first victim."""
+    ruler = next(event["TargetUserName"] for event, mark in played("hands-on") if mark and event["EventID"] == 4776)
+    moved = False
+    for event, mark in played("hands-on"):
+        moved = moved or (mark is not None and mark.step == 7)
+        named = {str(event.get(name)).partition("@")[0] for name in ("TargetUserName", "SubjectUserName")}
+        if moved and ruler in named and event["EventID"] in (4624, 4769, 4776, 5145):
+            assert mark is not None, event
+    assert moved
+
+
 def test_quiet_days_hold_no_attack() -> None:
     assert not [mark for _, mark in played("quiet") if mark is not None]
 

@@ -61,15 +61,17 @@ def test_the_devices_stand_beside(tmp_path: Path) -> None:
     assert {row["device"] for row in rows} - seen == {"wph-flu-xp01.wph.example.org"}
 
 
-def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(_: Recording) -> Iterator[Line]:
         yield from played("friday")[:10]
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Recording, "lines", breaks)
+    (tmp_path / "f.jsonl").write_text("of last week")
     with pytest.raises(OSError, match="No space"):
         write(recording("friday"), tmp_path / "f.jsonl")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["f.jsonl"]
+    assert (tmp_path / "f.jsonl").read_text() == "of last week"
 
 
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +80,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, monkeypatch: py
 
     def counts(_: Recording) -> Iterator[Line]:
         for line in played("quiet"):
-            held.append((tmp_path / "q.jsonl").stat().st_size)
+            held.append((tmp_path / "q.jsonl.part").stat().st_size)
             yield _small(line)
 
     monkeypatch.setattr(Recording, "lines", counts)

@@ -34,7 +34,7 @@ def play(place: Place) -> Script:
         folder = f"{FOLDER}Definition Updates\\{{{rng.getrandbits(32):08X}-5B1E-4C5A-9A1D-7C3E5D1B2F60}}\\"
         for name in ("mpavdlta.vdm", "mpasdlta.vdm", "mpengine.dll"):
             traces.create(on, engine, folder + name)
-        if rng.random() < 0.2:  # a scan's own driver comes with the signatures
+        if rng.random() < 0.05:  # a scan's own driver comes with the signatures
             upkeep.install_driver(on, f"MpKsl{rng.getrandbits(32):08x}", f"\\??\\{folder}MpKslDrv.sys")
         traces.set_value(on, engine, SIGNATURES + "AVSignatureVersion", f"1.413.{rng.randrange(100, 900)}.0")
         upkeep.update_defender(on, f"1.413.{rng.randrange(100, 900)}.0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from carecordon.exercise.habit import Habit, Place
 from carecordon.exercise.stage import Script
 from carecordon.exercise.telemetry import processes, traces
-from carecordon.exercise.world import Work
 
 LINK = "C:\\Analyser\\link\\hl7link.exe"
 
@@ -24,4 +23,4 @@ def play(place: Place) -> Script:
     processes.end(on, link)
 
 
-RESULTS = Habit("results are sent", play, frozenset({Work.LAB}), (18, 28), at_desk=True)
+RESULTS = Habit("results are sent", play, frozenset(), (18, 28), at_desk=True, devices=("wph-lab-ws01", "wph-lab-ws02"))

@@ -91,7 +91,8 @@ def _by_desktop(plan: Intrusion) -> Script:
     traces.connect(asking, tool, server.device.address, 3389, host=server.name)
     traces.accept(view, server.state.roots["svchost:NetworkService"], first.device.address, 3389)
     yield 2.0
-    directory.grant_service(plan.hospital.controller, plan.ruler.account, "TERMSRV/wph-mgmt01", first.device.address)
+    dc = plan.hospital.controller.marked(MOVE.mark("T1021.001"))
+    directory.grant_service(dc, plan.ruler.account, "TERMSRV/wph-mgmt01", first.device.address)
     manner = Manner(10, first.device.address, server.device.name, "Negotiate", SYSTEM32 + "svchost.exe", special=True)
     session = logons.log_on(view, plan.ruler, manner, terminal="3")
     desktop = _desktop(view, session)

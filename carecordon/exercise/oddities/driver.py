@@ -7,7 +7,6 @@ from carecordon.exercise.habit import AT_WORK, Habit, Place
 from carecordon.exercise.stage import Script
 from carecordon.exercise.telemetry import processes, traces, upkeep
 from carecordon.exercise.telemetry.programs import SYSTEM32
-from carecordon.exercise.world import Work
 
 FOLDER = "C:\\Analyser\\driver\\"
 
@@ -28,4 +27,6 @@ def play(place: Place) -> Script:
     processes.end(on, setup)
 
 
-DRIVER = Habit("an analyser's driver", play, frozenset({Work.LAB}), (0.05, 0.15), AT_WORK, at_desk=True)
+DRIVER = Habit(
+    "an analyser's driver", play, frozenset(), (0.05, 0.15), AT_WORK, at_desk=True, devices=("wph-lab-ws01",)
+)

@@ -8,7 +8,6 @@ from carecordon.exercise.stage import Script
 from carecordon.exercise.telemetry import logons, processes, traces, upkeep
 from carecordon.exercise.telemetry.logons import Manner
 from carecordon.exercise.telemetry.programs import CMD, EXPLORER, SYSTEM32
-from carecordon.exercise.world import Work
 
 
 def play(place: Place) -> Script:
@@ -36,4 +35,4 @@ def play(place: Place) -> Script:
     logons.log_off(on, session, 10)
 
 
-LOG_ARCHIVE = Habit("logs are kept and cleared", play, frozenset({Work.LAB}), (0.05, 0.2), AT_WORK)
+LOG_ARCHIVE = Habit("logs are kept and cleared", play, frozenset(), (0.1, 0.4), AT_WORK, devices=("wph-lab-ws02",))
