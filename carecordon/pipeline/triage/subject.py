@@ -34,7 +34,7 @@ class Subject:
     """The fields of one event, read. `accounts` as spelt, the actor first; `logons` of people only, lower case.
 
     `source` the address that something came from, `destination` the one it went to,
-    `own` the device's own where the event shows it.
+    `own` the device's own, where it reached out itself.
     """
 
     guid: str | None = None
@@ -100,7 +100,7 @@ def read_subject(fields: Mapping[str, Value], channel: str | None, event_id: int
         accounts=_accounts(fields, is_logon=is_audit and event_id in LOGONS),
         source=came_from,
         destination=None if inward else destination,
-        own=destination if inward else source,
+        own=None if inward else source,
         files=tuple(name for name in (text(fields, "TargetFilename"), text(fields, "ImageLoaded")) if name),
         hash=_hash(text(fields, "Hashes")),
         service=text(fields, "ServiceName") if event_id not in LOGONS else None,
