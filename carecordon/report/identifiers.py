@@ -33,7 +33,7 @@ _EMAIL = rf"(?<![\w.%+'\-])(?:[\w.+'\-]|%(?!40))++(?:@|{_AT})(?:[\w\-]++\.)+[\w\
 _PROFILE = (
     r"(?P<before>(?:\\(?:Users|Documents and Settings|home\$|profiles\$|users\$)|(?<![\w.])/(?:Users|home))[\\/]+)"
     rf"(?!{REDACTED})"
-    r"(?P<name>[^\\/:*?\"<>|\s](?:[^\\/:*?\"<>|\r\n\t]{0,62}[^\\/:*?\"<>|\s])?(?=[\\/])|[^\\/:*?\"<>|\s,;')\]}]+)"
+    r"(?P<name>[^\\/:*?\"<>|`\s](?:[^\\/:*?\"<>|`\r\n\t]{0,62}[^\\/:*?\"<>|`\s])?(?=[\\/])|[^\\/:*?\"<>|\s,;'`)\]}]+)"
 )
 """A profile folder and the name of it: with a separator behind it the name may hold spaces."""
 

@@ -28,7 +28,7 @@ _SHORT = 2
 _SHORTEST_NUMBER = 4
 _NUMBER = re.compile(rf"[0-9a-f]{{{_SHORTEST_NUMBER},}}")
 """What may be part of a GUID, an address, a version: also a name such as `abed`."""
-_AFTER_DOMAIN = re.compile(r"(?<=\\)[^\s\\/:*?\"<>|,;'()\[\]{}=&]+")
+_AFTER_DOMAIN = re.compile(r"(?<=\\)[^\s\\/:*?\"<>|,;'`()\[\]{}=&]+")
 _LONGEST_DOMAIN = 260
 _DOMAINS_TRIED = 32
 

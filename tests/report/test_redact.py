@@ -365,3 +365,18 @@ def test_the_shape_of_a_match_is_kept(fields: dict[str, Value]) -> None:
 def test_no_nhs_number_gets_through(before: str, number: str, after: str) -> None:
     text = f"{before} {number} {after}"
     assert number not in Redactor(KEY).text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`EXAMPLE\\anna.example` logged on over the network.",
+        "`C:\\Users\\anna.example` was written by `EXAMPLE\\anna.example`, with `x`.",
+        "Disable the accounts (`EXAMPLE\\anna.example` and `EXAMPLE\\anna.example`).",
+    ],
+)
+def test_a_name_in_backticks_gets_its_own_token_and_leaves_the_backticks(text: str) -> None:
+    redactor = Redactor(KEY)
+    redactor.learn(match(TargetUserName="anna.example", TargetDomainName="EXAMPLE"))
+    (token,) = {redactor.text("anna.example")}
+    assert redactor.text(text) == text.replace("anna.example", token)

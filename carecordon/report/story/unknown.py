@@ -66,7 +66,8 @@ def _starts(incident: Incident, voice: Voice) -> Iterator[str]:
     """Yield the processes whose start no event told."""
     lost: dict[str, ProcessSeen] = {}
     for process in incident.processes:
-        if process.start is None and not process.is_context and process.image:
+        is_root = base(process.image or "") in _ROOTS
+        if process.start is None and not process.is_context and process.image and not is_root:
             lost.setdefault(show_program(process.image, voice.words), process)
     if lost:
         yield voice.words.say("unknown.start", {"images": voice.words.listed(list(lost), NAMED)})
