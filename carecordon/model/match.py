@@ -36,6 +36,8 @@ class RuleHead:
     line: int
     is_silent: bool = False
     """True for a rule that only feeds correlations: its matches are not shown."""
+    tactics: tuple[str, ...] = ()
+    """ATT&CK tactics by their short names, e.g. `lateral-movement`, in the rule's order."""
     triage: tuple[str, ...] = ()
     """What to do about a match, step by step, where the rule says it (`triage:`)."""
     benign: tuple[str, ...] = ()

@@ -48,7 +48,7 @@ LEVELS = list(Level)
 
 def hostile_rule(text: str, level: Level = Level.HIGH) -> RuleHead:
     """Return a rule that says the text in all it says of itself."""
-    return RuleHead(text, text, level, (text,), text, 1, triage=(text, text), benign=(text,))
+    return RuleHead(text, text, level, (text,), text, 1, tactics=(text,), triage=(text, text), benign=(text,))
 
 
 def hostile_case(text: str, level: Level = Level.CRITICAL) -> Case:

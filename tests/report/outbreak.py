@@ -37,16 +37,16 @@ DEVICES = tuple(
 
 SERVICE = RuleHead(
     "r-service", "Service that runs a program from the Windows folder itself", Level.HIGH, ("T1543.003",),
-    "rules/persistence/service.yml", 1,
+    "rules/persistence/service.yml", 1, tactics=("persistence",),
     triage=("Look up the program's hash.", "Ask whoever deploys software if they installed it.",
             "If nobody did, cut the device off."),
 )  # fmt: skip
 FAN = RuleHead(
     "r-fan", "One program reaches many devices on port 445 within a minute", Level.CRITICAL, ("T1046", "T1210"),
-    "rules/lateral-movement/fan.yml", 1,
+    "rules/lateral-movement/fan.yml", 1, tactics=("lateral-movement", "discovery"),
 )  # fmt: skip
 SHADOWS = RuleHead(
-    "r-shadows", "Shadow copies deleted", Level.HIGH, ("T1490",), "rules/impact/shadows.yml", 1,
+    "r-shadows", "Shadow copies deleted", Level.HIGH, ("T1490",), "rules/impact/shadows.yml", 1, tactics=("impact",),
     benign=("Backup software that thins out its own copies",),
 )  # fmt: skip
 GRANT = RuleHead(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from carecordon.model.incident import Case
 from carecordon.model.match import Level, Match
@@ -17,6 +18,14 @@ from carecordon.report.page.evidence import fields
 from carecordon.report.page.markup import Child, Safe, el, join
 from carecordon.report.page.words import badge, chips, folded, section, stamp, table
 from carecordon.report.silence import Topic
+
+RULES_NAMED = 5
+TACTICS = (
+    "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
+    "stealth", "defense-evasion", "defense-impairment", "credential-access", "discovery", "lateral-movement",
+    "collection", "command-and-control", "exfiltration", "impact",
+)  # fmt: skip
+"""In the order of the ATT&CK matrix, old names of tactics beside the new."""
 
 
 def matches(digest: Digest, view: View) -> Safe:
@@ -62,34 +71,51 @@ def _sample(found: Finding) -> Safe:
 
 
 def techniques(cases: Sequence[Case], digest: Digest) -> Safe | None:
-    """Return which ATT&CK techniques the rules name, in how many incidents; None if none."""
+    """Return which ATT&CK techniques the rules name, by tactic and in how many incidents; None if none."""
     incidents = Counter(technique for case in cases for technique in dict.fromkeys(case.incident.techniques))
-    counts: Counter[str] = Counter()
-    rules: dict[str, list[str]] = {}
+    seen = {technique: _Seen() for technique in incidents}
     for rule_id, count in digest.rules.items():
         head = digest.heads[rule_id]
         for technique in head.techniques:
-            counts[technique] += count
-            rules.setdefault(technique, []).append(head.title)
-    order = sorted({*incidents, *counts}, key=lambda technique: (-incidents[technique], technique))
-    if not order:
+            one = seen.setdefault(technique, _Seen())
+            one.matches += count
+            one.rules.append(head.title)
+            one.tactics.update(dict.fromkeys(head.tactics))
+    if not seen:
         return None
+    order = sorted(seen, key=lambda technique: (_stage(seen[technique]), -incidents[technique], technique))
     rows = [
         (
             el("span", technique, class_="chip"),
+            ", ".join(tactic.replace("-", " ") for tactic in seen[technique].tactics) or "none named",
             f"{incidents[technique]:,}",
-            f"{counts[technique]:,}",
-            "; ".join(rules.get(technique, [])[:5]),
+            f"{seen[technique].matches:,}",
+            "; ".join(seen[technique].rules[:RULES_NAMED]),
         )
         for technique in order[:TECHNIQUES_SHOWN]
     ]
+    heads = ("Technique", "Tactics of its rules", "Incidents", "Matches", "Rules")
     return section(
         "techniques",
         "Techniques",
         el("p", "ATT&CK techniques as the rules name them; ", el("code", "--navigator"), " writes them as a layer."),
-        table("Techniques", ("Technique", "Incidents", "Matches", "Rules"), rows),
+        table("In the order of an attack, from first access to impact", heads, rows),
         folded(len(order) - TECHNIQUES_SHOWN, "more technique", "more techniques", "--json"),
     )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One technique: how many matches, by which rules, and the tactics that these name."""
+
+    matches: int = 0
+    rules: list[str] = field(default_factory=list)
+    tactics: dict[str, None] = field(default_factory=dict)
+
+
+def _stage(one: _Seen) -> int:
+    """Return where in an attack the earliest of the tactics stands."""
+    return min((TACTICS.index(tactic) for tactic in one.tactics if tactic in TACTICS), default=len(TACTICS))
 
 
 def unseen(topics: Sequence[Topic]) -> Safe:

@@ -186,3 +186,12 @@ def test_devices_are_called_without_the_domain_that_all_share_and_it_is_said_onc
     assert "All of them inwph.example.org" in text
     elsewhere = replace(outbreak.worm().incident, devices=("a.x.example.org", "b.y.example.org"), alerts=())
     assert "a.x.example.org" in read(page(replace(outbreak.worm(), incident=elsewhere))).text
+
+
+def test_techniques_stand_in_the_order_of_an_attack_with_the_tactics_that_rules_name() -> None:
+    text = page(outbreak.worm())
+    table = read(text[text.index('id="techniques"') :]).text
+    places = [table.index(technique) for technique in ("T1543.003", "T1046", "T1490", "T1486")]
+    assert places == sorted(places)
+    assert "T1046lateral movement, discovery1" in table
+    assert "T1486none named1" in table

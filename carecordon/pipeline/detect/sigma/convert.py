@@ -32,6 +32,7 @@ def read_rule(content: dict[str, Any], path: str, line: int, values: Values) -> 
         title=head.title,
         level=head.level,
         techniques=head.techniques,
+        tactics=head.tactics,
         triage=head.triage,
         benign=head.benign,
         path=path,

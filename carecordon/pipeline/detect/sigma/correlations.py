@@ -88,6 +88,7 @@ def finish(draft: Draft, resolve: Resolve) -> Correlation:
         title=draft.head.title,
         level=draft.head.level,
         techniques=draft.head.techniques,
+        tactics=draft.head.tactics,
         triage=draft.head.triage,
         benign=draft.head.benign,
         path=draft.path,

@@ -14,6 +14,7 @@ MAX_TITLE = 256
 """Source: Sigma rules specification 2.1, Title."""
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
+_TACTIC = re.compile(r"attack\.([a-z]+(?:[_-][a-z]+)*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Head:
     title: str
     level: str
     techniques: tuple[str, ...]
+    tactics: tuple[str, ...] = ()
     triage: tuple[str, ...] = ()
     benign: tuple[str, ...] = ()
 
@@ -50,6 +52,7 @@ def read_head(content: dict[str, Any]) -> Head:
         title=title,
         level=level,
         techniques=_techniques(content.get("tags")),
+        tactics=_tactics(content.get("tags")),
         triage=_sentences(content.get("triage")),
         benign=_sentences(content.get("falsepositives")),
     )
@@ -94,5 +97,15 @@ def _sentences(given: Any) -> tuple[str, ...]:
 
 def _techniques(tags: Any) -> tuple[str, ...]:
     """Return the ATT&CK techniques among the tags, in capitals; other tags say nothing about what matches."""
-    found = (_TECHNIQUE.fullmatch(tag) for tag in (tags if isinstance(tags, list) else [tags]) if isinstance(tag, str))
-    return tuple(dict.fromkeys(match.group(1).upper() for match in found if match))
+    return tuple(dict.fromkeys(found.upper() for found in _tagged(_TECHNIQUE, tags)))
+
+
+def _tactics(tags: Any) -> tuple[str, ...]:
+    """Return the ATT&CK tactics among the tags by their short names, which older rules write with underscores."""
+    return tuple(dict.fromkeys(found.lower().replace("_", "-") for found in _tagged(_TACTIC, tags)))
+
+
+def _tagged(pattern: re.Pattern[str], tags: Any) -> list[str]:
+    given = tags if isinstance(tags, list) else [tags]
+    found = (pattern.fullmatch(tag) for tag in given if isinstance(tag, str))
+    return [match.group(1) for match in found if match]

@@ -21,6 +21,7 @@ def head_of(rule: ir.Rule | ir.Correlation) -> RuleHead:
         path=rule.path,
         line=rule.line,
         is_silent=rule.silent,
+        tactics=rule.tactics,
         triage=rule.triage,
         benign=rule.benign,
     )

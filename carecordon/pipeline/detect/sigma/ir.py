@@ -12,7 +12,7 @@ import msgspec
 
 from carecordon.model.event import LogSource
 
-IR_VERSION = 2
+IR_VERSION = 3
 """Raised with every change of what these structs hold or mean, so that nothing kept under another is read."""
 
 
@@ -117,6 +117,7 @@ class Rule(msgspec.Struct, frozen=True):
     name: str = ""
     silent: bool = False
     fields: tuple[str, ...] = ()
+    tactics: tuple[str, ...] = ()
     triage: tuple[str, ...] = ()
     benign: tuple[str, ...] = ()
 
@@ -146,6 +147,7 @@ class Correlation(msgspec.Struct, frozen=True):
     expression: Node | None = None
     name: str = ""
     silent: bool = False
+    tactics: tuple[str, ...] = ()
     triage: tuple[str, ...] = ()
     benign: tuple[str, ...] = ()
 

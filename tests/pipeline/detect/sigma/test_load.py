@@ -125,11 +125,12 @@ def test_a_rule_carries_its_head() -> None:
         id: 6F9619FF-8B86-D011-B42D-00C04FC964FF
         name: odd_logon
         level: High
-        tags: [attack.initial-access, attack.t1078.002, attack.T1078, attack.t1078, cve.2026.1]
+        tags: [attack.initial-access, attack.t1078.002, attack.T1078, attack.t1078, attack.Lateral_Movement, cve.2026.1]
     """
     rule = one_rule(rule_text("s: {B: 1, A|fieldref: Z}\ncondition: s", head=head))
     assert (rule.id, rule.name, rule.title) == ("6F9619FF-8B86-D011-B42D-00C04FC964FF", "odd_logon", "Odd logon")
     assert (rule.level, rule.techniques) == ("high", ("T1078.002", "T1078"))
+    assert rule.tactics == ("initial-access", "lateral-movement")
     assert (rule.path, rule.line, rule.silent) == ("a.yml", 1, False)
     assert rule.logsource == LogSource("windows", None, "security")
     assert rule.fields == ("A", "B", "Z")
