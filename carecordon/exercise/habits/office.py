@@ -8,6 +8,7 @@ from carecordon.exercise.stage import Script
 from carecordon.exercise.telemetry import processes, traces
 from carecordon.exercise.telemetry.programs import OFFICE as FOLDER
 from carecordon.exercise.telemetry.programs import SYSTEM32
+from carecordon.exercise.telemetry.sensor import Process
 from carecordon.exercise.world import Work
 
 SUBJECTS = (
@@ -56,20 +57,24 @@ def play(place: Place) -> Script:
             f"{rng.randrange(40)} {rng.randrange(40)}",
         )
     if rng.random() < 0.35:
-        spooler = on.state.roots["spooler"]
-        driver = processes.start(
-            on, process, "C:\\Windows\\splwow64.exe", "C:\\Windows\\splwow64.exe 12288", directory=home
-        )
-        job = rng.randrange(2, 400)
-        yield 1.5
-        traces.create(on, spooler, f"C:\\Windows\\System32\\spool\\PRINTERS\\{job:05d}.SPL")
-        traces.create(on, spooler, f"C:\\Windows\\System32\\spool\\PRINTERS\\{job:05d}.SHD")
-        traces.connect(on, spooler, place.hospital.files.device.address, 445, host=place.hospital.files.name)
-        yield 20
-        processes.end(on, driver)
+        yield from _print(place, process, home)
     yield 2.0
     traces.delete(on, process, f"{home}Documents\\~${name[2:]}")
     processes.end(on, process)
+
+
+def _print(place: Place, process: Process, home: str) -> Script:
+    """Send a letter to the printer: two files of the spooler, and the way to the print server."""
+    on, rng, files = place.on, place.rng, place.hospital.files
+    spooler, job = on.state.roots["spooler"], rng.randrange(2, 400)
+    splwow = "C:\\Windows\\splwow64.exe"
+    driver = processes.start(on, process, splwow, f"{splwow} 12288", directory=home)
+    yield 1.5
+    for ending in ("SPL", "SHD"):
+        traces.create(on, spooler, f"C:\\Windows\\System32\\spool\\PRINTERS\\{job:05d}.{ending}")
+    traces.connect(on, spooler, files.device.address, 445, host=files.name)
+    yield 20
+    processes.end(on, driver)
 
 
 OFFICE = Habit("letters and tables", play, frozenset({Work.OFFICE, Work.IT}), (14, 24), AT_WORK, at_desk=True)

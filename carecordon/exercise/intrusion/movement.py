@@ -24,42 +24,46 @@ def movement(plan: Intrusion) -> Script:
 
 
 def _by_service(plan: Intrusion) -> Script:
-    first, server, kit, elevated = plan.first, plan.hospital.files, plan.kit, there(plan.elevated)
-    stolen = first.marked(MOVE.mark("T1550.002"))
-    logons.log_on_as_other(stolen, elevated.session, plan.ruler)
+    """Go to the file server with the stolen hash, copy a program there, and start it as a service."""
+    first, server, elevated = plan.first, plan.hospital.files, there(plan.elevated)
+    by_hash, by_share = MOVE.mark("T1550.002"), MOVE.mark("T1021.002")
+    logons.log_on_as_other(first.marked(by_hash), elevated.session, plan.ruler)
     yield 3.0
-    view = server.marked(MOVE.mark("T1021.002", "T1550.002"))
-    traces.connect(first.marked(MOVE.mark("T1021.002")), elevated, server.device.address, 445, host=server.name)
-    directory.check_password(
-        plan.hospital.controller.marked(MOVE.mark("T1550.002")), plan.ruler.account, first.device.name
-    )
-    session = logons.log_on(
-        view, plan.ruler, Manner(3, first.device.address, first.device.name, "NTLM", special=True, key_length="0")
-    )
-    shared = server.marked(MOVE.mark("T1021.002"))
-    directory.open_share(shared, session, "ADMIN$", first.device.address, "C:\\Windows")
-    name = f"{kit.service.lower()}.exe"
-    copying = first.marked(MOVE.mark("T1021.002"))
-    traces.create(copying, elevated, f"C:\\ProgramData\\{name}")
-    copied = shell(copying, elevated, f"copy C:\\ProgramData\\{name} \\\\wph-fs01\\C$\\Windows\\{name}")
-    directory.open_share(shared, session, "C$", first.device.address, "C:")
-    for mask in ("0x2", "0x13019f"):
-        directory.use_share(shared, session, "C$", first.device.address, f"Windows\\{name}", mask)
-    processes.end(copying, copied)
-    traces.create(shared, server.state.roots["System"], f"C:\\Windows\\{name}")
+    traces.connect(first.marked(by_share), elevated, server.device.address, 445, host=server.name)
+    directory.check_password(plan.hospital.controller.marked(by_hash), plan.ruler.account, first.device.name)
+    manner = Manner(3, first.device.address, first.device.name, "NTLM", special=True, key_length="0")
+    session = logons.log_on(server.marked(MOVE.mark("T1021.002", "T1550.002")), plan.ruler, manner)
+    _copy(plan, session, first.marked(by_share), server.marked(by_share))
     yield 1.0
     served = server.marked(MOVE.mark("T1569.002"))
-    directory.use_share(served, session, "IPC$", first.device.address, "svcctl", "0x12019f")
-    command = f"%SystemRoot%\\{name}"
-    upkeep.install_service(served, session, kit.service, command, "demand start")
-    plan.on_files = processes.start(
-        served, server.state.roots["services"], f"C:\\Windows\\{name}", f"C:\\Windows\\{name}", directory=SYSTEM32,
-        facts=made_of(f"service:{kit}"),
-    )  # fmt: skip
-    upkeep.change_service(served, kit.service, "running")
+    plan.on_files = _serve(plan, session, served)
     run = shell(served, plan.on_files, "whoami & hostname")
     yield from typed(served, run, "whoami.exe", "whoami", plan.rng)
     processes.end(served, run)
+
+
+def _copy(plan: Intrusion, session: Session, first: Sensor, server: Sensor) -> None:
+    """Copy the program over the admin share."""
+    name, elevated, address = f"{plan.kit.service.lower()}.exe", there(plan.elevated), first.device.address
+    directory.open_share(server, session, "ADMIN$", address, "C:\\Windows")
+    traces.create(first, elevated, f"C:\\ProgramData\\{name}")
+    copied = shell(first, elevated, f"copy C:\\ProgramData\\{name} \\\\wph-fs01\\C$\\Windows\\{name}")
+    directory.open_share(server, session, "C$", address, "C:")
+    for mask in ("0x2", "0x13019f"):
+        directory.use_share(server, session, "C$", address, f"Windows\\{name}", mask)
+    processes.end(first, copied)
+    traces.create(server, server.state.roots["System"], f"C:\\Windows\\{name}")
+
+
+def _serve(plan: Intrusion, session: Session, server: Sensor) -> Process:
+    """Return the program, started as a service from afar."""
+    kit, name = plan.kit, f"{plan.kit.service.lower()}.exe"
+    directory.use_share(server, session, "IPC$", plan.first.device.address, "svcctl", "0x12019f")
+    upkeep.install_service(server, session, kit.service, f"%SystemRoot%\\{name}", "demand start")
+    path, facts = f"C:\\Windows\\{name}", made_of(f"service:{kit}")
+    process = processes.start(server, server.state.roots["services"], path, path, directory=SYSTEM32, facts=facts)
+    upkeep.change_service(server, kit.service, "running")
+    return process
 
 
 def _by_wmi(plan: Intrusion, name: str, line: str) -> Gives:

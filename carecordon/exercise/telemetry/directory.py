@@ -7,6 +7,12 @@ from carecordon.exercise.telemetry.logons import NOBODY, subject
 from carecordon.exercise.telemetry.sensor import Sensor, Session
 from carecordon.exercise.world import DOMAIN, ZONE, Person
 
+LOCAL = {
+    "ADMIN$": "\\??\\C:\\Windows",
+    "C$": "\\??\\C:\\",
+    "IPC$": "",
+    "SYSVOL": "\\??\\C:\\Windows\\SYSVOL\\sysvol",
+}
 AES, RC4 = "0x12", "0x17"
 
 
@@ -114,7 +120,7 @@ def use_share(on: Sensor, session: Session, share: str, address: str, name: str,
             "IpAddress": address,
             "IpPort": str(on.rng.randrange(49152, 65536)),
             "ShareName": f"\\\\*\\{share}",
-            "ShareLocalPath": "\\??\\C:\\Windows" if share == "ADMIN$" else f"\\??\\D:\\{share}",
+            "ShareLocalPath": LOCAL.get(share, f"\\??\\D:\\{share}"),
             "RelativeTargetName": name,
             "AccessMask": mask,
             "AccessList": "%%1538\r\n\t\t\t\t%%4417\r\n\t\t\t\t%%4418\r\n\t\t\t\t" if writes
