@@ -105,6 +105,8 @@ _NAMED_BY_EVENT = {
     4720: "DisplayName", 4738: "DisplayName", 4781: "DisplayName",
 }  # fmt: skip
 """Fields that name an account in these events of the Security log, and something else in others."""
+_OF_A_GROUP = frozenset({*range(4727, 4738), *range(4754, 4759), 4764, 4799})
+"""Events of the Security log whose target is a group, not a person."""
 _DOMAIN_FIELD = re.compile(r"(?:userdomain|domainname|accountdomain)$", re.ASCII)
 
 _SYSTEM_DOMAINS = frozenset(
@@ -174,6 +176,8 @@ def is_nhs_number(digits: str) -> bool:
 @lru_cache(FIELDS_KNOWN)
 def bears_user(field: str, event_id: int | None = None) -> bool:
     """Say whether a field holds a user name, by its own name, or because of the event it stands in."""
+    if event_id in _OF_A_GROUP and field.endswith("TargetUserName"):
+        return False
     if event_id in _NAMED_BY_EVENT and field.endswith(_NAMED_BY_EVENT[event_id]):
         return True
     return _USER_FIELD.search(_plain(field)) is not None

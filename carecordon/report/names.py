@@ -150,7 +150,7 @@ class Names:
     def _is_account(self, found: re.Match[str]) -> bool:
         """Say whether a word stands after a known domain and its backslashes, and belongs to a person."""
         before = found.string[max(0, found.start() - _LONGEST_DOMAIN) : found.start()].rstrip("\\")
-        domain = re.search(r"[\w.\-]+$", before)
+        domain = re.search(r"(?<![\w.\-\\])[\w.\-]+$", before)  # after a backslash it is a folder or a server
         return domain is not None and domain[0].lower() in self._domains and not is_system(domain[0], found[0])
 
 

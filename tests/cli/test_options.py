@@ -98,7 +98,7 @@ def test_the_page_is_told_where_the_spreadsheet_cannot_be_written(
     scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, new = put(tmp_path / "a.jsonl", whoami()), tmp_path / "new.csv"
-    monkeypatch.setattr(scan_module, "_check_new", lambda _: new.write_text("of somebody else"))
+    monkeypatch.setattr(scan_module, "check_new", lambda _: new.write_text("of somebody else"))
     done = scan(path, "--csv", new)
     assert (done.status, new.read_text()) == (2, "of somebody else")
     assert "Whoami run" in done.text

@@ -380,3 +380,17 @@ def test_a_name_in_backticks_gets_its_own_token_and_leaves_the_backticks(text: s
     redactor.learn(match(TargetUserName="anna.example", TargetDomainName="EXAMPLE"))
     (token,) = {redactor.text("anna.example")}
     assert redactor.text(text) == text.replace("anna.example", token)
+
+
+def test_a_folder_named_like_a_domain_makes_no_user_of_the_next_one() -> None:
+    redactor = Redactor(KEY)
+    redactor.learn(match(TargetUserName="a.shaw", TargetDomainName="wph.example.org"))
+    path = r"C:\Windows\SYSVOL\sysvol\wph.example.org\Policies\GPT.INI"
+    assert redactor.text(path) == path
+    assert "b.moor" not in redactor.text(r"as wph.example.org\b.moor")
+
+
+def test_a_group_is_nobodys_name() -> None:
+    redactor = Redactor(KEY)
+    redactor.learn(replace(match(TargetUserName="Domain Admins", SubjectUserName="a.shaw"), event_id=4728))
+    assert redactor.text("a.shaw in Domain Admins") == redactor.text("a.shaw") + " in Domain Admins"
