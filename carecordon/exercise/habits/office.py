@@ -45,7 +45,8 @@ def play(place: Place) -> Script:
     )
     traces.create(on, process, f"{home}Documents\\~${name[2:]}")
     traces.create(on, process, f"{home}AppData\\Roaming\\Microsoft\\Windows\\Recent\\{name}.lnk")
-    acts.visit(on, process, "office.example.com")
+    if rng.random() < 0.1:  # most answers come from a cache
+        acts.visit(on, process, "office.example.com")
     for _ in range(rng.randrange(1, 5)):
         yield 40 + rng.random() * 300
         traces.create(on, process, f"{home}Documents\\{rng.getrandbits(32):08X}.tmp")
