@@ -11,15 +11,18 @@ from carecordon.model.match import Level, Match
 from carecordon.model.result import Begin, Closing
 from carecordon.model.times import span_text
 from carecordon.report.digest import Digest, Finding, Group
+from carecordon.report.domains import short_names
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.bounds import GROUPS_SHOWN, INPUTS_SHOWN, SOURCES_SHOWN, TECHNIQUES_SHOWN
 from carecordon.report.page.evidence import fields
 from carecordon.report.page.markup import Child, Safe, el, join
-from carecordon.report.page.words import badge, chips, folded, section, stamp, table
+from carecordon.report.page.words import badge, chip, chips, folded, section, stamp, table
 from carecordon.report.silence import Topic
+from carecordon.report.visible import shortened
 
 RULES_NAMED = 5
+DEVICE_CHARS = 32
 TACTICS = (
     "reconnaissance", "resource-development", "initial-access", "execution", "persistence", "privilege-escalation",
     "stealth", "defense-evasion", "defense-impairment", "credential-access", "discovery", "lateral-movement",
@@ -39,8 +42,9 @@ def matches(digest: Digest, view: View) -> Safe:
     found = digest.matches + digest.correlations
     shown = groups[:GROUPS_SHOWN]
     rest = found - sum(group.count for _, group in shown)
-    heads = ("Rule", "Device", "Matches", "First", "Last", "First event")
-    rows = [_group(device, group, view) for device, group in shown]
+    heads = ("Rule", "Device", "Matches", "First", "Last")
+    names = short_names(sorted({device for device, _ in shown if device}))
+    rows = [_group(device and names.get(device, device), group, view) for device, group in shown]
     return section(
         "matches",
         "All matches",
@@ -58,8 +62,10 @@ def _levels(levels: Counter[Level]) -> Safe:
 def _group(device: str | None, group: Group, view: View) -> tuple[Child, ...]:
     rule = group.rule
     title = el("span", badge(rule.level), " ", rule.title, " ", chips(rule.techniques))
+    cell = el("div", title, _sample(group.shown[0]))
     first, last = stamp(group.first, view), stamp(group.last, view)
-    return title, device or "(not named)", f"{group.count:,}", first, last, _sample(group.shown[0])
+    called = el("span", shortened(device or "(not named)", DEVICE_CHARS), class_="whole")
+    return cell, called, f"{group.count:,}", first, last
 
 
 def _sample(found: Finding) -> Safe:
@@ -67,7 +73,7 @@ def _sample(found: Finding) -> Safe:
         place, values = f"{found.file} event {found.position:,}", found.fields
     else:
         place, values = f"correlation: {found.count:,} counted", found.group
-    return el("details", el("summary", "Show"), el("p", place, class_="soft"), fields(values))
+    return el("details", el("summary", "First event"), el("p", place, class_="soft"), fields(values))
 
 
 def techniques(cases: Sequence[Case], digest: Digest) -> Safe | None:
@@ -86,7 +92,7 @@ def techniques(cases: Sequence[Case], digest: Digest) -> Safe | None:
     order = sorted(seen, key=lambda technique: (_stage(seen[technique]), -incidents[technique], technique))
     rows = [
         (
-            el("span", technique, class_="chip"),
+            chip(technique),
             ", ".join(tactic.replace("-", " ") for tactic in seen[technique].tactics) or "none named",
             f"{incidents[technique]:,}",
             f"{seen[technique].matches:,}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from carecordon.model.event import Fields
-from carecordon.model.incident import Alert, Case, Entity, EventSeen, Incident
+from carecordon.model.incident import Alert, Case, Entity, EntityKind, EventSeen, Incident
 from carecordon.report.domains import Names
 from carecordon.report.forest import base_name
 from carecordon.report.format import View
@@ -146,14 +146,14 @@ def entities(incident: Incident, view: View, bounds: Bounds) -> list[Safe | None
     rows = [_entity(entity, view) for entity in shown]
     heads = ("Name", "What", "On", "First seen", "Last seen", "Events")
     rest = folded(len(incident.entities) - len(shown), "more", "more", "--json")
-    return [table("Who and what took part", heads, rows, "entities"), rest]
+    return [table("With the first and the last event that names each", heads, rows, "entities"), rest]
 
 
 def _entity(entity: Entity, view: View) -> tuple[str, ...]:
     return (
         el("code", shortened(entity.name, VALUE_CHARS)),
         entity.kind.value,
-        entity.device or "any device",
+        entity.device or ("itself" if entity.kind is EntityKind.DEVICE else "any device"),
         stamp(entity.first, view),
         stamp(entity.last, view),
         f"{entity.count:,}",

@@ -40,6 +40,8 @@ a:hover{text-decoration-thickness:.14em}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:3px}
 h2:focus{outline:none}
 code,.line{font:.86em/1.5 ui-monospace,"Cascadia Mono","SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
+.chip,.whole{overflow-wrap:break-word}
+.matches summary{white-space:nowrap}
 .links{list-style:none;padding:0}
 p code,li>code,.links code,td code,dd code{background:var(--code);border-radius:3px;padding:.05em .25em}
 .soft{color:var(--soft)}
@@ -174,6 +176,7 @@ _WIDE = """
 @media (min-width:40rem){
 .about>div{grid-template-columns:9.5rem minmax(0,1fr)}
 .fields>div{grid-template-columns:11rem minmax(0,1fr)}
+.matches .fields>div{grid-template-columns:minmax(0,1fr)}
 .lane{grid-template-columns:10.5rem minmax(0,1fr);gap:0 1rem}
 .story>li{grid-template-columns:5rem minmax(0,1fr)}
 .plot{padding-right:.5rem}

@@ -10,7 +10,9 @@ from carecordon.report.domains import Names
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.markup import Child, Safe, el, join
+from carecordon.report.visible import shortened
 
+CHIP_CHARS = 24
 SHAPES = {
     Level.CRITICAL: "M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5z",
     Level.HIGH: "M8 1 15.5 14.6H.5z",
@@ -56,9 +58,14 @@ def day(time: int, view: View) -> str:
     return f"{moment:%A} {moment.day} {moment:%B %Y}" if moment else "Date unknown"
 
 
+def chip(technique: str) -> Safe:
+    """Return an ATT&CK id as a small label; what is no such id is cut, so that it cannot widen the page."""
+    return el("span", shortened(technique, CHIP_CHARS), class_="chip")
+
+
 def chips(techniques: Iterable[str]) -> Safe | None:
     """Return ATT&CK ids as small labels; None if there are none."""
-    made = [el("span", technique, class_="chip") for technique in techniques]
+    made = [chip(technique) for technique in techniques]
     return el("span", join(made, " "), class_="chips") if made else None
 
 
