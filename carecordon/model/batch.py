@@ -13,7 +13,7 @@ from carecordon.model.event import Fields, Kind, Value
 
 ABSENT = -1
 """The index in a column of a row that does not carry the field."""
-
+Buffer = bytes | memoryview
 
 UNKNOWN = -(1 << 63)
 """The time in a Table of an event that gives none."""
@@ -90,52 +90,41 @@ class Rows:
         return fields
 
 
-Content = tuple[npt.NDArray[np.int32], tuple[Value, ...]]
-"""A column's index per row, and its distinct values."""
+class Columns:
+    """The fields of a table: of each its distinct values, and for each row an index into them.
 
-
-class Column:
-    """One field of a batch: its distinct values, and per row an index into them (ABSENT = not carried).
-
-    What came over the wire is decoded when first asked for, since rules ask for few columns;
-    until then a wrong value goes unnoticed, and `index` and `values` may raise TheirFault.
+    `names` are the fields, `places` finds them. `index` has a line for each field with an entry for each row
+    (ABSENT = not carried). `raws`: of each field bytes in which all its texts stand as they are; None where
+    there are none such.
     """
 
-    __slots__ = ("_content", "_load", "_raw")
+    __slots__ = ("_load", "_values", "index", "names", "places", "raws")
 
     def __init__(
         self,
-        index: npt.NDArray[np.int32] | None = None,
-        values: tuple[Value, ...] = (),
-        load: Callable[[], Content] | None = None,
-        raw: bytes | memoryview | None = None,
+        names: Sequence[str],
+        index: npt.NDArray[np.int32],
+        load: Callable[[int], tuple[Value, ...]],
+        raws: Sequence[Buffer] | None = None,
     ) -> None:
-        """Take index and values, or a function that gives both; `raw` see the property."""
-        self._content: Content | None = None if index is None else (index, values)
+        """Take what there is, and a function that gives the values of the field in a place."""
+        self.names = tuple(names)
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.index = index
+        self.raws = raws
         self._load = load
-        self._raw = raw
+        self._values: dict[int, tuple[Value, ...]] = {}
 
-    @property
-    def raw(self) -> bytes | None:
-        """Return bytes in which every text of the column stands as it is; None where there are none."""
-        return None if self._raw is None else bytes(self._raw)
+    def values(self, place: int) -> tuple[Value, ...]:
+        """Return the distinct values of the field in a place.
 
-    @property
-    def index(self) -> npt.NDArray[np.int32]:
-        """Return the index per row."""
-        return self.content[0]
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """Return the distinct values."""
-        return self.content[1]
-
-    @property
-    def content(self) -> Content:
-        """Return index and values."""
-        if self._content is None:
-            self._content = (np.empty(0, np.int32), ()) if self._load is None else self._load()
-        return self._content
+        What came over the wire is decoded when first asked for, since rules ask for few columns; until then a
+        wrong value or index goes unnoticed. Raises TheirFault if there is one.
+        """
+        found = self._values.get(place)
+        if found is None:
+            found = self._values[place] = self._load(place)
+        return found
 
 
 class RowView(Mapping[str, Value]):
@@ -143,26 +132,28 @@ class RowView(Mapping[str, Value]):
 
     __slots__ = ("_columns", "_row")
 
-    def __init__(self, columns: Mapping[str, Column], row: int) -> None:
+    def __init__(self, columns: Columns, row: int) -> None:
         """Look at `row` of `columns`."""
         self._columns = columns
         self._row = row
 
     def __getitem__(self, name: str) -> Value:
         """Return a field's value. Raises KeyError where the row does not carry it."""
-        index, values = self._columns[name].content
-        at = int(index[self._row])
+        place = self._columns.places[name]
+        values = self._columns.values(place)
+        at = int(self._columns.index[place, self._row])
         if at == ABSENT:
             raise KeyError(name)
         return values[at]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the fields that the row carries."""
-        return (name for name, column in self._columns.items() if column.index[self._row] != ABSENT)
+        carried = np.flatnonzero(self._columns.index[:, self._row] != ABSENT)
+        return map(self._columns.names.__getitem__, carried.tolist())
 
     def __len__(self) -> int:
         """Return the number of fields."""
-        return sum(1 for _ in self)
+        return int(np.count_nonzero(self._columns.index[:, self._row] != ABSENT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +170,9 @@ class Table:
     device: npt.NDArray[np.int32]
     time: npt.NDArray[np.int64]
     sequence: npt.NDArray[np.int64]
-    columns: dict[str, Column]
-    text: bytes | None = None
-    """UTF-8 bytes in which every text value stands unescaped; None where there are none such."""
+    columns: Columns
+    text: Buffer | None = None
+    """UTF-8 bytes in which every text of a column stands unescaped; None where there are none such."""
 
     def __len__(self) -> int:
         """Return the number of events."""

@@ -20,7 +20,7 @@ class Block:
     context: bytes = b""
 
 
-RUN = 64
+RUN = 20
 """Records a run: enough to share the cost of a call, few enough to stay in the processor's cache."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from carecordon.model.batch import ABSENT, UNKNOWN, Column, Rows, Table
+from carecordon.model.batch import ABSENT, UNKNOWN, Columns, Rows, Table
 from carecordon.model.event import Value
 from carecordon.model.fields import harden
 
@@ -18,18 +18,19 @@ def gather(rows: Rows) -> Table:
     devices: dict[Any, int] = {}
     known_by_name: dict[str, dict[Any, int]] = {}
     values: dict[str, list[Value]] = {}
-    index: dict[str, Any] = {}
+    index: dict[str, list[int]] = {}
     for row in range(total):
         fields = rows.complete(row)
         harden(fields)
         for name, value in fields.items():
             if name not in index:
-                index[name] = np.full(total, ABSENT, np.int32)
+                index[name] = [ABSENT] * total
                 known_by_name[name], values[name] = {}, []
             known = known_by_name[name]
             index[name][row] = known.setdefault(_told_apart(value), len(known))
             if len(known) > len(values[name]):
                 values[name].append(value)
+    distinct = [tuple(found) for found in values.values()]
     return Table(
         tuple(dict.fromkeys(rows.kinds)),
         np.array([kinds.setdefault(kind, len(kinds)) for kind in rows.kinds], np.int32),
@@ -37,7 +38,7 @@ def gather(rows: Rows) -> Table:
         np.array([devices.setdefault(device, len(devices)) for device in rows.devices], np.int32),
         np.array([UNKNOWN if time is None else time for time in rows.times], np.int64),
         np.array(rows.positions, np.int64),
-        {name: Column(index[name], tuple(values[name])) for name in index},
+        Columns(tuple(index), np.array([*index.values()], np.int32).reshape(len(index), total), distinct.__getitem__),
     )
 
 

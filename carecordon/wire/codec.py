@@ -1,9 +1,10 @@
 """A batch as bytes: columnar, dictionary-coded, msgpack inside zstd; what comes in is distrusted.
 
 Layout (an array, in this order): version, kinds, row kinds, devices, row devices, times,
-sequences, columns. Row arrays are little-endian bytes: int32 for indexes, int64 for times (UTC
-ns, INT64_MIN = unknown) and sequences. A column is [name, index, values]. Text stands in the
-unpacked bytes as it is, so one scan over them finds any text in any value.
+sequences, names of the columns, their indexes (one column behind the other), their values.
+Row arrays are little-endian bytes: int32 for indexes, int64 for times (UTC ns, INT64_MIN = unknown)
+and sequences. Text stands in the unpacked bytes as it is and all values stand together, so one
+scan over them finds any text in any value.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from carecordon.model.batch import ABSENT, Column, Content, Table
+from carecordon.model.batch import Columns, Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource, Value
 
@@ -37,12 +38,6 @@ _Values = Annotated[tuple[_Value, ...], msgspec.Meta(max_length=MAX_VALUES)]
 _Kind = tuple[str | None, str | None, int | None, tuple[str | None, str | None, str | None] | None]
 
 
-class _Column(msgspec.Struct, array_like=True, frozen=True):
-    name: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
-    index: bytes
-    values: msgspec.Raw
-
-
 class _Batch(msgspec.Struct, array_like=True, frozen=True):
     version: int
     kinds: Annotated[list[_Kind], msgspec.Meta(max_length=MAX_ROWS)]
@@ -51,7 +46,9 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
     device: bytes
     time: bytes
     sequence: bytes
-    columns: Annotated[list[_Column], msgspec.Meta(max_length=MAX_COLUMNS)]
+    names: Annotated[list[Annotated[str, msgspec.Meta(max_length=MAX_NAME)]], msgspec.Meta(max_length=MAX_COLUMNS)]
+    index: bytes
+    values: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_COLUMNS)]
 
 
 _BATCH = msgspec.msgpack.Decoder(_Batch)
@@ -66,10 +63,8 @@ def encode(table: Table) -> bytes:
     """
     _check_shape(table)
     try:
-        columns = [
-            _Column(name, column.index.astype("<i4").tobytes(), msgspec.Raw(msgspec.msgpack.encode(column.values)))
-            for name, column in table.columns.items()
-        ]
+        columns = table.columns
+        values = map(columns.values, range(len(columns.names)))
         raw = msgspec.msgpack.encode(
             _Batch(
                 VERSION,
@@ -79,7 +74,9 @@ def encode(table: Table) -> bytes:
                 table.device.astype("<i4").tobytes(),
                 table.time.astype("<i8").tobytes(),
                 table.sequence.astype("<i8").tobytes(),
-                columns,
+                list(columns.names),
+                columns.index.astype("<i4").tobytes(),
+                [msgspec.Raw(msgspec.msgpack.encode(some)) for some in values],
             )
         )
     except (OverflowError, UnicodeEncodeError) as error:
@@ -106,18 +103,15 @@ def decode(data: bytes) -> Table:
     if rows > MAX_ROWS:
         raise TheirFault(f"batch: {rows} rows, at most {MAX_ROWS} are taken: send smaller batches")
     kinds = tuple(Kind(c, p, e, None if b is None else LogSource(*b)) for c, p, e, b in batch.kinds)
-    columns = {column.name: _column(column, rows) for column in batch.columns}
-    if len(columns) < len(batch.columns):
-        raise TheirFault("batch: a column stands in it twice")
     return Table(
         kinds,
-        _index(batch.kind, rows, "kind", len(kinds), lowest=0),
+        _index(batch.kind, rows, "kind", len(kinds)),
         tuple(batch.devices),
-        _index(batch.device, rows, "device", len(batch.devices), lowest=0),
+        _index(batch.device, rows, "device", len(batch.devices)),
         _int64(batch.time, rows, "time"),
         _int64(batch.sequence, rows, "sequence"),
-        columns,
-        raw,
+        _columns(batch, rows),
+        memoryview(raw)[len(raw) - sum(map(len, batch.values)) :],
     )
 
 
@@ -137,36 +131,44 @@ def _check_size(packed: int, unpacked: int) -> None:
 
 
 def _check_shape(table: Table) -> None:
-    if len(table) > MAX_ROWS or len(table.columns) > MAX_COLUMNS or any(len(name) > MAX_NAME for name in table.columns):
+    names = table.columns.names
+    if len(table) > MAX_ROWS or len(names) > MAX_COLUMNS or any(len(name) > MAX_NAME for name in names):
         raise TheirFault(
             f"batch: at most {MAX_ROWS} rows and {MAX_COLUMNS} fields with names of {MAX_NAME} characters are sent"
         )
 
 
-def _column(column: _Column, rows: int) -> Column:
-    """Return the column, to be decoded and held against its own sizes when it is asked for."""
-    if len(column.index) != 4 * rows:
-        raise TheirFault(f"batch: column {column.name} has {len(column.index)} bytes for {rows} rows")
+def _columns(batch: _Batch, rows: int) -> Columns:
+    """Return the columns, each to be decoded and held against its own size when it is asked for."""
+    names, values = batch.names, batch.values
+    if len(set(names)) < len(names):
+        raise TheirFault("batch: a column stands in it twice")
+    if len(values) != len(names) or len(batch.index) != 4 * rows * len(names):
+        has = f"{len(values)} columns of values and {len(batch.index)} bytes of indexes"
+        raise TheirFault(f"batch: it has {has} for {len(names)} names and {rows} rows")
+    # Unsigned, a negative index is huge and ABSENT plus one is 0: one figure a column tells both ends of the range.
+    above = np.frombuffer(batch.index, "<u4").reshape(len(names), rows) + np.uint32(1)
+    needed: list[int] = above.max(axis=1, initial=0).tolist()
 
-    def load() -> Content:
+    def load(place: int) -> tuple[Value, ...]:
         try:
-            values = _VALUES.decode(column.values)
+            found = _VALUES.decode(values[place])
         except _UNREADABLE as error:
-            raise TheirFault(f"batch: column {column.name}: {error}") from error
-        return _index(column.index, rows, column.name, len(values)), values
+            raise TheirFault(f"batch: column {names[place]}: {error}") from error
+        if needed[place] > len(found):
+            raise TheirFault(f"batch: column {names[place]} has an index out of range")
+        return found
 
-    return Column(load=load, raw=memoryview(column.values))
+    return Columns(
+        names, np.frombuffer(batch.index, "<i4").reshape(len(names), rows), load, [memoryview(some) for some in values]
+    )
 
 
-def _index(data: bytes, rows: int, name: str, limit: int, lowest: int = ABSENT) -> npt.NDArray[np.int32]:
+def _index(data: bytes, rows: int, name: str, limit: int) -> npt.NDArray[np.int32]:
     if len(data) != 4 * rows:
-        raise TheirFault(f"batch: column {name} has {len(data)} bytes for {rows} rows")
-    if rows:
-        # Unsigned, a negative index is huge and ABSENT plus one is 0: one comparison tells both ends of the range.
-        unsigned = np.frombuffer(data, "<u4")
-        over = unsigned + np.uint32(1) if lowest == ABSENT else unsigned
-        if int(over.max()) >= limit + (lowest == ABSENT):
-            raise TheirFault(f"batch: column {name} has an index out of range")
+        raise TheirFault(f"batch: {name} has {len(data)} bytes for {rows} rows")
+    if rows and int(np.frombuffer(data, "<u4").max()) >= limit:  # unsigned, a negative index is huge
+        raise TheirFault(f"batch: {name} has an index out of range")
     return np.frombuffer(data, "<i4")
 
 

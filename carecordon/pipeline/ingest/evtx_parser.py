@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -33,20 +33,18 @@ Parsed = tuple[dict[str, Any], str]
 
 
 def parse(chunk: bytes, expected: int) -> Iterator[Parsed | str]:
-    """Yield what each record of a whole chunk holds, or why nothing; may stop before the `expected` number.
+    """Return what each record of a whole chunk holds, or why nothing; may stop before the `expected` number.
 
     Where the chunk's tables of names and templates are damaged it is read without them: what
     they list is found by its offset too.
     """
     if not _has_sound_names(chunk):
-        yield from _parsed(_without_tables(chunk))
-        return
+        return _parsed(_without_tables(chunk))
     outcomes = _parsed(chunk)
     begin = list(islice(outcomes, 2))
     if len(begin) < min(expected, 2) or (expected == 1 and isinstance(begin[0], str)):
         begin, outcomes = [], _parsed(_without_tables(chunk))
-    yield from begin
-    yield from outcomes
+    return chain(begin, outcomes)
 
 
 def _has_sound_names(chunk: bytes) -> bool:
@@ -89,8 +87,9 @@ def _parsed(chunk: bytes) -> Iterator[Parsed | str]:
         else:
             if record is None:
                 return
-            flood += len(record["data"])
-            yield _document(record["data"]) if flood <= MAX_RECORD else _FLOOD
+            text = record["data"]
+            flood += len(text)
+            yield _document(text) if flood <= MAX_RECORD else _FLOOD
 
 
 def _document(text: str) -> Parsed | str:

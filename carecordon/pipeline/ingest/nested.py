@@ -45,6 +45,8 @@ WINLOG_NAMES = {
 
 def event_id_of(value: Any) -> int | None:
     """Return an event or record id given as number, decimal text, or element with attributes."""
+    if type(value) is int:
+        return value
     if isinstance(value, dict):
         value = value.get(TEXT)
     if isinstance(value, str):
@@ -55,21 +57,25 @@ def event_id_of(value: Any) -> int | None:
 
 def nested_fields(header: dict[str, Any], event: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Return an event's fields and the text of its time."""
-    head = _header(header)
-    fields: dict[str, Any] = {}
     data = event.get("EventData")
-    if isinstance(data, dict):
+    fields: dict[str, Any] = {}
+    is_plain = isinstance(data, dict) and _is_plain(data)
+    if is_plain and isinstance(data, dict):  # nearly all: it becomes the fields as it is
+        fields = data
+    elif isinstance(data, dict):
         _event_data(data, fields)
     elif data is not None:
         fields["Data"] = data
     user = event.get("UserData")
     if isinstance(user, dict):
         _user_data(user, fields)
+        is_plain = False
     rendered = event.get("RenderingInfo")
     if isinstance(rendered, dict) and isinstance(rendered.get("Message"), str):
         fields.setdefault("Message", rendered["Message"])
-    harden(fields)
-    fields.update(head)
+    if not is_plain:
+        harden(fields)
+    fields.update(_header(header))
     return fields, _attribute(header.get("TimeCreated"), "SystemTime")
 
 
@@ -97,15 +103,14 @@ def winlogbeat_fields(document: Mapping[str, Any], winlog: Mapping[str, Any]) ->
 def _header(header: dict[str, Any]) -> dict[str, Any]:
     head: dict[str, Any] = {}
     for element, value in header.items():
-        is_element = type(value) is dict
         if element in PLAIN_NAMES:
-            head[element] = value.get(TEXT) if is_element else value
-        elif is_element and element in ATTRIBUTE_NAMES:
-            attributes = _attributes(value)
-            for theirs, ours in ATTRIBUTE_NAMES[element].items():
-                found = attributes.get(theirs)
-                if found is not None:
-                    head[ours] = found
+            head[element] = value.get(TEXT) if type(value) is dict else value
+        elif type(value) is dict and element in ATTRIBUTE_NAMES:
+            attributes = value.get(ATTRIBUTES)
+            if type(attributes) is dict:
+                for theirs, ours in ATTRIBUTE_NAMES[element].items():
+                    if theirs in attributes and attributes[theirs] is not None:
+                        head[ours] = attributes[theirs]
     head["EventID"] = event_id_of(header.get("EventID"))
     record_id = event_id_of(header.get("EventRecordID"))
     if record_id is not None:
@@ -113,13 +118,9 @@ def _header(header: dict[str, Any]) -> dict[str, Any]:
     return head
 
 
-def _attributes(element: Any) -> dict[str, Any]:
-    attributes = element.get(ATTRIBUTES) if type(element) is dict else None
-    return attributes if type(attributes) is dict else {}
-
-
 def _attribute(element: Any, name: str) -> Any:
-    return _attributes(element).get(name)
+    attributes = element.get(ATTRIBUTES) if type(element) is dict else None
+    return attributes.get(name) if type(attributes) is dict else None
 
 
 def _event_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -141,8 +142,7 @@ def _user_data(data: dict[str, Any], fields: dict[str, Any]) -> None:
 
 def _put(data: Mapping[str, Any], fields: dict[str, Any], skipped: str | None = None) -> None:
     """Add the elements of `data` under their names in fields."""
-    is_plain = SCALARS.issuperset(map(type, data.values())) and HEADER_NAMES.isdisjoint(data)
-    if is_plain and skipped not in data and " " not in "".join(data):  # nearly all: nothing to be done to any element
+    if _is_plain(data):
         fields.update(data)
         return
     for name, value in data.items():
@@ -152,6 +152,12 @@ def _put(data: Mapping[str, Any], fields: dict[str, Any], skipped: str | None = 
         kind = type(value)
         content = _content(value) if kind is dict or kind is list else value
         fields[f"EventData_{key}" if key in HEADER_NAMES else key] = content
+
+
+def _is_plain(data: Mapping[str, Any]) -> bool:
+    """Return whether nothing is to be done to any element to make fields of them."""
+    is_scalar = SCALARS.issuperset(map(type, data.values()))
+    return is_scalar and HEADER_NAMES.isdisjoint(data) and " " not in "".join(data) and ATTRIBUTES not in data
 
 
 def _content(value: Any) -> Any:

@@ -167,8 +167,13 @@ class Normaliser:
         return self._headed(fields, self._utc_ns(document.get("@timestamp")), position)
 
     def _headed(self, fields: dict[str, Any], time: int | None, position: int) -> Row:
-        kind = self._kind(fields.get("Channel"), fields.get("Provider_Name"), fields.get("EventID"))
-        return _row(kind, fields, time, fields.get("Computer"), fields.get("EventRecordID"), position)
+        get = fields.get
+        names = get("Channel"), get("Provider_Name"), get("EventID")
+        try:
+            kind = self._kinds[names]
+        except (KeyError, TypeError):
+            kind = self._kind(*names)
+        return _row(kind, fields, time, get("Computer"), get("EventRecordID"), position)
 
     def _by_hand(self, kind: Kind, document: dict[str, Any], position: int) -> Row:
         fields = flatten(document)

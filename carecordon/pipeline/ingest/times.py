@@ -13,6 +13,8 @@ PLAIN = 19
 """Length of `2026-11-25T01:02:03`."""
 _MINUTE = 17
 _SECONDS = {f"{second:02}": second * NS for second in range(60)}
+_SCALES = [10 ** (9 - digits) for digits in range(10)]
+"""Nanoseconds of one in the last place of a fraction, by its number of digits."""
 _MILLISECONDS = 5
 """Length of `.123Z`, of which there are a thousand."""
 
@@ -80,12 +82,10 @@ class Clockwork:
 
 def _fraction(rest: str) -> int | None:
     """Return the nanoseconds of what follows the second, None where a zone or anything else follows."""
-    digits = rest.removesuffix("Z")
-    if not digits:
-        return 0
-    if digits[0] == "." and digits[1:].isdecimal() and digits.isascii():
-        return int(digits[1:10].ljust(9, "0"))
-    return None
+    digits = rest[1:-1] if rest.endswith("Z") else rest[1:]
+    if rest[:1] == "." and digits.isdecimal() and digits.isascii():
+        return int(digits) * _SCALES[len(digits)] if len(digits) < len(_SCALES) else int(digits[:9])
+    return 0 if rest in ("", "Z") else None
 
 
 def _minute_ns(head: str) -> int | None:

@@ -6,12 +6,11 @@ that no stream waits for one. Both layouts of a batch end in the same signatures
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import getitem
 
 import numpy as np
-import numpy.typing as npt
 
 from carecordon.model.batch import Rows, Table
 from carecordon.model.event import Fields, Kind, LogSource, Value
@@ -20,7 +19,8 @@ from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import Rule, RuleSet
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, Truths
-from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
+from carecordon.pipeline.detect.sigma.memo import Allowance
+from carecordon.pipeline.detect.sigma.numbered import signatures
 from carecordon.pipeline.detect.sigma.plan import Outcome, Plan
 from carecordon.pipeline.detect.sigma.program import KEYWORDS, Program, Shape, Variant
 from carecordon.pipeline.detect.sigma.values import decimal_of
@@ -119,21 +119,31 @@ class Engine:
             for kind, start, end in zip(table.kinds, [0, *ends], ends, strict=False)
             if start < end
         ]
-        held = self._keywords_held(table, NOTHING.union(*(plan.keywords for plan, _, _ in parts)))
-        numbered = _Numbered(table, order)
+        plans = [plan for plan, _, _ in parts]
+        held = self._keywords_held(table, NOTHING.union(*(plan.keywords for plan in plans)))
+        packed = signatures(self.program, table, order, plans, [end - start for _, start, end in parts])
         for plan, start, end in parts:
             plan.events += end - start
             if plan.is_idle:
                 continue
-            signatures = numbered.signatures(plan, start, end)
-            known = plan.signatures
-            for row, plain in zip(rows[start:end], signatures, strict=True):
-                signature = plain
-                if plan.has_references or row in held:
-                    signature = plan.joined(plain, table.complete(row), held.get(row, NOTHING))
-                outcome = known[signature]
+            outcomes: Iterator[Outcome] = map(plan.packed.__getitem__, packed[start:end])
+            if held or plan.has_references:
+                outcomes = self._joined(plan, table, rows[start:end], packed[start:end], held)
+            for row, outcome in zip(rows[start:end], outcomes, strict=True):
                 if outcome:
                     yield row, outcome
+
+    @staticmethod
+    def _joined(
+        plan: Plan, table: Table, rows: Sequence[int], packed: Sequence[bytes], held: Mapping[int, Truths]
+    ) -> Iterator[Outcome]:
+        """Yield the outcome of each row, with what no single field decides."""
+        for row, signature in zip(rows, packed, strict=True):
+            if plan.has_references or row in held:
+                numbers = plan.unpacked(signature)
+                yield plan.signatures[plan.joined(numbers, table.complete(row), held.get(row, NOTHING))]
+            else:
+                yield plan.packed[signature]
 
     def _keywords_held(self, table: Table, wanted: Truths) -> dict[int, Truths]:
         """Return the wanted keywords that rows hold: looked for in the raw text, then in the columns that may do."""
@@ -143,14 +153,14 @@ class Engine:
         if not wanted:
             return held
         truths = self.program.matcher(KEYWORDS).truths
-        for column in table.columns.values():
-            raw = column.raw
-            if raw is not None and wanted.isdisjoint(self.keywords.possible(raw)):
+        columns = table.columns
+        for place in range(len(columns.names)):
+            if columns.raws is not None and wanted.isdisjoint(self.keywords.possible(columns.raws[place])):
                 continue
-            for number, value in enumerate(column.values):
+            for number, value in enumerate(columns.values(place)):
                 found = truths(value) & wanted
                 if found:
-                    for row in np.flatnonzero(column.index == number).tolist():
+                    for row in np.flatnonzero(columns.index[place] == number).tolist():
                         held[row] = held.get(row, NOTHING) | found
         return held
 
@@ -182,33 +192,3 @@ class Engine:
     def sources_seen(self) -> list[Plan]:
         """Return the plans made so far: what was met, kinds of one shape together."""
         return list(self._by_shape.values())
-
-
-class _Numbered:
-    """The columns of a table as numbers of their matchers, in an order of its rows; each looked at once."""
-
-    def __init__(self, table: Table, order: npt.NDArray[np.intp]) -> None:
-        """Take the rows in this order."""
-        self._columns = table.columns
-        self._order = order
-        self._of_name: dict[str, list[int]] = {}
-        self._absent = [0] * len(order)
-
-    def signatures(self, plan: Plan, start: int, end: int) -> Iterable[tuple[int, ...]]:
-        """Return the signatures of the rows from `start` to `end`."""
-        if not plan.names:
-            return repeat((), end - start)
-        of_name = self._of_name
-        for name, key, memo in zip(plan.names, plan.keys, plan.memos, strict=True):
-            if name not in of_name:
-                of_name[name] = self._numbers(key, memo)
-        return zip(*[of_name[name][start:end] for name in plan.names], strict=True)
-
-    def _numbers(self, key: str, memo: ValueMemo) -> list[int]:
-        """Return a number a row."""
-        if key not in self._columns:
-            return self._absent
-        index, values = self._columns[key].content
-        known = np.fromiter((*map(memo.__getitem__, values), 0), np.int32, len(values) + 1)
-        numbers: list[int] = known[index][self._order].tolist()  # an index of -1, for absent, finds the 0 at the end
-        return numbers

@@ -18,6 +18,7 @@ from typing import Any
 
 import ahocorasick_rs
 
+from carecordon.model.batch import Buffer
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
 from carecordon.pipeline.detect.sigma.ir import PLAIN_OPS, Atom
 from carecordon.pipeline.detect.sigma.regexes import demanded
@@ -52,7 +53,7 @@ class KeywordGate:
         self._behind = [frozenset(numbers) for numbers in behind.values()]
         self._found = _finder([*behind, *HIDING], accelerator) if behind else (lambda _: set())
 
-    def possible(self, data: bytes) -> Numbers:
+    def possible(self, data: Buffer) -> Numbers:
         """Return the numbers of the keywords that may stand in a value of UTF-8 JSON text `data`."""
         found = self._found(data)
         if not found:
@@ -70,15 +71,15 @@ class KeywordGate:
         return self.possible(text.encode("utf-8", "replace"))
 
 
-def _finder(literals: list[str], accelerator: Accelerator | None) -> Callable[[bytes], set[int]]:
+def _finder(literals: list[str], accelerator: Accelerator | None) -> Callable[[Buffer], set[int]]:
     """Return a function that gives the indexes of the ASCII-caseless literals found in bytes."""
     if accelerator is not None:
         return accelerator.literals(literals, caseless=True).found_bytes
     encoded = [literal.encode().lower() for literal in literals]
     automaton = ahocorasick_rs.BytesAhoCorasick(encoded, implementation=ahocorasick_rs.Implementation.DFA)
 
-    def found(data: bytes) -> set[int]:
-        return {hit[0] for hit in automaton.find_matches_as_indexes(data.lower(), overlapping=True)}
+    def found(data: Buffer) -> set[int]:
+        return {hit[0] for hit in automaton.find_matches_as_indexes(bytes(data).lower(), overlapping=True)}
 
     return found
 

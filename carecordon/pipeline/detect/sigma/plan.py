@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from itertools import repeat
-from operator import getitem
+from operator import getitem, or_
 from typing import Any
 
 from carecordon.model.batch import HEADER
@@ -55,27 +56,30 @@ class Plan:
         self.events = 0
         self.variants: list[Variant] = []
         tests = self._fold(program, shape)
-        asked = sorted(frozenset().union(*map(atoms_of, tests)))
-        self._bits = {atom: 1 << place for place, atom in enumerate(asked)}
         fields: dict[str, list[int]] = defaultdict(list)
-        self._references: list[tuple[int, FieldReference]] = []
-        for number in asked:
-            atom = program.atoms[number]
-            if atom.op in REF_OPS:
-                self._references.append((number, FieldReference(atom)))
-            else:
-                fields[atom.field].append(number)
+        for number in sorted(frozenset().union(*map(atoms_of, tests))):
+            fields[program.atoms[number].field].append(number)
+        # Fields with few atoms come first: what an event satisfies is a short integer as long as these suffice.
+        asked = [number for numbers in sorted(fields.values(), key=len) for number in numbers]
+        self._bits = {atom: 1 << place for place, atom in enumerate(asked)}
+        self._references = [
+            (number, FieldReference(program.atoms[number])) for number in asked if program.atoms[number].op in REF_OPS
+        ]
+        compared = {number for number, _ in self._references}
+        fields = {name: kept for name, some in fields.items() if (kept := [one for one in some if one not in compared])}
         self.keywords: Truths = frozenset(fields.pop(KEYWORDS, ()))
         self._keyword_truths: Callable[[Any], Truths] = program.matcher(KEYWORDS).truths
         self._possible_in = program.keywords.possible_in
         self.names = tuple(sorted(fields))
         self.keys = tuple(name.removesuffix(DECIMAL) for name in self.names)
         self.memos = tuple(program.matcher(name).numbered for name in self.names)
+        self.places = program.places(self.names)
         self.carried = [False] * len(self.names)
         self._masks = [
             Masks(program.matcher(name), {atom: self._bits[atom] for atom in fields[name]}) for name in self.names
         ]
         self.signatures = Memo(self._judge, MAX_SIGNATURES)
+        self.packed = Memo(lambda packed: self._judge(self.unpacked(packed)), MAX_SIGNATURES)
         self._outcomes = Memo(self._weigh, MAX_SIGNATURES)
         self._tests = [masked(test, self._bits) for test in tests]
         self._index(tests, program.rarity)
@@ -86,6 +90,7 @@ class Plan:
         for masks in self._masks:
             masks.clear()
         self.signatures.forget()
+        self.packed.forget()
 
     def _fold(self, program: Program, shape: Shape) -> list[Test]:
         """Note the rules that the shape does not rule out; return what remains to be asked for each."""
@@ -132,6 +137,10 @@ class Plan:
         signature = tuple(map(getitem, self.memos, map(fields.get, self.keys, repeat(ABSENT))))
         return signature if self.is_plain else self.extended(signature, fields)
 
+    def unpacked(self, packed: bytes) -> tuple[int, ...]:
+        """Return a signature that came as bytes: a number takes four, and more may stand behind them."""
+        return tuple(memoryview(packed).cast("i")[: len(self.names)])
+
     def expect(self, possible: Truths) -> None:
         """Take note of the keywords that may stand in the events to come."""
         self.possible = possible
@@ -153,11 +162,8 @@ class Plan:
 
     def _judge(self, signature: tuple[Any, ...]) -> Outcome:
         """Return the variants whose rules hold for every event of this signature."""
-        truths = 0
-        for index, (masks, number) in enumerate(zip(self._masks, signature, strict=False)):
-            truths |= masks[number]
-            if number:
-                self.carried[index] = True
+        truths = reduce(or_, filter(None, map(getitem, self._masks, signature)), 0)
+        self.carried = list(map(or_, self.carried, map(bool, signature)))
         if len(signature) > len(self._masks):
             truths |= mask_of(signature[-1], self._bits)
         outcome: Outcome = self._outcomes[truths]

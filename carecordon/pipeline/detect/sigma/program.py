@@ -8,7 +8,7 @@ the first plan asks for their field.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from carecordon.pipeline.detect.sigma.ir import REF_OPS, Always, And, Atom, Item
 from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.logsource import SourceTest, bound_serves, serves, sources_for
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, FieldMatcher
-from carecordon.pipeline.detect.sigma.memo import Allowance
+from carecordon.pipeline.detect.sigma.memo import Allowance, ValueMemo
 from carecordon.pipeline.detect.sigma.nodes import FALSE, TRUE, AllOf, AnyOf, Every, Known, No, Some, Test, atoms_of
 from carecordon.pipeline.detect.sigma.values import DECIMAL
 
@@ -68,6 +68,11 @@ class Program:
         self._numbers: dict[Atom, int] = {}
         self._fields: dict[str, list[int]] = defaultdict(list)
         self._matchers: dict[str, FieldMatcher] = {}
+        self._places: dict[str, int] = {}
+        self.fields: list[tuple[str, ValueMemo]] = []
+        """By their places, the fields that have a matcher: the name in the event, and the memo of the matcher."""
+        self.widest = 1
+        """As many fields the widest plan so far asks for."""
         self._accelerator = accelerator
         self._allowance = allowance or Allowance()
         self.is_crowded = False
@@ -128,7 +133,16 @@ class Program:
                 reads_decimal=field.endswith(DECIMAL),
                 on_growth=self._grow,
             )
+            self._places[field] = len(self.fields)
+            self.fields.append((field.removesuffix(DECIMAL), self._matchers[field].numbered))
         return self._matchers[field]
+
+    def places(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Return the places in `fields` of what a plan asks for."""
+        self.widest = max(self.widest, len(names))
+        for name in names:
+            self.matcher(name)
+        return tuple(map(self._places.__getitem__, names))
 
     def forget(self) -> None:
         """Begin anew with what was learnt of values: no number of a matcher means anything any longer."""

@@ -105,7 +105,9 @@ def test_history_changes_nothing(seed: int) -> None:
 def test_a_tiny_memory_changes_nothing(seed: int) -> None:
     engine = Engine(RULES, None)
     engine.ready(whole(seed).kinds)
-    memos = [memo for plan in engine.plans.values() for memo in (plan.signatures, plan._outcomes, *plan.memos)]
+    memos = [
+        memo for plan in engine.plans.values() for memo in (plan.signatures, plan.packed, plan._outcomes, *plan.memos)
+    ]
     for memo in memos:
         memo._entries = 1 + seed % 4
     for _ in range(2):
