@@ -10,6 +10,7 @@ export CARECORDON_SHARED
 
 BIN := .venv/bin
 READY := .venv/ready
+DEMO := demo
 SIGMA := $(CARECORDON_SHARED)/data/sigma
 LINES := $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst
 BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-threat-hunting/windows rules-emerging-threats)
@@ -19,8 +20,12 @@ BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-
 help: ## list these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: setup ## scan the made-up sample (status 3: it holds a damaged line on purpose)
-	@$(BIN)/carecordon scan sample/wexley-park || [ $$? -eq 3 ]
+demo: setup ## play a made-up hospital's bad Friday, scan it, and write the report for a browser
+	@rm -rf $(DEMO) && mkdir $(DEMO)
+	@$(BIN)/carecordon exercise write friday --seed 7 --from 08:30 --to 10:00 --out $(DEMO)/friday.jsonl
+	@$(BIN)/carecordon scan $(DEMO)/friday.jsonl --devices $(DEMO)/friday.jsonl.devices.csv \
+	  --html $(DEMO)/report.html --brief || [ $$? -eq 1 ] # 1: something was found
+	@echo "The report, for a browser: $(abspath $(DEMO)/report.html)"
 
 setup: $(READY) ## prepare .venv from requirements.lock
 
@@ -60,5 +65,5 @@ lock: setup ## resolve requirements.lock anew from pyproject.toml
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
 
 clean: ## remove .venv and what tools left behind
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist carecordon.egg-info
+	rm -rf .venv $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist carecordon.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

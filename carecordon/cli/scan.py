@@ -103,6 +103,7 @@ def scan(
     redact: Annotated[
         bool, typer.Option("--redact", help="Replace patients' and users' identifiers by tokens.")
     ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Show incidents and counts, not the matches.")] = False,
     cores: Annotated[
         int | None, typer.Option(min=1, help="Processes to use [default: as the input's size asks].")
     ] = None,
@@ -139,7 +140,7 @@ def scan(
     result = replace(result, findings=counted)
     view = View(zone=zone)
     faults = [(sheet, write(sheet, result, view)) for sheet in sheets]  # first: standard output's reader may go away
-    _write(result, zone, as_json=as_json)
+    _write(result, replace(view, is_brief=brief), as_json=as_json)
     for sheet, fault in faults:
         if fault is not None:
             fail(f"{sheet.option} {sheet.path}: {fault}")
@@ -195,9 +196,9 @@ def _run(scan: Scan, paths: list[str]) -> Result:
         return scan.run(paths)
 
 
-def _write(result: Result, zone: tzinfo, *, as_json: bool) -> None:
+def _write(result: Result, view: View, *, as_json: bool) -> None:
     """Write the result to standard output; in colour where that is a terminal."""
-    view = View(shutil.get_terminal_size((PIPE_WIDTH, 24)).columns, zone)
+    view = replace(view, width=shutil.get_terminal_size((PIPE_WIDTH, 24)).columns)
     if sys.stdout.isatty() and not as_json:
         console = Console(width=view.width, highlight=False)
         for line in terminal.styled(result, view):

@@ -11,10 +11,14 @@ from carecordon.model.result import Result
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the reader's side decides: how many columns there are, and the zone that times are shown in."""
+    """What the reader's side decides: how many columns there are, the zone of times, and whether `is_brief`.
+
+    Briefly told, a page for a person has the incidents and counts; the matches themselves are left out.
+    """
 
     width: int = 100
     zone: tzinfo = UTC
+    is_brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def tell(
         alerts=alerts,
         chains=tuple(Chain(unit.rule, unit.chain.count, unit.first, unit.last) for unit in chains if unit.chain),
         entities=_entities(units),
-        processes=tree.told(),
+        processes=tree.told(devices),
         places=_places(units),
         links=tuple(_links(units)),
         is_late=any(unit.is_late for unit in units),
@@ -65,11 +65,12 @@ def _headline(units: Sequence[Unit]) -> RuleHead:
 
 
 def _devices(units: Sequence[Unit]) -> tuple[str, ...]:
-    """Return the devices in the order in which something matched on them."""
+    """Return the devices in the order in which something matched on them; of a correlation only its end is known."""
     seen: dict[str, int] = {}
     for unit in units:
+        time = unit.first if unit.chain is None or len(unit.devices) == 1 else unit.last
         for device in unit.devices:
-            seen[device] = min(seen.get(device, unit.first), unit.first)
+            seen[device] = min(seen.get(device, time), time)
     return tuple(sorted((device for device in seen if device), key=lambda device: (seen[device], device)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from carecordon.model.incident import ProcessSeen
 from carecordon.model.process import ProcessStart
@@ -50,8 +51,8 @@ class Tree:
         )
         return key
 
-    def told(self) -> tuple[ProcessSeen, ...]:
-        """Return the processes, each after its parent, at most PROCESSES_TOLD: those that matched before the others."""
+    def told(self, devices: Sequence[str]) -> tuple[ProcessSeen, ...]:
+        """Return the processes, device by device, each after its parent; beyond PROCESSES_TOLD only those that matched."""
         found: dict[str, ProcessStart] = dict(self._matched)
         for start in list(self._matched.values()):
             for above in self._processes.ancestors(start):
@@ -64,7 +65,9 @@ class Tree:
                 if len(found) < PROCESSES_TOLD and _key(child) not in found:
                     found[_key(child)] = child
                     waiting.append(child)
-        seen = [self._seen(start, found) for start in sorted(found.values(), key=order)]
+        rank = {device: place for place, device in enumerate(devices)}
+        in_order = sorted(found.values(), key=lambda start: (rank.get(start.device, len(rank)), order(start)))
+        seen = [self._seen(start, found) for start in in_order]
         return (*seen, *sorted(self._unknown.values(), key=lambda one: one.key))
 
     def _seen(self, start: ProcessStart, found: dict[str, ProcessStart]) -> ProcessSeen:

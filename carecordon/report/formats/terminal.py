@@ -55,13 +55,17 @@ def _pieces(result: Result, view: View) -> Iterator[RenderableType]:
     yield from _head(digest, closing.summary, view)
     if result.cases:
         yield from _cases(result.cases, view)
-    for level in sorted(digest.levels, key=lambda level: -level.rank):
-        yield from _level(level, digest, view)
+    if not view.is_brief:
+        if result.cases:
+            yield from _heading("All matches, those of the incidents too")
+        for level in sorted(digest.levels, key=lambda level: -level.rank):
+            yield from _level(level, digest, view)
     yield from _counts(digest)
     yield Text()
     yield Text(_totals(closing.summary))
     yield from _unseen(closing)
-    yield from _sources(closing.sources, view)
+    if not view.is_brief:
+        yield from _sources(closing.sources, view)
     if closing.summary.partial:
         yield Text()
         yield Text(PARTIAL, style="bold red")
@@ -87,7 +91,6 @@ def _cases(found: Sequence[Case], view: View) -> Iterator[RenderableType]:
     on = f"on {number(len(devices), 'device', 'devices')}"
     yield from _heading(f"{number(len(found), 'incident', 'incidents')} {on}, the worst first")
     yield from cases(found, view)
-    yield from _heading("All matches, those of the incidents too")
 
 
 def _level(level: Level, digest: Digest, view: View) -> Iterator[RenderableType]:
