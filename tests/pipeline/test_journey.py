@@ -9,6 +9,7 @@ import orjson
 from carecordon.model.batch import Rows
 from carecordon.model.block import RUN, Bad, Block
 from carecordon.model.gather import gather
+from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Match
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.engine import Engine
@@ -119,10 +120,12 @@ def test_matches_become_correlations_in_event_time() -> None:
     state = journey.triaging(rules)
     _, effects = journey.triage_step(state, matches(rules, Engine(rules, None), rows), 0)
     rest, unseen = journey.triage_end(state)
-    items = [effect.item for effect in effects]
-    correlations = [item for item in (*items, *rest) if isinstance(item, CorrelationMatch)]
+    items = [effect.item for effect in (*effects, *rest)]
+    correlations = [item for item in items if isinstance(item, CorrelationMatch)]
     assert [(one.rule.title, one.group, one.count) for one in correlations] == [
         ("Many failed logons", {"User": "anna"}, 3)
     ]
     assert not [item for item in items if isinstance(item, Match)], "a rule that only feeds a correlation is silent"
+    (incident,) = [item for item in items if isinstance(item, Incident)]
+    assert (incident.title, [chain.count for chain in incident.chains]) == ("Many failed logons", [3])
     assert unseen == []

@@ -52,7 +52,7 @@ class Tree:
         return key
 
     def told(self, devices: Sequence[str]) -> tuple[ProcessSeen, ...]:
-        """Return the processes, device by device, each after its parent; past PROCESSES_TOLD only those that matched."""
+        """Return the processes, device by device, each after its parent; past the bound only those that matched."""
         found: dict[str, ProcessStart] = dict(self._matched)
         for start in list(self._matched.values()):
             for above in self._processes.ancestors(start):
