@@ -48,8 +48,9 @@ test: setup ## all tests
 oracle: setup ## compare the engine with the plain evaluator on all outside data
 	$(BIN)/python -m tests.oracle
 
-strangers: setup ## judge the exercise world by rules that others wrote: attacks seen, ordinary days noisy
+strangers: setup ## judge the exercise world by rules of others and by ours: attacks seen, ordinary days noisy
 	$(BIN)/python -m tests.exercise.strangers
+	CARECORDON_WHOLE=1 $(BIN)/python -m pytest -q tests/exercise/test_own_rules.py
 
 fuzz: setup ## feed broken input to every reader
 	$(BIN)/python -m tests.fuzz
@@ -57,6 +58,7 @@ fuzz: setup ## feed broken input to every reader
 bench: setup ## print the figures of the detection engine and of whole scans
 	$(BIN)/carecordon bench detect --json --events $(LINES) $(BENCH_RULES)
 	$(BIN)/carecordon bench scan --json --evtx $(CARECORDON_SHARED)/data/evtx-to-mitre --lines $(LINES) $(BENCH_RULES)
+	$(BIN)/carecordon bench exercise --json
 
 # --build-deps-for makes pip-compile ask the build backend: read by itself, it loses the markers of the extras.
 lock: setup ## resolve requirements.lock anew from pyproject.toml

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from carecordon.bench import detect as bench_detect
+from carecordon.bench import exercise as bench_exercise
 from carecordon.bench import scan as bench_scan
 from carecordon.bench.scan import BIG_BYTES
 from carecordon.cli.options import fail
@@ -50,6 +51,21 @@ def scan(
     """Measure whole scans, start-up taken out: EVTX and JSON lines on one core and on two, and memory."""
     try:
         found = bench_scan.measure(evtx, lines, rules, big_bytes)
+    except (OSError, ValueError) as error:
+        fail(str(error))
+    _tell(found, as_json=as_json)
+
+
+@app.command()
+def exercise(
+    *,
+    scenario: Annotated[str, typer.Argument(metavar="[SCENARIO]", help="One that `exercise list` names.")] = "quiet",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each length; the fastest is told.")] = 3,
+) -> None:
+    """Measure how fast a recording is written on one core, start-up taken out."""
+    try:
+        found = bench_exercise.measure(scenario, repeat)
     except (OSError, ValueError) as error:
         fail(str(error))
     _tell(found, as_json=as_json)

@@ -1,0 +1,85 @@
+"""The table of processes answers by what it was told, not by when, and keeps no more than it may."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+from carecordon.pipeline.triage.processes import Processes, Tops, process_key
+from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, start
+
+EXPLORER = r"C:\Windows\explorer.exe"
+
+
+def test_a_process_id_means_who_had_it_then() -> None:
+    first, second = start(pid=9, at=0), start(pid=9, at=HOUR)
+    for order in permutations([first, second]):
+        table = Processes()
+        for one in order:
+            table.add(one)
+        assert table.find("ws1", None, 9, NOON + MINUTE) is first
+        assert table.find("ws1", None, 9, NOON + 2 * HOUR) is second
+        assert table.find("ws1", None, 9, NOON - MINUTE) is None
+        assert table.find("ws2", None, 9, NOON + MINUTE) is None
+
+
+def test_of_two_tellings_of_one_start_the_one_with_its_own_id_counts() -> None:
+    audit, sysmon = start(pid=9, at=SECOND), start("a-1", pid=9, at=0)
+    table = Processes()
+    table.add(sysmon)
+    table.add(audit)
+    assert table.find("ws1", None, 9, NOON + MINUTE) is sysmon
+
+
+def test_children_and_ancestors_meet() -> None:
+    top, middle, low = start("a-1", pid=1), start("b-1", "a-1", pid=2, at=1), start("c-1", "b-1", pid=3, at=2)
+    by_pid = start(pid=4, parent_pid=3, at=3)
+    table = Processes()
+    for one in (by_pid, low, middle, top):
+        table.add(one)
+    assert list(table.ancestors(by_pid)) == [low, middle, top]
+    assert table.children(low) == [by_pid]
+    assert table.children(top) == [middle]
+
+
+def test_a_circle_ends() -> None:
+    one, other = start("a-1", "b-1"), start("b-1", "a-1", at=1)
+    table = Processes()
+    table.add(one)
+    table.add(other)
+    assert list(table.ancestors(one)) == [other]
+    tops = Tops(table)
+    assert tops.of(one) == tops.of(other) == "a-1"
+
+
+def test_the_top_of_a_tree_is_below_what_starts_things_for_everybody() -> None:
+    desktop = start("e-1", image=EXPLORER)
+    shell, tool = start("a-1", "e-1", at=1), start("b-1", "a-1", at=2)
+    orphan = start("c-1", "x-9", at=3)
+    table = Processes()
+    for one in (desktop, shell, tool, orphan):
+        table.add(one)
+    tops = Tops(table)
+    assert [tops.of(one) for one in (desktop, shell, tool)] == [None, "a-1", "a-1"]
+    assert tops.of(orphan) == process_key(orphan), "nothing is known of what started it"
+
+
+def test_a_device_keeps_the_newest_only() -> None:
+    table = Processes(limit=100)
+    for number in range(1_000):
+        table.add(start(f"a-{number}", pid=number + 1, at=number * SECOND))
+    table.add(start("b-1", device="ws2"))
+    kept = [number for number in range(1_000) if table.find("ws1", f"a-{number}", None, NOON)]
+    assert kept == list(range(kept[0], 1_000))
+    assert 100 <= len(kept) <= 125
+    assert table.forgotten == 1_000 - len(kept)
+    assert table.find("ws2", "b-1", None, NOON) is not None
+
+
+def test_old_starts_go_unless_something_younger_hangs_on_them() -> None:
+    parent, child, old = start("a-1"), start("b-1", "a-1", at=10 * HOUR), start("c-1")
+    table = Processes()
+    for one in (parent, child, old):
+        table.add(one)
+    table.forget_before(NOON + HOUR)
+    assert table.find("ws1", "a-1", None, NOON) is parent
+    assert table.find("ws1", "c-1", None, NOON) is None
