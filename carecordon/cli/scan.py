@@ -193,6 +193,7 @@ def _run(scan: Scan, paths: list[str]) -> Result:
             before = replace(now)
 
         scan.on_progress = show
+        scan.on_stage = lambda text: line[0].say(text) if line else None
         return scan.run(paths)
 
 

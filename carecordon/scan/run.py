@@ -82,6 +82,8 @@ class Scan:
     words: Words | None = None
     assets: Mapping[str, Asset] = field(default_factory=dict)
     on_progress: Callable[[Progress], None] = lambda _: None
+    on_stage: Callable[[str], None] = lambda _: None
+    """Told in words what takes long after everything has been read."""
     _spool: Spool = field(default_factory=Spool)
     _watch: Watch = field(default_factory=Watch)
     _inputs: list[Assembly] = field(default_factory=list)
@@ -213,6 +215,8 @@ class Scan:
     def _cases(self, triaged: Triaged, unseen: Sequence[BlindSpot], words: Words) -> tuple[list[Case], list[BlindSpot]]:
         """Return each incident with its story and events, and what could not be read a second time."""
         evidence = None
+        count = len(triaged.incidents)
+        self.on_stage(f"Reading once more, for what belongs to {count:,} {'incident' if count == 1 else 'incidents'}")
         with Stop() as stop:
             if not self.is_stopped:
                 with suppress(KeyboardInterrupt):
