@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from carecordon.model.incident import Incident
@@ -16,4 +17,17 @@ class Record:
     item: Match | CorrelationMatch | ProcessStart | Incident
 
 
-Effect = Record
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Write a record of the step's own state under its key, in one transaction with what it recorded; None: delete."""
+
+    key: tuple[str, ...]
+    record: bytes | None
+
+
+Effect = Record | Keep
+
+
+def recorded(effects: Iterable[Effect]) -> list[Match | CorrelationMatch | ProcessStart | Incident]:
+    """Return what is to be kept and shown, without the step's own records."""
+    return [effect.item for effect in effects if isinstance(effect, Record)]

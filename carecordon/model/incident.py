@@ -103,6 +103,15 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceAsset:
+    """What one device of an incident is for, by the hospital's own list: its class, and its impact class, S0 to S3."""
+
+    device: str
+    kind: str
+    impact: str
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a match stands: file, position (1-based) and the id of the rule."""
 
@@ -138,6 +147,8 @@ class Incident:
     links: tuple[str, ...] = ()
     """Why its parts are one, in words: `the account WPH\\it.lane on 3 devices`."""
     is_late: bool = False
+    assets: tuple[DeviceAsset, ...] = ()
+    """Those of its devices that the hospital's list names, the gravest impact first."""
 
 
 @dataclass(frozen=True, slots=True)

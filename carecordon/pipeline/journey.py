@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from carecordon.model.batch import Batch, Rows
 from carecordon.model.block import Bad, Block
-from carecordon.model.effect import Effect, Record
+from carecordon.model.effect import Effect, Keep, Record
 from carecordon.model.event import LogSource
 from carecordon.model.feed import Feed
 from carecordon.model.incident import Incident
@@ -78,10 +78,14 @@ def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> D
     return DetectState(engine, heads, _correlated(rules), carries_all)
 
 
-def triaging(rules: RuleSet, estate: Estate | None = None) -> TriageState:
-    """Return a fresh state for triage; `estate` is what is known of the devices."""
+def triaging(rules: RuleSet, estate: Estate | None = None, *, is_kept: bool = False) -> TriageState:
+    """Return a fresh state for triage; `estate` is what is known of the devices.
+
+    `is_kept`: steps name the records of grouping that they changed, for whoever writes them. What correlations keep is
+    not among them yet.
+    """
     correlator = Correlator([correlation_rule(correlation) for correlation in rules.correlations])
-    return TriageState(correlator, Grouper(_correlated(rules), estate))
+    return TriageState(correlator, Grouper(_correlated(rules), estate, is_kept=is_kept))
 
 
 def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad]:
@@ -157,7 +161,8 @@ def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int
     told = [one for one in correlations if not one.rule.is_silent]
     state.grouper.feed(correlations=told)
     incidents: list[Incident] = state.grouper.settle() if now is None or state.grouper.is_due(now) else []
-    return [*map(Record, told), *map(Record, incidents)]
+    kept = [Keep(key, record) for key, record in state.grouper.changes().items()]
+    return [*map(Record, told), *map(Record, incidents), *kept]
 
 
 def _correlated(rules: RuleSet) -> frozenset[str]:

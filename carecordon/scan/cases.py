@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 
 from carecordon.model.block import Bad
-from carecordon.model.effect import Effect
+from carecordon.model.effect import Effect, recorded
 from carecordon.model.incident import EventSeen, Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Unseen
 from carecordon.pipeline import journey
@@ -53,13 +53,13 @@ def triage(spool: Spool, rules: RuleSet, estate: Estate) -> Triaged:
 
 
 def _take(effects: Sequence[Effect], triaged: Triaged, incidents: dict[str, Incident]) -> None:
-    for effect in effects:
-        if isinstance(effect.item, CorrelationMatch):
-            triaged.correlations.append(effect.item)
-        elif isinstance(effect.item, Incident):
-            for former in effect.item.aliases:
+    for item in recorded(effects):
+        if isinstance(item, CorrelationMatch):
+            triaged.correlations.append(item)
+        elif isinstance(item, Incident):
+            for former in item.aliases:
                 incidents.pop(former, None)
-            incidents[effect.item.id] = effect.item
+            incidents[item.id] = item
 
 
 def gather(

@@ -11,6 +11,7 @@ import msgspec
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import Run
+from carecordon.model.effect import recorded
 from carecordon.model.errors import TheirFault
 from carecordon.model.match import CorrelationMatch, Match
 from carecordon.pipeline import journey
@@ -84,7 +85,7 @@ def fires(correlation: Correlation, others: Iterable[Rule | Correlation], events
     in_order = sorted(found, key=lambda one: (one.time or 0, one.position))
     _, effects = journey.triage_step(state, in_order, 0)
     rest, _ = journey.triage_end(state)
-    told = [effect.item for effect in (*effects, *rest)]
+    told = recorded((*effects, *rest))
     return any(isinstance(one, CorrelationMatch) and one.rule.id == correlation.id for one in told)
 
 
@@ -97,7 +98,7 @@ def _matches(
     for bad in refused:
         raise TheirFault(f"event {bad.position} of a proof: {bad.reason}")
     _, effects = journey.detect_step(journey.detecting(rule_set, engine), Rows.of(rows), 0)
-    return [effect.item for effect in effects if isinstance(effect.item, Match)]
+    return [item for item in recorded(effects) if isinstance(item, Match)]
 
 
 def _proof_of(path: str) -> str:

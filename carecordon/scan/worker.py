@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad
-from carecordon.model.effect import Effect
+from carecordon.model.effect import Effect, recorded
 from carecordon.model.errors import defect
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.match import Match
@@ -164,11 +164,11 @@ def wanted(rows: Rows, setup: Setup) -> Rows:
 
 
 def _keep(found: Sequence[Effect], answer: Answer) -> None:
-    for effect in found:
-        if isinstance(effect.item, Match):
-            answer.matches.append(effect.item)
-        elif isinstance(effect.item, ProcessStart):
-            answer.starts.append(effect.item)
+    for item in recorded(found):
+        if isinstance(item, Match):
+            answer.matches.append(item)
+        elif isinstance(item, ProcessStart):
+            answer.starts.append(item)
 
 
 def _picked(rows: Rows, kept: list[int]) -> Rows:

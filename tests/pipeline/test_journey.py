@@ -8,6 +8,7 @@ import orjson
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import RUN, Bad, Block
+from carecordon.model.effect import recorded
 from carecordon.model.gather import gather
 from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Match
@@ -120,7 +121,7 @@ def test_matches_become_correlations_in_event_time() -> None:
     state = journey.triaging(rules)
     _, effects = journey.triage_step(state, matches(rules, Engine(rules, None), rows), 0)
     rest, unseen = journey.triage_end(state)
-    items = [effect.item for effect in (*effects, *rest)]
+    items = recorded((*effects, *rest))
     correlations = [item for item in items if isinstance(item, CorrelationMatch)]
     assert [(one.rule.title, one.group, one.count) for one in correlations] == [
         ("Many failed logons", {"User": "anna"}, 3)

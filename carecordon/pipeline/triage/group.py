@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
@@ -23,6 +23,8 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import GAP_NS, HOUR, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.processes import Processes, Tops
+from carecordon.pipeline.triage.records import INCIDENT, MEMBER, START, UNIT, Kept, Key, member_key, start_key, written
+from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
@@ -57,8 +59,14 @@ class _Told:
 class Grouper:
     """The state of all open incidents: feed it, then take what has changed."""
 
-    def __init__(self, correlated: frozenset[str] = frozenset(), estate: Estate | None = None) -> None:
-        """`correlated` are the ids of rules that correlations refer to; `estate` what is known of the devices."""
+    def __init__(
+        self, correlated: frozenset[str] = frozenset(), estate: Estate | None = None, *, is_kept: bool = False
+    ) -> None:
+        """`correlated` are the ids of rules that correlations refer to; `estate` what is known of the devices.
+
+        `is_kept`: somebody asks for `changes`, and writes them.
+        """
+        self._is_kept = is_kept
         self.estate = estate or Estate()
         self.processes = Processes()
         self._correlated = correlated
@@ -68,6 +76,8 @@ class Grouper:
         self._fresh = 0
         self._settled_at = 0
         self._told: dict[str, _Told] = {}
+        self._starts: dict[Key, ProcessStart] = {}
+        self._changed: set[Key] = set()
         self._aliases: dict[str, frozenset[str]] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
 
@@ -79,7 +89,10 @@ class Grouper:
     ) -> None:
         """Take in what was found and which processes started, in any order."""
         for start in starts:
-            self.processes.add(start)
+            if self._is_kept:
+                self._starts[start_key(start)] = start
+                self._changed.add(start_key(start))
+            self._forget(self.processes.add(start))
         for match in matches:
             self._take(match)
         for chain in correlations:
@@ -114,10 +127,51 @@ class Grouper:
                 told.pop(name or "", None)
                 for unit in units:
                     del self._units[unit.key]
+                    self._note(record_key(unit))
         self._told = told
+        before_ids = self._aliases
         self._aliases = {name: frozenset(one.incident.aliases) for name, one in told.items()}
-        self.processes.forget_before(over)
+        for name, _ in before_ids.items() ^ self._aliases.items():
+            self._note((INCIDENT, name))
+        self._forget(self.processes.forget_before(over))
         return changed
+
+    def changes(self) -> dict[Key, bytes | None]:
+        """Return the records that have changed since they were last asked for; None for those that are gone."""
+        changed, self._changed = self._changed, set()
+        return {key: self._record(key) for key in sorted(changed)}
+
+    def restore(self, records: Mapping[Key, bytes]) -> None:
+        """Take up the state that these records are. Raises TheirFault for one that cannot be read."""
+        kept = Kept(records)
+        self._units.update(kept.units)
+        self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
+        self._aliases.update(kept.aliases)
+        self.feed(starts=kept.starts)
+        self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
+        self._changed.clear()
+
+    def _note(self, key: Key) -> None:
+        if self._is_kept:
+            self._changed.add(key)
+
+    def _record(self, key: Key) -> bytes | None:
+        kind, *name = key
+        item: Unit | ProcessStart | Match | frozenset[str] | None
+        if kind == UNIT:
+            item = self._units.get(tuple(name))
+        elif kind == START:
+            item = self._starts.get(key)
+        elif kind == MEMBER:
+            item = self._members.get((name[0], int(name[1])))
+        else:
+            item = self._aliases.get(name[0])
+        return None if item is None else written(item)
+
+    def _forget(self, starts: Iterable[ProcessStart]) -> None:
+        for start in starts:
+            if self._starts.pop(start_key(start), None) is not None:
+                self._changed.add(start_key(start))
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""
@@ -128,30 +182,32 @@ class Grouper:
         return spots
 
     def _take(self, match: Match) -> None:
-        if match.time is None:
+        time = match.time
+        if time is None:
             if not match.rule.is_silent:
                 self._tally[Unseen.CLOCK, "incidents: match without a time that can be read"] += 1
             return
         is_member = match.rule.id in self._correlated
+        match = replace(match, carried={})  # whole events are read again where they are told
         if is_member:
             self._members[match.file, match.position] = match
+            self._note(member_key((match.file, match.position)))
             if len(self._members) > MEMBERS_KEPT:
-                self._members.popitem(last=False)
+                self._note(member_key(self._members.popitem(last=False)[0]))
         if match.rule.is_silent:
             return
         subject = subject_of(match)
-        key = unit_key(match, match.time, subject)
+        key = unit_key(match, time, subject)
         unit = self._units.get(key)
         if unit is None:
-            first = match.time
-            unit = Unit(key, match.rule, match.device or "", first, first, match, subject)
-            self._units[key] = unit
+            unit = self._units[key] = Unit(key, match.rule, match.device or "", time, time, match, subject)
             self._fresh += 1
-        unit.add(match, match.time, subject)
+        unit.add(match, time, subject)
         if is_member:
             unit.links.add(member_link(match.file, match.position))
-        unit.is_late |= match.time < self._newest - HORIZON_NS
-        self._newest = max(self._newest, match.time)
+        self._note(record_key(unit))
+        unit.is_late |= time < self._newest - HORIZON_NS
+        self._newest = max(self._newest, time)
 
     def _take_chain(self, chain: CorrelationMatch) -> None:
         members = [self._members[place] for place in chain.members if place in self._members]
@@ -161,6 +217,7 @@ class Grouper:
         members.sort(key=lambda match: (match.time or 0, match.file, match.position))
         unit = chain_unit(chain, members)
         self._units[unit.key] = unit
+        self._note(record_key(unit))
 
     def _components(self) -> list[list[Unit]]:
         """Return the units in groups that hang together, each in time order."""

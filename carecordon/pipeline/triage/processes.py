@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from carecordon.model.process import ProcessStart
-from carecordon.pipeline.triage.ordinary import is_root
+from carecordon.pipeline.triage.ordinary import base_name, is_root
 
 LIMIT = 20_000
 """Processes remembered of one device."""
@@ -20,6 +20,10 @@ DEPTH = 40
 """Ancestors followed: deeper chains are made to tire us."""
 TWIN_NS = 2_000_000_000
 """Sysmon and the Security log tell of the same start within this time."""
+REACH_NS = 24 * 3600 * 1_000_000_000
+"""How much older a parent may be that is known by its process id alone."""
+NAMED_REACH_NS = 30 * REACH_NS
+"""The same where the child names its parent's program too: services live long."""
 
 _time = attrgetter("time")
 
@@ -50,10 +54,11 @@ class _Device:
     size: int = 0
     version: int = 0
 
-    def add(self, start: ProcessStart) -> None:
+    def add(self, start: ProcessStart) -> ProcessStart | None:
+        """Take in a start; return the one that is not kept where the same start was told before."""
         known = self.guids.get(start.guid) if start.guid else None
         if known is not None and order(known) <= order(start):
-            return  # the same start, told again: the first telling stands
+            return start  # the first telling stands
         if known is not None:
             self._drop(known)
         if start.guid:
@@ -66,6 +71,7 @@ class _Device:
             insort(self.by_pid.setdefault(start.parent_pid, []), start, key=order)
         self.size += 1
         self.version += 1
+        return known
 
     def _drop(self, start: ProcessStart) -> None:
         held = (
@@ -95,12 +101,14 @@ class Processes:
         self.forgotten = 0
         """Starts given up for want of room."""
 
-    def add(self, start: ProcessStart) -> None:
-        """Remember a start."""
+    def add(self, start: ProcessStart) -> list[ProcessStart]:
+        """Remember a start; return those that are forgotten for it."""
         device = self._devices.setdefault(start.device, _Device())
-        device.add(start)
+        doubled = device.add(start)
+        gone = [] if doubled is None else [doubled]
         if device.size > self._limit + self._limit // 4:
-            self._thin(start.device)
+            gone += self._thin(start.device)
+        return gone
 
     def version(self, device: str) -> int:
         """Return a number that changes whenever what is known of a device's processes does."""
@@ -116,8 +124,19 @@ class Processes:
         return None if guid is not None or pid is None else self._by_pid(known, pid, time)
 
     def parent(self, start: ProcessStart) -> ProcessStart | None:
-        """Return the start of a process's parent, None if it was not seen."""
-        return self.find(start.device, start.parent_guid, start.parent_pid, start.time)
+        """Return the start of a process's parent, None if it was not seen.
+
+        A process id is used again: who had it last is the parent only if it is the program that the child names, or,
+        where the child names none, if it started on the same day.
+        """
+        above = self.find(start.device, start.parent_guid, start.parent_pid, start.time)
+        if above is None or start.parent_guid is not None:
+            return above
+        if start.parent_image is not None and above.image is not None:
+            is_same, reach = base_name(start.parent_image) == base_name(above.image), NAMED_REACH_NS
+        else:
+            is_same, reach = True, REACH_NS
+        return above if is_same and start.time - above.time <= reach else None
 
     def ancestors(self, start: ProcessStart) -> Iterator[ProcessStart]:
         """Yield parent, grandparent and so on, as far as they were seen."""
@@ -136,7 +155,14 @@ class Processes:
         found = list(known.by_guid.get(start.guid, ())) if start.guid else []
         if start.pid is not None:
             found += [child for child in known.by_pid.get(start.pid, ()) if self.parent(child) is start]
-        return sorted(found, key=order)
+        return sorted((child for child in found if not self._has_twin(known, child)), key=order)
+
+    def _has_twin(self, known: _Device, start: ProcessStart) -> bool:
+        """Return whether the same start is told by another event, with an id of its own."""
+        if start.guid is not None or start.pid is None:
+            return False
+        twin = self._by_pid(known, start.pid, start.time)
+        return twin is not None and twin.guid is not None
 
     def _by_pid(self, known: _Device, pid: int, time: int) -> ProcessStart | None:
         """Return who had a process id at a time; of two tellings of one start the one with an id of its own."""
@@ -148,7 +174,7 @@ class Processes:
         twins = [one for one in held[max(0, at - 4) : at] if last.time - one.time <= TWIN_NS and one.guid is not None]
         return last if last.guid is not None or not twins else twins[-1]
 
-    def _thin(self, name: str) -> None:
+    def _thin(self, name: str) -> list[ProcessStart]:
         starts = self._devices[name].starts()
         kept = _Device()
         for start in starts[-self._limit :]:
@@ -156,9 +182,11 @@ class Processes:
         self.forgotten += len(starts) - kept.size
         kept.version += self._devices[name].version
         self._devices[name] = kept
+        return starts[: -self._limit]
 
-    def forget_before(self, time: int) -> None:
-        """Forget starts before a time (UTC ns) that are nobody's parent since."""
+    def forget_before(self, time: int) -> list[ProcessStart]:
+        """Forget starts before a time (UTC ns) that are nobody's parent since; return them."""
+        gone: list[ProcessStart] = []
         for name, device in list(self._devices.items()):
             starts = device.starts()
             if starts and starts[0].time < time:
@@ -167,8 +195,11 @@ class Processes:
                 for start in starts:
                     if start.time >= time or id(start) in parents:
                         kept.add(start)
+                    else:
+                        gone.append(start)
                 kept.version = device.version  # what is told of is younger
                 self._devices[name] = kept
+        return gone
 
 
 class Tops:

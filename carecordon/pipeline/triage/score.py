@@ -4,10 +4,10 @@
                 adds an eighth of its own points, the one after a sixteenth, and so on, the
                 worst first: many small things add up, but never without end.
     techniques  2 for each distinct ATT&CK technique after the first, at most 10.
-    spread      2 for each device after the first, at most 10.
+    spread      2 for each device with an alert of its own after the first, at most 10.
     rarity      the rarest rule of the incident: on one device of twenty or fewer 6, on one of
                 five 3; nothing where fewer than five devices are seen.
-    asset       the worst impact class among the devices: S1 2, S2 4, S3 6.
+    asset       the worst impact class among these devices: S1 2, S2 4, S3 6.
 
 From 80 points on critical, from 50 high, from 20 medium, from 5 low: so a single match
 stands at its rule's own level, and several together can rise one level above it, no more.
@@ -59,7 +59,10 @@ class Estate:
 def score(
     rules: Sequence[RuleHead], techniques: Sequence[str], devices: Sequence[str], rarest: int, estate: Estate
 ) -> Score:
-    """Return the score; `rules` each once, `rarest` the fewest devices that one of them matched on."""
+    """Return the score; `rules` each once, `rarest` the fewest devices that one of them matched on.
+
+    `devices` are those with an alert of their own: to have been connected to is not to have been taken.
+    """
     parts = [
         _severity(rules),
         _capped("techniques", len(techniques), TECHNIQUE_POINTS, TECHNIQUES_MOST, "distinct techniques"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from carecordon.model.incident import Alert, Chain, Entity, EntityKind, Incident, Place
+from carecordon.model.incident import Alert, Chain, DeviceAsset, Entity, EntityKind, Incident, Place
 from carecordon.model.match import RuleHead
 from carecordon.pipeline.triage.links import ACROSS, Tie
 from carecordon.pipeline.triage.processes import Processes
-from carecordon.pipeline.triage.score import Estate, level_of, score
+from carecordon.pipeline.triage.score import IMPACT, Estate, level_of, score
 from carecordon.pipeline.triage.tree import Tree
 from carecordon.pipeline.triage.unit import EntityKey, Sighting, Unit, birth
 
@@ -32,7 +32,8 @@ def tell(
     rules = list({unit.rule.id: unit.rule for unit in sorted(units, key=_age)}.values())
     techniques = tuple(dict.fromkeys(one for rule in rules for one in rule.techniques))
     devices = _devices(units)
-    total = score(rules, techniques, devices, min(spread[rule.id] for rule in rules), estate)
+    hit = [device for device in devices if any(alert.device == device for alert in alerts)]
+    total = score(rules, techniques, hit, min(spread[rule.id] for rule in rules), estate)
     return Incident(
         id=name,
         aliases=aliases,
@@ -50,6 +51,7 @@ def tell(
         places=_places(units),
         links=tuple(_links(units)),
         is_late=any(unit.is_late for unit in units),
+        assets=_assets(devices, estate),
     )
 
 
@@ -135,6 +137,12 @@ def _places(units: Sequence[Unit]) -> tuple[Place, ...]:
         for file, position in unit.chain.members
     }
     return tuple(sorted(places, key=lambda place: (place.file, place.position, place.rule_id)))
+
+
+def _assets(devices: Sequence[str], estate: Estate) -> tuple[DeviceAsset, ...]:
+    """Return what is known of what the devices are for, the gravest impact first."""
+    known = [DeviceAsset(device, one.kind, one.impact) for device in devices if (one := estate.asset(device))]
+    return tuple(sorted(known, key=lambda one: (-IMPACT[one.impact], devices.index(one.device))))
 
 
 def _links(units: Sequence[Unit]) -> list[str]:

@@ -58,7 +58,8 @@ class Unit:
     is_late: bool = False
     incident: str = ""
     """The id of the incident it was last told in."""
-    _seen: set[int] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
+    """What tells the events it has met from each other, in this process only."""
 
     def add(self, match: Match, time: int, subject: Subject) -> None:
         """Take in one more match; an event met before in another file adds its place only."""
@@ -70,9 +71,9 @@ class Unit:
         if earliest((self.sample, match)) is not self.sample:
             self.sample, self.subject = match, subject
         identity = hash((time, match.channel, match.record_id, _frozen(match)))
-        if identity in self._seen:
+        if identity in self.seen:
             return
-        self._seen.add(identity)
+        self.seen.add(identity)
         self.count += 1
         self.first, self.last = min(self.first, time), max(self.last, time)
         self.meet(match, time, subject)

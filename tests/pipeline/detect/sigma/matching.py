@@ -8,6 +8,7 @@ from typing import Any
 
 from carecordon.model.batch import Batch, Rows
 from carecordon.model.block import Run
+from carecordon.model.effect import recorded
 from carecordon.model.event import LogSource
 from carecordon.model.match import Match
 from carecordon.pipeline import journey
@@ -81,7 +82,7 @@ def rows_of(documents: Iterable[dict[str, Any]], bound: LogSource | None = None)
 def matches(rules: RuleSet, engine: Engine, batch: Batch) -> list[Match]:
     """Return the matches of a batch in order of position and rule."""
     _, effects = journey.detect_step(journey.detecting(rules, engine), batch, 0)
-    found = [effect.item for effect in effects if isinstance(effect.item, Match)]
+    found = [item for item in recorded(effects) if isinstance(item, Match)]
     return sorted(found, key=lambda match: (match.position, match.rule.id))
 
 

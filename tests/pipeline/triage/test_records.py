@@ -1,0 +1,108 @@
+"""What grouping keeps goes to records and comes back; a step names only those that it changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carecordon.model.errors import TheirFault
+from carecordon.model.incident import Incident
+from carecordon.model.match import CorrelationMatch, Level, Match
+from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.group import Grouper
+from carecordon.pipeline.triage.records import Key
+from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match, rule, start
+from tests.pipeline.triage.test_group import MATCHES, STARTS
+
+Store = dict[Key, bytes]
+
+
+def step(grouper: Grouper, store: Store, *found: Match | ProcessStart) -> list[Incident]:
+    """Feed, settle and write what has changed; return what is told."""
+    grouper.feed(
+        [one for one in found if isinstance(one, Match)], [one for one in found if isinstance(one, ProcessStart)]
+    )
+    told = grouper.settle()
+    for key, record in grouper.changes().items():
+        if record is None:
+            store.pop(key, None)
+        else:
+            store[key] = record
+    return told
+
+
+def restored(store: Store) -> Grouper:
+    grouper = Grouper(frozenset({"base"}), is_kept=True)
+    grouper.restore(store)
+    return grouper
+
+
+def test_a_step_names_what_it_changed_and_nothing_else() -> None:
+    grouper, store = Grouper(is_kept=True), Store()
+    step(grouper, store, match("a", 0, ProcessGuid="a-1"), match("b", 0, "ws2"), start("a-1"))
+    assert sorted({key[0] for key in store}) == ["incident", "start", "unit"]
+    grouper.feed([match("a", MINUTE, ProcessGuid="a-1")])
+    assert [key[:3] for key in grouper.changes()] == [("unit", "a", "ws1")]
+    assert grouper.changes() == {}
+
+
+def test_without_a_writer_nothing_is_noted() -> None:
+    grouper = Grouper()
+    grouper.feed([match("a")], [start("a-1")])
+    grouper.settle()
+    assert grouper.changes() == {}
+
+
+@given(st.lists(st.one_of(MATCHES, STARTS), max_size=16), st.integers(0, 16))
+def test_a_worker_that_dies_goes_on_from_its_records(found: list[Match | ProcessStart], at: int) -> None:
+    """The second half on top of what was written gives what all of it at once gives."""
+    in_order = sorted(found, key=lambda one: one.time or 0)
+    unbroken = Grouper(is_kept=True)
+    expected = {incident.id: incident for incident in step(unbroken, Store(), *in_order)}
+    store = Store()
+    told = {one.id: one for one in step(Grouper(is_kept=True), store, *in_order[:at])}
+    for incident in step(restored(store), store, *in_order[at:]):
+        for former in incident.aliases:
+            told.pop(former, None)
+        told[incident.id] = incident
+    assert _plain(told) == _plain(expected)
+
+
+def test_former_ids_survive() -> None:
+    store = Store()
+    (before,) = step(Grouper(is_kept=True), store, match("b", MINUTE))
+    (merged,) = step(restored(store), store, match("a", 0))
+    (again,) = step(restored(store), store, match("c", 2 * MINUTE))
+    assert merged.aliases == again.aliases == (before.id,)
+
+
+def test_a_correlation_finds_its_events_after_a_restart() -> None:
+    store = Store()
+    base = match("base", 0, level=Level.INFORMATIONAL, silent=True, IpAddress="192.0.2.1")
+    step(Grouper(frozenset({"base"}), is_kept=True), store, base)
+    grouper = restored(store)
+    grouper.feed(correlations=[CorrelationMatch(rule("fan"), {}, 1, NOON, NOON + SECOND, (("log", 1),))])
+    assert [incident.title for incident in grouper.settle()] == ["Rule fan"]
+
+
+def test_what_is_settled_is_deleted() -> None:
+    grouper, store = Grouper(is_kept=True), Store()
+    step(grouper, store, match("a", 0), start("a-1"))
+    step(grouper, store, match("b", 80 * HOUR, "ws2"))
+    assert {key[1:3] for key in store if key[0] == "unit"} == {("b", "ws2")}
+    assert not [key for key in store if key[0] == "start"]
+
+
+@pytest.mark.parametrize(
+    ("key", "record"), [(("unit", "a"), b"\xc1"), (("unit", "a"), b"\x90"), (("else",), b""), (("member", "a"), b"")]
+)
+def test_a_record_that_is_none_is_told_by_its_key(key: Key, record: bytes) -> None:
+    with pytest.raises(TheirFault, match=key[0]):
+        Grouper().restore({key: record})
+
+
+def _plain(incidents: dict[str, Incident]) -> dict[str, Incident]:
+    return {name: replace(incident, aliases=()) for name, incident in incidents.items()}
