@@ -224,6 +224,7 @@ STARTS = st.builds(
 @given(st.lists(st.one_of(MATCHES, STARTS), max_size=25), st.data())
 def test_the_order_of_arrival_does_not_matter(found: list[Match | ProcessStart], data: st.DataObject) -> None:
     """Fed in any order and in any pieces, a day's matches and processes give the same incidents."""
+    found = [replace(one, position=place) for place, one in enumerate(found, 1)]
     in_order = sorted(found, key=lambda one: one.time or 0)
     expected = grouped(*in_order)
     grouper = Grouper()

@@ -59,7 +59,11 @@ def test_without_a_writer_nothing_is_noted() -> None:
 @given(st.lists(st.one_of(MATCHES, STARTS), max_size=16), st.integers(0, 16))
 def test_a_worker_that_dies_goes_on_from_its_records(found: list[Match | ProcessStart], at: int) -> None:
     """The second half on top of what was written gives what all of it at once gives."""
-    in_order = sorted(found, key=lambda one: one.time or 0)
+    placed = [
+        replace(one, position=place, record_id=place) if isinstance(one, Match) else replace(one, position=place)
+        for place, one in enumerate(found, 1)
+    ]
+    in_order = sorted(placed, key=lambda one: one.time or 0)
     unbroken = Grouper(is_kept=True)
     expected = {incident.id: incident for incident in step(unbroken, Store(), *in_order)}
     store = Store()
