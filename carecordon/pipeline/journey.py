@@ -81,11 +81,21 @@ def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> D
 def triaging(rules: RuleSet, estate: Estate | None = None, *, is_kept: bool = False) -> TriageState:
     """Return a fresh state for triage; `estate` is what is known of the devices.
 
-    `is_kept`: steps name the records of grouping that they changed, for whoever writes them. What correlations keep is
-    not among them yet.
+    `is_kept`: steps name the records that they changed, for whoever writes them.
     """
     correlator = Correlator([correlation_rule(correlation) for correlation in rules.correlations])
     return TriageState(correlator, Grouper(_correlated(rules), estate, is_kept=is_kept))
+
+
+def resuming(rules: RuleSet, records: Mapping[tuple[str, ...], bytes], estate: Estate | None = None) -> TriageState:
+    """Return the state that these records are: triage goes on as if it had never ended.
+
+    Windows of correlations are filled again with the events that are kept for them; what they told before is not told
+    again. Raises TheirFault for a record that cannot be read.
+    """
+    state = triaging(rules, estate, is_kept=True)
+    state.correlator.feed(state.grouper.restore(records))
+    return state
 
 
 def read_step(state: ReadState, feed: Feed, block: Block) -> Iterator[Rows | Bad]:

@@ -8,7 +8,7 @@ import orjson
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import RUN, Bad, Block
-from carecordon.model.effect import recorded
+from carecordon.model.effect import Keep, recorded
 from carecordon.model.gather import gather
 from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Match
@@ -130,3 +130,21 @@ def test_matches_become_correlations_in_event_time() -> None:
     (incident,) = [item for item in items if isinstance(item, Incident)]
     assert (incident.title, [chain.count for chain in incident.chains]) == ("Many failed logons", [3])
     assert unseen == []
+
+
+def test_triage_goes_on_from_its_records() -> None:
+    """Two failed logons, a crash, and a third: the correlation and its incident are told, once and whole."""
+    rules = ready(LOGON)
+    rows = rows_of(
+        flat("Security", 4625, {"User": "anna", "RecordNumber": number, "EventTime": f"2026-11-25 01:0{number}:00"})
+        for number in range(3)
+    )
+    found = matches(rules, Engine(rules, None), rows)
+    _, effects = journey.triage_step(journey.triaging(rules, is_kept=True), found[:2], 0)
+    store = {effect.key: effect.record for effect in effects if isinstance(effect, Keep)}
+    state = journey.resuming(rules, {key: record for key, record in store.items() if record is not None})
+    _, more = journey.triage_step(state, found[2:], 1)
+    rest, _ = journey.triage_end(state)
+    items = recorded((*more, *rest))
+    assert [one.count for one in items if isinstance(one, CorrelationMatch)] == [3]
+    assert [one.title for one in items if isinstance(one, Incident)] == ["Many failed logons"]

@@ -134,6 +134,9 @@ class Grouper:
         for name, _ in before_ids.items() ^ self._aliases.items():
             self._note((INCIDENT, name))
         self._forget(self.processes.forget_before(over))
+        for place in [place for place, match in self._members.items() if (match.time or 0) < over]:
+            del self._members[place]
+            self._note(member_key(place))
         return changed
 
     def changes(self) -> dict[Key, bytes | None]:
@@ -141,8 +144,11 @@ class Grouper:
         changed, self._changed = self._changed, set()
         return {key: self._record(key) for key in sorted(changed)}
 
-    def restore(self, records: Mapping[Key, bytes]) -> None:
-        """Take up the state that these records are. Raises TheirFault for one that cannot be read."""
+    def restore(self, records: Mapping[Key, bytes]) -> list[Match]:
+        """Take up the state that these records are; return the events of correlations, in time order.
+
+        Raises TheirFault for a record that cannot be read.
+        """
         kept = Kept(records)
         self._units.update(kept.units)
         self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
@@ -150,6 +156,7 @@ class Grouper:
         self.feed(starts=kept.starts)
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         self._changed.clear()
+        return list(self._members.values())
 
     def _note(self, key: Key) -> None:
         if self._is_kept:
@@ -188,14 +195,14 @@ class Grouper:
                 self._tally[Unseen.CLOCK, "incidents: match without a time that can be read"] += 1
             return
         is_member = match.rule.id in self._correlated
-        match = replace(match, carried={})  # whole events are read again where they are told
         if is_member:
-            self._members[match.file, match.position] = match
+            self._members[match.file, match.position] = match if self._is_kept else replace(match, carried={})
             self._note(member_key((match.file, match.position)))
             if len(self._members) > MEMBERS_KEPT:
                 self._note(member_key(self._members.popitem(last=False)[0]))
         if match.rule.is_silent:
             return
+        match = replace(match, carried={})  # whole events are read again where they are told
         subject = subject_of(match)
         key = unit_key(match, time, subject)
         unit = self._units.get(key)
