@@ -29,6 +29,7 @@ from carecordon.pipeline.triage.correlate import Correlator
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import STARTS, is_start, start_of, subject_fields
+from carecordon.pipeline.triage.tell import rescored
 
 
 @dataclass(slots=True)
@@ -164,6 +165,12 @@ def triage_end(state: TriageState) -> tuple[list[Effect], list[BlindSpot]]:
     """Return what was still open when the input ended, and what triage could not see."""
     effects = _tied(state, state.correlator.close(), None)
     return effects, [*state.correlator.unseen(), *state.grouper.unseen()]
+
+
+def triage_scores(state: TriageState, incidents: Sequence[Incident]) -> list[Incident]:
+    """Return incidents told at any time with the scores they have now: rarity is known only when all is seen."""
+    spread = state.grouper.spread()
+    return [rescored(incident, spread, state.grouper.estate) for incident in incidents]
 
 
 def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int | None) -> list[Effect]:

@@ -35,6 +35,8 @@ class Assembly:
     is_cut: bool = False
     before: list[int] = field(default_factory=list)
     """Records before each block."""
+    spans: list[tuple[int, int] | None] = field(default_factory=list)
+    """First and last time (UTC ns) in each block; None where nothing in it bears a time."""
     _next: int = 0
     _waiting: dict[int, Answer | Bad | Lost] = field(default_factory=dict)
     _bad: BadRecords = field(default_factory=BadRecords)
@@ -46,7 +48,9 @@ class Assembly:
         self._waiting[number] = piece
         while self._next in self._waiting:
             self.before.append(self.records)
-            self._place(self._waiting.pop(self._next), spool, watch)
+            placed = self._waiting.pop(self._next)
+            self.spans.append(placed.span if isinstance(placed, Answer) else None)
+            self._place(placed, spool, watch)
             self._next += 1
 
     def _place(self, piece: Answer | Bad | Lost, spool: Spool, watch: Watch) -> None:

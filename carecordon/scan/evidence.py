@@ -7,105 +7,22 @@ matching, and where nothing was found nothing is read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad
-from carecordon.model.event import Kind
-from carecordon.model.incident import EntityKind, EventSeen, Incident
+from carecordon.model.event import Value
+from carecordon.model.incident import EventSeen, Incident
 from carecordon.pipeline import journey
 from carecordon.pipeline.ingest.feeds import feed_named
-from carecordon.pipeline.triage.links import HOUR
-from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.subject import Subject, is_logon, is_start, read_subject, subject_of
+from carecordon.pipeline.triage.subject import read_subject
 from carecordon.scan.hand import Lost, Task
+from carecordon.scan.question import Question
 from carecordon.scan.worker import Setup, wanted
 
 EVENTS_KEPT = 20_000
 """Events of one incident: those that matched before those that stand around them."""
-AROUND_NS = 24 * HOUR
-"""How long before the first match and after the last an event may stand that a process or logon ties to it."""
-CONTEXT_NS = HOUR
-"""The same for processes in which nothing matched, and for those known by their process id alone."""
-
-Span = tuple[int, int, int, str | None]
-"""Number of the incident, first and last time (UTC ns) in which the question holds, key of the process or None."""
-
-
-@dataclass(slots=True)
-class Question:
-    """What is asked of each event: whether it is at one of these places, or of one of these processes and so on.
-
-    `places` per input number, position to incidents; `before` per input number the records before each block.
-    """
-
-    places: dict[int, dict[int, list[int]]] = field(default_factory=dict)
-    before: dict[int, Sequence[int]] = field(default_factory=dict)
-    starts: dict[tuple[str, int], list[Span]] = field(default_factory=dict)
-    guids: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
-    pids: dict[tuple[str, int], list[Span]] = field(default_factory=dict)
-    logons: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
-    services: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
-    devices: set[str] = field(default_factory=set)
-
-    def about(self, device: str, subject: Subject, time: int, kind: Kind) -> dict[int, str | None]:
-        """Return the incidents that an event belongs to by what it says, each with the process it stands in."""
-        found: dict[int, str | None] = {}
-        if is_start(kind):
-            found = {number: process for number, _, _, process in self.starts.get((device, time), ())}
-        for spans in self._spans(device, subject, kind):
-            for number, first, last, process in spans:
-                if first <= time <= last:
-                    found[number] = found.get(number) or process
-        return found
-
-    def _spans(self, device: str, subject: Subject, kind: Kind) -> Iterable[Sequence[Span]]:
-        if subject.guid is not None:
-            yield self.guids.get((device, subject.guid), ())
-        elif subject.pid is not None:
-            yield self.pids.get((device, subject.pid), ())
-        if is_logon(kind):
-            for logon in subject.logons:
-                yield self.logons.get((device, logon), ())
-        if subject.service is not None:
-            yield self.services.get((device, subject.service.lower()), ())
-
-
-def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> Question:
-    """Return what is to be asked; `inputs` the numbers of the inputs of each name."""
-    asked = Question()
-    for number, incident in enumerate(incidents):
-        for place in incident.places:
-            for source in inputs.get(place.file, ()):
-                asked.places.setdefault(source, {}).setdefault(place.position, []).append(number)
-        _ask(asked, number, incident)
-    return asked
-
-
-def _ask(asked: Question, number: int, incident: Incident) -> None:
-    first, last = incident.first - AROUND_NS, incident.last + AROUND_NS
-    asked.devices.update(incident.devices)
-    for process in incident.processes:
-        if process.start is not None:
-            asked.starts.setdefault((process.device, process.start), []).append((number, first, last, process.key))
-        if is_root(process.image):
-            continue  # what Windows' own programs do besides has nothing to do with it
-        name = process.key.split("|", 1)[1]
-        around = CONTEXT_NS if process.is_context else AROUND_NS
-        span = (number, incident.first - around, incident.last + around, process.key)
-        if "-" in name:
-            asked.guids.setdefault((process.device, name), []).append(span)
-        elif process.pid is not None:  # used again once its process has ended
-            since = process.start or incident.first - CONTEXT_NS
-            span = (number, since, incident.last + CONTEXT_NS, process.key)
-            asked.pids.setdefault((process.device, process.pid), []).append(span)
-    for alert in incident.alerts:
-        for logon in subject_of(alert.sample).logons:
-            asked.logons.setdefault((alert.device, logon), []).append((number, first, last, None))
-    for entity in incident.entities:
-        if entity.kind is EntityKind.SERVICE and entity.device:
-            asked.services.setdefault((entity.device, entity.name.lower()), []).append((number, first, last, None))
 
 
 class Collector:
@@ -137,6 +54,8 @@ class Collector:
             position += before
             matched = places.get(position, ())
             if time is None or not (matched or device in self._asked.devices):
+                continue
+            if not matched and not self._asked.is_likely(rows.fields[row], kind):
                 continue
             fields = rows.complete(row)
             subject = read_subject(fields, kind.channel, kind.event_id)
@@ -174,6 +93,12 @@ class Evidence:
             for number, process in told.items():
                 self._keep(number, replace(event, file=name, process=process), is_match=number in matched)
 
+    def drop(self, names: Collection[str]) -> None:
+        """Let go of what came from these inputs: what they said the second time is not what they said the first."""
+        for held in self._held:
+            for key in [key for key, (_, event) in held.items() if event.file in names]:
+                del held[key]
+
     def events(self, number: int) -> list[EventSeen]:
         """Return the events of an incident in time order, each once however many files it stands in."""
         self._thin(number)
@@ -181,8 +106,8 @@ class Evidence:
 
     def _keep(self, number: int, event: EventSeen, *, is_match: bool) -> None:
         held = self._held[number]
-        where = (event.file, event.position) if event.record_id is None else ()
-        key = (event.time, event.device, event.channel, event.event_id, event.record_id, *where)
+        what = hash(repr(sorted(event.fields.items(), key=_name))) if event.record_id is None else 0
+        key = (event.time, event.device, event.channel, event.event_id, event.record_id, what)
         known = held.get(key)
         if known is None or (not is_match, _order(event)) < (not known[0], _order(known[1])):
             held[key] = (is_match, event)
@@ -202,6 +127,10 @@ class Evidence:
         ordered = sorted(held.items(), key=lambda item: distance(item[1]))
         self.left_out[number] += len(ordered) - EVENTS_KEPT
         self._held[number] = dict(ordered[:EVENTS_KEPT])
+
+
+def _name(item: tuple[str, Value]) -> str:
+    return item[0]
 
 
 def _order(event: EventSeen) -> tuple[int, str, int]:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import carecordon
 from carecordon.model.block import Bad
@@ -29,14 +27,16 @@ from carecordon.pipeline.triage.score import Asset, Estate
 from carecordon.report.story.tell import tell_story
 from carecordon.report.story.words import Words
 from carecordon.scan import coverage
+from carecordon.scan.again import Again, Copied
 from carecordon.scan.assembly import Assembly
-from carecordon.scan.cases import Triaged, bare_events, gather, triage, unread
+from carecordon.scan.cases import Triaged, bare_events, triage
 from carecordon.scan.dormancy import dormant_ids
+from carecordon.scan.evidence import Evidence
 from carecordon.scan.fan import Fan
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
-from carecordon.scan.stop import Copied, Stop, UntilStop
+from carecordon.scan.stop import Stop, UntilStop
 from carecordon.scan.walk import STDIN, STDIN_NAME, Source, Unread, shown_path, walk
 from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
 
@@ -97,44 +97,49 @@ class Scan:
     _current: Opened | None = None
     _done_bytes: int = 0
     _named: set[str] = field(default_factory=set)
-    _stdin: IO[bytes] | None = None
+    _stdin: Copied | None = None
     """What came through standard input, to be read once more."""
-    _copied: Copied | None = None
 
     def run(self, paths: Sequence[str]) -> Result:
         """Return the result; stopped by hand or by a full disk, that of what was read so far, marked partial."""
         started = time.monotonic()
         self._named = {STDIN_NAME if path == STDIN else shown_path(path) for path in paths if not Path(path).is_dir()}
-        fan: Fan | None = None
         with Stop() as stop:
-            try:
-                self._sources = self._walk(paths)
-                self._workers = self._cores(self._sources)
-                with stop.waiting():
-                    fan = Fan(partial(Worker, self.setup), self._workers)
-                for answer in fan.run(self._tasks(self._sources, stop)):
-                    self._take(answer)
-                self.on_progress(self._progress)
-                for kinds in fan.finish():
-                    self._kinds.extend(kinds)
-            except KeyboardInterrupt:  # asked for twice, or before there was anything to tell
-                if fan is not None:
-                    fan.stop()
+            self._read(paths, stop)
+            is_partial = self._is_over(stop)
+            triaged = self._triaged()
+            closing = self._closing(triaged.spots, is_partial=is_partial)
+            cases, spots = self._cases(triaged, closing.unseen, stop)
         self.is_stopped = stop.is_asked
+        summary = replace(closing.summary, seconds=time.monotonic() - started, partial=is_partial or stop.is_asked)
+        closing = replace(closing, unseen=(*closing.unseen, *spots), summary=summary)
+        begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
+        return Result(begin, Findings(self._spool, triaged.correlations), closing, cases)
+
+    def _read(self, paths: Sequence[str], stop: Stop) -> None:
+        """Read everything once, until the stop."""
+        fan: Fan | None = None
+        try:
+            self._sources = self._walk(paths)
+            self._workers = self._cores(self._sources)
+            with stop.waiting():
+                fan = Fan(partial(Worker, self.setup), self._workers)
+            for answer in fan.run(self._tasks(self._sources, stop)):
+                self._take(answer)
+            self.on_progress(self._progress)
+            for kinds in fan.finish():
+                self._kinds.extend(kinds)
+        except KeyboardInterrupt:  # asked for twice, or before there was anything to tell
+            if fan is not None:
+                fan.stop()
         if self._spool.fault is not None:
             self._unread.append(Unread(self._spool.place, f"the scan ended early: {self._spool.fault}", True))
         if not self._inputs and not stop.is_asked and not any(one.is_failure for one in self._unread):
             self._unread.append(Unread(", ".join(paths), "no event file is here", True))
+
+    def _triaged(self) -> Triaged:
         devices = {one.device for one in self._watch.sources() if one.device}
-        triaged = triage(self._spool, self.setup.rules, Estate(len(devices), self.assets))
-        closing = self._closing(triaged.spots, time.monotonic() - started, is_partial=self._is_over(stop))
-        cases: list[Case] = []
-        if self.words is not None and triaged.incidents:
-            cases, spots = self._cases(triaged, closing.unseen, self.words)
-            seconds = replace(closing.summary, seconds=time.monotonic() - started)
-            closing = replace(closing, unseen=(*closing.unseen, *spots), summary=seconds)
-        begin = Begin(carecordon.__version__, self.setup.rules.hash, self.command)
-        return Result(begin, Findings(self._spool, triaged.correlations), closing, cases)
+        return triage(self._spool, self.setup.rules, Estate(len(devices), self.assets))
 
     def matches(self) -> Iterator[Match]:
         """Yield all matches, in order: also those that only feed correlations and are not told."""
@@ -212,36 +217,29 @@ class Scan:
         self._progress.read_bytes = max(self._progress.read_bytes, read)
         self.on_progress(self._progress)
 
-    def _cases(self, triaged: Triaged, unseen: Sequence[BlindSpot], words: Words) -> tuple[list[Case], list[BlindSpot]]:
+    def _cases(self, triaged: Triaged, unseen: Sequence[BlindSpot], stop: Stop) -> tuple[list[Case], list[BlindSpot]]:
         """Return each incident with its story and events, and what could not be read a second time."""
-        evidence = None
+        if self.words is None or not triaged.incidents:
+            if self._stdin is not None:
+                self._stdin.close()
+            return [], []
+        again = Again(self.setup, self._sources, self._inputs, self._workers, self._stdin, stop)
+        evidence = Evidence(triaged.incidents)
         count = len(triaged.incidents)
-        self.on_stage(f"Reading once more, for what belongs to {count:,} {'incident' if count == 1 else 'incidents'}")
-        with Stop() as stop:
-            if not self.is_stopped:
-                with suppress(KeyboardInterrupt):
-                    evidence = gather(triaged.incidents, self.setup, self._inputs, self._again(stop), self._workers)
-        is_whole = evidence is not None and not stop.is_asked
+        if not stop.is_asked:
+            self.on_stage(
+                f"Reading once more, for what belongs to {count:,} {'incident' if count == 1 else 'incidents'}"
+            )
+            with suppress(KeyboardInterrupt):
+                evidence = again.gather(triaged.incidents)
+        if self._stdin is not None:
+            self._stdin.close()
         cases = []
         for number, incident in enumerate(triaged.incidents):
-            events = (evidence.events(number) if evidence else []) or bare_events(incident)
-            left_out = evidence.left_out[number] if evidence else 0
-            cases.append(Case(incident, tell_story(incident, events, unseen, words), events, left_out))
-        return cases, [] if is_whole else unread(triaged.incidents)
-
-    def _again(self, stop: Stop) -> Iterator[Opened]:
-        """Yield the inputs once more, until the stop."""
-        for source in self._sources:
-            stream = self._stdin if source.path is None else None
-            if source.path is None and (stream is None or not (self._copied and self._copied.is_whole)):
-                continue
-            if stream is not None:
-                stream.seek(0)
-            for opened in open_source(source, stream):
-                if stop.is_asked:
-                    return
-                if isinstance(opened, Opened):
-                    yield opened
+            events = evidence.events(number) or bare_events(incident)
+            story = tell_story(incident, events, unseen, self.words)
+            cases.append(Case(incident, story, events, evidence.left_out[number]))
+        return cases, again.spots()
 
     def _opened(self, source: Source, stop: Stop) -> Iterator[Opened | Unread]:
         """Return what a source holds; standard input is looked at only here, since it may be closed, and kept."""
@@ -252,11 +250,10 @@ class Scan:
         stream = UntilStop(sys.stdin.buffer, stop)
         if self.words is None:
             return open_source(source, stream)
-        self._stdin = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the scan
-        self._copied = Copied(stream, self._stdin)
-        return open_source(source, self._copied)
+        self._stdin = Copied(stream)
+        return open_source(source, self._stdin)
 
-    def _closing(self, spots: Iterable[BlindSpot], seconds: float, *, is_partial: bool) -> Closing:
+    def _closing(self, spots: Iterable[BlindSpot], *, is_partial: bool) -> Closing:
         inputs = sorted(self._inputs, key=lambda one: one.name)
         unread = {one.name for one in self._unread if one.is_failure and one.name in self._named}
         unread -= {one.name for one in inputs}
@@ -277,13 +274,13 @@ class Scan:
             refused,
             tuple(unseen),
             tuple(self._watch.sources()),
-            self._summary(inputs, len(dormant_ids(self.setup.rules, program)), seconds, is_partial=is_partial),
+            self._summary(inputs, len(dormant_ids(self.setup.rules, program)), is_partial=is_partial),
         )
 
     def _records_before(self, file: str, block: int) -> int:
         return next((one.before[block] for one in self._inputs if one.name == file and block < len(one.before)), 0)
 
-    def _summary(self, inputs: Sequence[Assembly], dormant: int, seconds: float, *, is_partial: bool) -> Summary:
+    def _summary(self, inputs: Sequence[Assembly], dormant: int, *, is_partial: bool) -> Summary:
         rules = self.setup.rules
         loaded = len(rules.rules) + len(rules.correlations)
         failed = sum(one.is_failure for one in self._unread)
@@ -297,7 +294,7 @@ class Scan:
             rules_ready=loaded - dormant,
             rules_dormant=dormant,
             rules_refused=len(rules.refused),
-            seconds=seconds,
+            seconds=0.0,
             partial=is_partial,
         )
 

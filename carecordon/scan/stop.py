@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 _LOOK_UP_S = 0.25
 
@@ -51,27 +51,6 @@ class Stop:
         was_asked, self.is_asked = self.is_asked, True
         if was_asked or self._is_waiting:
             raise KeyboardInterrupt
-
-
-class Copied:
-    """A stream that is kept while it is read, so that it can be read once more."""
-
-    def __init__(self, stream: Any, copy: IO[bytes]) -> None:
-        """Read from `stream`; what comes goes to `copy` too, until that takes no more."""
-        self._stream = stream
-        self._copy = copy
-        self.is_whole = True
-        """Whether all that was read is in the copy."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, at most `size`; nothing at the end."""
-        piece: bytes = self._stream.read(size)
-        if self.is_whole:
-            try:
-                self._copy.write(piece)
-            except OSError:
-                self.is_whole = False
-        return piece
 
 
 class UntilStop:

@@ -66,6 +66,8 @@ class Answer:
     starts: list[ProcessStart] = field(default_factory=list)
     bad: BadRecords = field(default_factory=BadRecords)
     watch: Watch = field(default_factory=Watch)
+    span: tuple[int, int] | None = None
+    """First and last time (UTC ns) in it."""
     broken: str | None = None
     """Why reading ended before the block did."""
 
@@ -121,6 +123,7 @@ class Worker:
         """Put what rows match into the answer; where matching fails, all but the rows that it fails for."""
         kept = wanted(rows, self._setup)
         answer.records += len(rows)
+        answer.span = _wider(answer.span, rows.times)
         answer.skipped += len(rows) - len(kept)
         try:
             found = self._found(kept)
@@ -161,6 +164,14 @@ def wanted(rows: Rows, setup: Setup) -> Rows:
     first = setup.since if setup.since is not None else -(1 << 63)
     last = setup.until if setup.until is not None else 1 << 63
     return _picked(rows, [row for row, time in enumerate(rows.times) if time is None or first <= time <= last])
+
+
+def _wider(span: tuple[int, int] | None, times: Sequence[int | None]) -> tuple[int, int] | None:
+    """Return the span with these times in it."""
+    known = [time for time in times if time is not None]
+    if not known:
+        return span
+    return (min(known), max(known)) if span is None else (min(span[0], *known), max(span[1], *known))
 
 
 def _keep(found: Sequence[Effect], answer: Answer) -> None:

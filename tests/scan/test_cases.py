@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,14 @@ from typing import Any
 import pytest
 
 from carecordon.cli.scan import _words
+from carecordon.model.errors import OurFault
 from carecordon.model.incident import Case, EventSeen
 from carecordon.model.ports import NoCache
 from carecordon.model.result import Result
+from carecordon.scan.again import CHANGED, GONE, STOPPED, Again, Copied
+from carecordon.scan.cases import Triaged
+from carecordon.scan.evidence import Collector
+from carecordon.scan.open import Opened
 from carecordon.scan.rulebook import read_rulebook
 from carecordon.scan.run import Scan
 from carecordon.scan.worker import Setup
@@ -113,11 +119,72 @@ def test_without_incidents_nothing_is_read_again(tmp_path: Path) -> None:
     )
 
 
-def test_what_vanished_meanwhile_leaves_the_matches_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Scan, "_again", lambda *_: iter(()))
-    (case,) = scanned([written(tmp_path / "a.jsonl", EVENTS)], tmp_path).cases
+@pytest.mark.parametrize(
+    ("becomes", "says"), [(None, GONE), ("", GONE), (r"C:\Windows\System32\calculator.exe", CHANGED)]
+)
+def test_what_is_another_file_the_second_time_is_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: str | None, says: str
+) -> None:
+    """The matches themselves are told, and that the rest is missing."""
+    path = written(tmp_path / "a.jsonl", EVENTS)
+
+    def change(scan: Scan) -> Triaged:
+        if becomes is None:
+            path.unlink()
+        else:
+            path.write_text(
+                path.read_text().replace("C:\\\\Windows\\\\System32\\\\whoami.exe", becomes) if becomes else ""
+            )
+        return triaged(scan)
+
+    triaged = Scan._triaged
+    monkeypatch.setattr(Scan, "_triaged", change)
+    result = scanned([path], tmp_path)
+    (case,) = result.cases
     assert [seen.record_id for seen in case.events] == [7]
-    assert case.story.facts
+    assert "whoami.exe" in case.story.facts[0].text
+    assert [spot.reason for spot in result.closing.unseen if spot.file == str(path)] == [says]
+
+
+def test_a_stop_in_the_second_reading_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(again: Again, *_: object) -> Iterator[Opened]:
+        again.stop.is_asked = True
+        return opened(again)
+
+    opened = Again._opened
+    monkeypatch.setattr(Again, "_opened", stopped)
+    result = scanned([written(tmp_path / "a.jsonl", EVENTS)], tmp_path)
+    assert result.closing.summary.partial
+    assert STOPPED in [spot.reason for spot in result.closing.unseen]
+    assert [seen.record_id for case in result.cases for seen in case.events] == [7]
+
+
+def test_a_block_that_is_lost_the_second_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OurFault("made up")
+
+    monkeypatch.setattr(Collector, "answer", broken)
+    result = scanned([written(tmp_path / "a.jsonl", EVENTS)], tmp_path)
+    assert any("could not be read again" in spot.reason for spot in result.closing.unseen)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_stream_that_cannot_be_kept_says_so() -> None:
+    copied = Copied(io.BytesIO(b"abcdef"))
+    assert copied.read(4) == b"abcd"
+    assert copied.again().read() == b"abcd"
+    copied.close()
+    copied._file = Path("/dev/full").open("wb", buffering=0)
+    assert copied.read(4) == b"ef"
+    assert copied.again() is None
+    copied.close()
+
+
+def test_two_starts_of_one_moment_are_told_apart(tmp_path: Path) -> None:
+    """A log with whole seconds: what else started then is no part of it."""
+    other = started(20, 30, "{00-7}", "{00-1}", r"C:\Program Files\EPR\start.exe", r"C:\Windows\explorer.exe")
+    (case,) = scanned([written(tmp_path / "a.jsonl", [*EVENTS, other])], tmp_path).cases
+    assert [seen.record_id for seen in case.events] == BELONG
 
 
 def test_evidence_beyond_the_bound_goes_furthest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

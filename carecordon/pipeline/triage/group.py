@@ -31,6 +31,7 @@ from carecordon.pipeline.triage.tell import tell
 from carecordon.pipeline.triage.unit import (
     Unit,
     UnitKey,
+    birth,
     chain_unit,
     earliest,
     incident_id,
@@ -73,6 +74,7 @@ class Grouper:
         self._units: dict[UnitKey, Unit] = {}
         self._members: OrderedDict[tuple[str, int], Match] = OrderedDict()
         self._newest = -(1 << 80)
+        self._reached: dict[str, set[str]] = {}
         self._fresh = 0
         self._settled_at = 0
         self._told: dict[str, _Told] = {}
@@ -110,12 +112,16 @@ class Grouper:
         self._fresh = 0
         over = self._newest - 2 * HORIZON_NS
         crowd = len(self._units) - UNITS_KEPT
-        spread = self._spread()
+        spread = self.spread()
         parts = sorted(self._components(), key=lambda units: max(unit.last for unit in units))
         names = [_name(units) for units in parts]
         current = set(filter(None, names))
         told: dict[str, _Told] = {}
         changed: list[Incident] = []
+        if crowd > 0:
+            self._tally[Unseen.RECORD, "incidents: more is open than can be held together, the oldest told early"] += (
+                crowd
+            )
         for units, name in zip(parts, names, strict=True):
             if name is not None:
                 before = self._told.get(name)
@@ -133,7 +139,8 @@ class Grouper:
         self._aliases = {name: frozenset(one.incident.aliases) for name, one in told.items()}
         for name, _ in before_ids.items() ^ self._aliases.items():
             self._note((INCIDENT, name))
-        self._forget(self.processes.forget_before(over))
+        needed = (self._start_of(unit) for unit in self._units.values())
+        self._forget(self.processes.forget_before(over, [start for start in needed if start is not None]))
         for place in [place for place, match in self._members.items() if (match.time or 0) < over]:
             del self._members[place]
             self._note(member_key(place))
@@ -196,7 +203,7 @@ class Grouper:
             return
         is_member = match.rule.id in self._correlated
         if is_member:
-            self._members[match.file, match.position] = match if self._is_kept else replace(match, carried={})
+            self._keep_member(match if self._is_kept else replace(match, carried={}))
             self._note(member_key((match.file, match.position)))
             if len(self._members) > MEMBERS_KEPT:
                 self._note(member_key(self._members.popitem(last=False)[0]))
@@ -215,6 +222,11 @@ class Grouper:
         self._note(record_key(unit))
         unit.is_late |= time < self._newest - HORIZON_NS
         self._newest = max(self._newest, time)
+
+    def _keep_member(self, match: Match) -> None:
+        """Remember an event of correlations, as one rule's match of it: the same, whatever order they come in."""
+        known = self._members.get((match.file, match.position))
+        self._members[match.file, match.position] = match if known is None else min(known, match, key=birth)
 
     def _take_chain(self, chain: CorrelationMatch) -> None:
         members = [self._members[place] for place in chain.members if place in self._members]
@@ -263,12 +275,15 @@ class Grouper:
         incident = tell(name, tuple(sorted(aliases)), units, self.processes, spread, self.estate)
         return _Told(state, incident)
 
-    def _spread(self) -> Mapping[str, int]:
-        """Return on how many devices each rule matched."""
-        devices: dict[str, set[str]] = {}
+    def _start_of(self, unit: Unit) -> ProcessStart | None:
+        told = unit.subject
+        return self.processes.find(unit.device, told.guid, told.pid, unit.first)
+
+    def spread(self) -> Mapping[str, int]:
+        """Return on how many devices each rule has matched so far."""
         for unit in self._units.values():
-            devices.setdefault(unit.rule.id, set()).update(unit.devices)
-        return {rule: len(names) for rule, names in devices.items()}
+            self._reached.setdefault(unit.rule.id, set()).update(unit.devices)
+        return {rule: len(names) for rule, names in self._reached.items()}
 
 
 def _tree(unit: Unit, tops: Tops) -> list[Link]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from carecordon.model.match import Level
 from carecordon.pipeline.triage.ordinary import (
+    account_domain,
     account_name,
     base_name,
     is_everywhere,
@@ -71,9 +72,10 @@ def links_of(subject: Subject, rule_id: str, level: Level, device: str) -> Itera
     yield from addresses(subject)
     for account in subject.accounts:
         if is_person(account):
-            yield Tie.ACCOUNT, device if is_local(account, device) else "", account_name(account)
+            name = f"{account_domain(account)}\\{account_name(account)}".lstrip("\\")
+            yield Tie.ACCOUNT, device if is_local(account, device) else "", name
     for path in (*subject.files, *((subject.image,) if subject.image else ())):
-        if not is_everywhere(path):
+        if base_name(path) and not is_everywhere(path):
             yield Tie.FILE, "", base_name(path)
     if subject.hash is not None and subject.image is not None and not is_everywhere(subject.image):
         yield Tie.HASH, "", subject.hash

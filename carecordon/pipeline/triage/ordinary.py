@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -12,6 +13,10 @@ SERVICE_ACCOUNTS = frozenset(
 """Accounts of Windows itself. Source: MS-DTYP 2.4.2.4, well-known SIDs, and their names as Windows writes them."""
 DRAWN = ("dwm-", "umfd-")
 """How the accounts begin that draw each session's windows and fonts."""
+SERVICE_DOMAINS = frozenset({"nt service", "iis apppool", "nt authority", "window manager", "font driver host"})
+"""Domains of Windows' own accounts. Source: Windows, service SIDs and virtual accounts."""
+BUILT_IN = frozenset({"administrator", "guest", "defaultaccount", "wdagutilityaccount", "admin", "root"})
+"""Accounts that every device has by itself."""
 ROOTS = frozenset(
     {"system", "smss.exe", "csrss.exe", "wininit.exe", "winlogon.exe", "services.exe", "lsass.exe", "svchost.exe"}
     | {"explorer.exe", "userinit.exe", "taskhostw.exe", "taskeng.exe", "sihost.exe", "runtimebroker.exe"}
@@ -22,12 +27,18 @@ SYSTEM_FOLDERS = (
     *("\\windows\\system32\\", "\\windows\\syswow64\\", "\\windows\\winsxs\\", "\\windows\\microsoft.net\\"),
     *("\\program files\\", "\\program files (x86)\\", "\\windows\\servicing\\", "\\windows\\softwaredistribution\\"),
 )
-"""Where the same file lies on every device."""
+"""Where the same file lies on every device, below the drive."""
+ROOT_FOLDERS = frozenset({"\\windows", "\\windows\\system32", "\\windows\\syswow64", "\\windows\\system32\\wbem"})
+"""Where Windows' own programs lie; a namesake elsewhere is none of them."""
 COMMON_NAMES = frozenset(
     {"setup.exe", "install.exe", "update.exe", "installer.exe", "desktop.ini", "thumbs.db", "ntuser.dat"}
     | {"explorer.exe", "notepad.exe", "regedit.exe", "write.exe", "hh.exe", "uninstall.exe", "index.html"}
 )
 """File names that unrelated programs share."""
+
+
+_DRIVE = re.compile(r"^(?:\\\\[?.]\\|\\\?\?\\)?(?:[a-z]:|\\device\\harddiskvolume[0-9]+)(?=\\)")
+_SYSTEM_ROOT = re.compile(r"^(?:\\systemroot|%(?:systemroot|windir)%)\\")
 
 
 def base_name(path: str) -> str:
@@ -40,16 +51,21 @@ def is_root(image: str | None) -> bool:
     """Say whether a program starts others on everybody's behalf; its namesake outside Windows does not."""
     if image is None:
         return False
-    lower = image.replace("/", "\\").lower()
-    name = base_name(lower)
-    return name in ROOTS and ("\\" not in lower or "\\windows\\" in lower)
+    path = below_drive(image)
+    folder, _, name = path.rpartition("\\")
+    return name in ROOTS and (folder in ROOT_FOLDERS or path in {"system", "registry"})
 
 
 @lru_cache(8192)
 def is_everywhere(path: str) -> bool:
     """Say whether the same file lies on every device, or its name is anybody's."""
+    return below_drive(path).startswith(SYSTEM_FOLDERS) or base_name(path) in COMMON_NAMES or is_root(path)
+
+
+def below_drive(path: str) -> str:
+    r"""Return a path without its drive, lower case: `C:\`, `\??\C:\`, `\Device\HarddiskVolume2\`, `\SystemRoot\`."""
     lower = path.replace("/", "\\").lower()
-    return any(folder in lower for folder in SYSTEM_FOLDERS) or base_name(lower) in COMMON_NAMES or is_root(path)
+    return _DRIVE.sub("", _SYSTEM_ROOT.sub(r"\\windows\\", lower), count=1)
 
 
 def account_name(account: str) -> str:
@@ -57,16 +73,30 @@ def account_name(account: str) -> str:
     return account.rsplit("\\", 1)[-1].split("@", 1)[0].lower()
 
 
+def account_domain(account: str) -> str:
+    r"""Return the first label of an account's domain, lower case; '' where it names none."""
+    domain = account.rsplit("\\", 1)[0] if "\\" in account else account.partition("@")[2]
+    return domain.split(".", 1)[0].lower()
+
+
 def is_person(account: str) -> bool:
     """Say whether an account is somebody's, not a computer's nor Windows' own."""
     name = account_name(account)
-    return bool(name) and name not in SERVICE_ACCOUNTS and not name.endswith("$") and not name.startswith(DRAWN)
+    domain = account.rsplit("\\", 1)[0].lower() if "\\" in account else ""
+    if domain in SERVICE_DOMAINS or name in SERVICE_ACCOUNTS:
+        return False
+    return bool(name) and not name.endswith("$") and not name.startswith(DRAWN)
 
 
 def is_local(account: str, device: str) -> bool:
-    """Say whether an account is the device's own, so that one of that name elsewhere is another."""
-    domain = account.rsplit("\\", 1)[0].lower() if "\\" in account else ""
-    return domain in {device.split(".", 1)[0].lower(), "."} and bool(domain)
+    """Say whether an account is the device's own, so that one of that name elsewhere is another.
+
+    A device's name is cut at 15 characters there. Accounts that every device has are local where no domain is named.
+    """
+    domain = account_domain(account)
+    if not domain:
+        return account_name(account) in BUILT_IN
+    return domain == "." or domain == device.split(".", 1)[0].lower()[:15]
 
 
 @lru_cache(8192)

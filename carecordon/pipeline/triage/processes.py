@@ -7,7 +7,7 @@ that are known, not on the order in which they came.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -16,6 +16,8 @@ from carecordon.pipeline.triage.ordinary import base_name, is_root
 
 LIMIT = 20_000
 """Processes remembered of one device."""
+TOTAL = 250_000
+"""Processes remembered of all devices together; beyond, each device forgets the oldest quarter of its own."""
 DEPTH = 40
 """Ancestors followed: deeper chains are made to tire us."""
 TWIN_NS = 2_000_000_000
@@ -98,6 +100,7 @@ class Processes:
         """Remember `limit` starts of each device."""
         self._limit = limit
         self._devices: dict[str, _Device] = {}
+        self._size = 0
         self.forgotten = 0
         """Starts given up for want of room."""
 
@@ -106,8 +109,12 @@ class Processes:
         device = self._devices.setdefault(start.device, _Device())
         doubled = device.add(start)
         gone = [] if doubled is None else [doubled]
+        self._size += 0 if gone else 1
         if device.size > self._limit + self._limit // 4:
-            gone += self._thin(start.device)
+            gone += self._thin(start.device, self._limit)
+        if self._size > TOTAL:
+            for name, one in list(self._devices.items()):
+                gone += self._thin(name, max(1, one.size * 3 // 4))
         return gone
 
     def version(self, device: str) -> int:
@@ -154,8 +161,12 @@ class Processes:
         known = self._devices[start.device]
         found = list(known.by_guid.get(start.guid, ())) if start.guid else []
         if start.pid is not None:
-            found += [child for child in known.by_pid.get(start.pid, ()) if self.parent(child) is start]
+            found += [child for child in known.by_pid.get(start.pid, ()) if self._is_child(child, start)]
         return sorted((child for child in found if not self._has_twin(known, child)), key=order)
+
+    def _is_child(self, child: ProcessStart, start: ProcessStart) -> bool:
+        above = self.parent(child)
+        return above is not None and process_key(above) == process_key(start)
 
     def _has_twin(self, known: _Device, start: ProcessStart) -> bool:
         """Return whether the same start is told by another event, with an id of its own."""
@@ -174,32 +185,44 @@ class Processes:
         twins = [one for one in held[max(0, at - 4) : at] if last.time - one.time <= TWIN_NS and one.guid is not None]
         return last if last.guid is not None or not twins else twins[-1]
 
-    def _thin(self, name: str) -> list[ProcessStart]:
+    def _thin(self, name: str, limit: int) -> list[ProcessStart]:
         starts = self._devices[name].starts()
-        kept = _Device()
-        for start in starts[-self._limit :]:
-            kept.add(start)
-        self.forgotten += len(starts) - kept.size
-        kept.version += self._devices[name].version
-        self._devices[name] = kept
-        return starts[: -self._limit]
+        self._devices[name] = _made(starts[-limit:], self._devices[name].version)
+        self.forgotten += len(starts) - self._devices[name].size
+        self._size -= len(starts) - self._devices[name].size
+        return starts[:-limit]
 
-    def forget_before(self, time: int) -> list[ProcessStart]:
-        """Forget starts before a time (UTC ns) that are nobody's parent since; return them."""
+    def forget_before(self, time: int, needed: Iterable[ProcessStart]) -> list[ProcessStart]:
+        """Forget starts before a time (UTC ns), and return them.
+
+        Kept are the ancestors of later and of `needed` ones, and whoever had a process id last: it may still run.
+        """
         gone: list[ProcessStart] = []
+        wanted: dict[str, list[ProcessStart]] = {}
+        for start in needed:
+            wanted.setdefault(start.device, []).append(start)
         for name, device in list(self._devices.items()):
             starts = device.starts()
-            if starts and starts[0].time < time:
-                parents = {id(above) for start in starts if start.time >= time for above in self.ancestors(start)}
-                kept = _Device()
-                for start in starts:
-                    if start.time >= time or id(start) in parents:
-                        kept.add(start)
-                    else:
-                        gone.append(start)
-                kept.version = device.version  # what is told of is younger
-                self._devices[name] = kept
+            if not starts or starts[0].time >= time:
+                continue
+            holders = [held[-1] for held in device.pids.values() if held]
+            roots = [*(start for start in starts if start.time >= time), *wanted.get(name, ()), *holders]
+            kept_ids = {id(start) for start in roots} | {
+                id(above) for start in roots for above in self.ancestors(start)
+            }
+            if len(kept_ids) < len(starts):
+                self._devices[name] = _made([start for start in starts if id(start) in kept_ids], device.version)
+                gone += [start for start in starts if id(start) not in kept_ids]
+        self._size -= len(gone)
         return gone
+
+
+def _made(starts: Iterable[ProcessStart], version: int) -> _Device:
+    device = _Device()
+    for start in starts:
+        device.add(start)
+    device.version += version
+    return device
 
 
 class Tops:

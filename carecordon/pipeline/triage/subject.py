@@ -179,4 +179,5 @@ def _account(fields: Mapping[str, Value], domain: str, name: str) -> str | None:
 def _hash(hashes: str | None) -> str | None:
     """Return the SHA-256 in Sysmon's list of hashes, else its first; lower case."""
     parts = dict(part.split("=", 1) for part in (hashes or "").split(",") if "=" in part)
-    return (parts.get("SHA256") or next(iter(parts.values()), "")).lower() or None
+    found = (parts.get("SHA256") or next(iter(parts.values()), "")).lower()
+    return found if found.strip("0") else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from carecordon.model.incident import Alert, Chain, DeviceAsset, Entity, EntityKind, Incident, Place
+from carecordon.model.incident import Alert, Chain, DeviceAsset, Entity, EntityKind, Incident, Place, Score
 from carecordon.model.match import RuleHead
 from carecordon.pipeline.triage.links import ACROSS, Tie
 from carecordon.pipeline.triage.processes import Processes
@@ -32,8 +33,7 @@ def tell(
     rules = list({unit.rule.id: unit.rule for unit in sorted(units, key=_age)}.values())
     techniques = tuple(dict.fromkeys(one for rule in rules for one in rule.techniques))
     devices = _devices(units)
-    hit = [device for device in devices if any(alert.device == device for alert in alerts)]
-    total = score(rules, techniques, hit, min(spread[rule.id] for rule in rules), estate)
+    total = _score(rules, techniques, devices, alerts, spread, estate)
     return Incident(
         id=name,
         aliases=aliases,
@@ -53,6 +53,27 @@ def tell(
         is_late=any(unit.is_late for unit in units),
         assets=_assets(devices, estate),
     )
+
+
+def rescored(incident: Incident, spread: Mapping[str, int], estate: Estate) -> Incident:
+    """Return an incident with the score that it has when more is known of how many devices each rule matched on."""
+    heads = [*(alert.rule for alert in incident.alerts), *(chain.rule for chain in incident.chains)]
+    rules = list({head.id: head for head in heads}.values())
+    total = _score(rules, incident.techniques, incident.devices, incident.alerts, spread, estate)
+    return replace(incident, score=total, level=level_of(total))
+
+
+def _score(
+    rules: Sequence[RuleHead],
+    techniques: Sequence[str],
+    devices: Sequence[str],
+    alerts: Sequence[Alert],
+    spread: Mapping[str, int],
+    estate: Estate,
+) -> Score:
+    own = {alert.device for alert in alerts}
+    hit = [device for device in devices if device in own]
+    return score(rules, techniques, hit, min(spread[rule.id] for rule in rules), estate)
 
 
 def _age(unit: Unit) -> tuple[int, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from carecordon.model.incident import EntityKind, Place
 from carecordon.model.match import CorrelationMatch, Match, RuleHead
@@ -14,10 +15,13 @@ from carecordon.pipeline.triage.subject import Subject, subject_of
 
 PLACES_KEPT = 100_000
 """Places of one unit that are told one by one."""
-ENTITIES_KEPT = 200
-"""Entities and links of one unit: what writes a thousand files need not be told by all of them."""
+KEPT = 32
+"""Entities and links of each kind in one unit: what writes a thousand files need not be told by all of them."""
+MEMBERS_MET = 200
+"""Events of a correlation that are looked at for who took part."""
 
 UnitKey = tuple[str, ...]
+_Kinded = TypeVar("_Kinded", bound=tuple[Any, ...])
 EntityKey = tuple[EntityKind, str, str | None]
 """Kind, name in lower case, device for what is one device's."""
 
@@ -89,12 +93,15 @@ class Unit:
                 known.count += 1
                 known.name = min((known.first, known.name), (time, name))[1]
                 known.first, known.last = min(known.first, time), max(known.last, time)
-            elif len(self.entities) < ENTITIES_KEPT:
+            else:
                 self.entities[key] = Sighting(name, time, time)
-        if len(self.links) < ENTITIES_KEPT:
-            ties = links_of(subject, self.rule.id, self.rule.level, device)
-            # What a correlation counts may last for hours: that it went on at the same time says nothing.
-            self.links.update(link for link in ties if self.chain is None or link[0] is not Tie.NEAR)
+        ties = links_of(subject, self.rule.id, self.rule.level, device or f"in {match.file}")
+        # What a correlation counts may last for hours: that it went on at the same time says nothing.
+        self.links.update(link for link in ties if self.chain is None or link[0] is not Tie.NEAR)
+        if len(self.entities) > 2 * KEPT * len(EntityKind):
+            self.entities = {key: self.entities[key] for key in _least(self.entities)}
+        if len(self.links) > 2 * KEPT * len(Tie):
+            self.links = set(_least(self.links))
 
 
 def unit_key(match: Match, time: int, subject: Subject) -> UnitKey:
@@ -139,7 +146,9 @@ def earliest(matches: Sequence[Match]) -> Match:
     """Return the earliest of matches, the same whatever their order."""
     first = min(match.time or 0 for match in matches)
     same = [match for match in matches if (match.time or 0) == first]
-    return same[0] if all(match is same[0] for match in same) else min(same, key=birth)
+    if all(match is same[0] for match in same):
+        return same[0]
+    return min(same, key=lambda match: (birth(match), match.file, match.position))
 
 
 def chain_unit(chain: CorrelationMatch, members: Sequence[Match]) -> Unit:
@@ -147,11 +156,19 @@ def chain_unit(chain: CorrelationMatch, members: Sequence[Match]) -> Unit:
     first = members[0]
     key = ("correlation", chain.rule.id, str(chain.start), str(chain.end), first.device or "", repr(chain.group))
     unit = Unit(key, chain.rule, first.device or "", chain.start, chain.end, first, subject_of(first), chain)
-    unit.count = len(chain.members)
-    for member in members[:ENTITIES_KEPT]:
+    unit.count = unit.version = len(chain.members)
+    for member in members[:MEMBERS_MET]:
         unit.meet(member, member.time or chain.start, subject_of(member))
         unit.links.add(member_link(member.file, member.position))
     return unit
+
+
+def _least(keys: Iterable[_Kinded]) -> list[_Kinded]:
+    """Return the least KEPT of each kind: the same whatever order they came in."""
+    kinds: dict[str, list[_Kinded]] = {}
+    for key in keys:
+        kinds.setdefault(key[0], []).append(key)
+    return [key for group in kinds.values() for key in sorted(group, key=repr)[:KEPT]]
 
 
 def member_link(file: str, position: int) -> Link:

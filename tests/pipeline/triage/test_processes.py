@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import pytest
+
 from carecordon.pipeline.triage.processes import Processes, Tops, process_key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, start
 
@@ -76,10 +78,23 @@ def test_a_device_keeps_the_newest_only() -> None:
 
 
 def test_old_starts_go_unless_something_younger_hangs_on_them() -> None:
-    parent, child, old = start("a-1"), start("b-1", "a-1", at=10 * HOUR), start("c-1")
+    parent, child, old, open_yet = start("a-1"), start("b-1", "a-1", at=10 * HOUR), start("c-1"), start("d-1")
+    first, second = start(pid=9), start(pid=9, at=1)
     table = Processes()
-    for one in (parent, child, old):
+    for one in (parent, child, old, open_yet, first, second):
         table.add(one)
-    table.forget_before(NOON + HOUR)
+    assert table.forget_before(NOON + HOUR, [open_yet]) == [first, old]
     assert table.find("ws1", "a-1", None, NOON) is parent
-    assert table.find("ws1", "c-1", None, NOON) is None
+    assert table.find("ws1", "d-1", None, NOON) is open_yet
+    assert table.find("ws1", None, 9, NOON + 20 * HOUR) is second, "it may still run"
+
+
+def test_all_devices_together_keep_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carecordon.pipeline.triage.processes.TOTAL", 300)
+    table = Processes()
+    for number in range(1_000):
+        table.add(start(f"a-{number}", at=number * SECOND, device=f"ws{number % 10}"))
+    kept = [number for number in range(1_000) if table.find(f"ws{number % 10}", f"a-{number}", None, NOON)]
+    assert 200 <= len(kept) <= 300
+    assert kept == list(range(kept[0], 1_000))
+    assert table.forgotten == 1_000 - len(kept)

@@ -1,0 +1,138 @@
+"""The second reading: the same inputs once more, for the events of incidents; what is not as it was before is told."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO, Any
+
+from carecordon.model.block import Bad
+from carecordon.model.feed import Stream
+from carecordon.model.incident import Incident
+from carecordon.model.match import BlindSpot, Unseen
+from carecordon.scan.assembly import Assembly
+from carecordon.scan.evidence import Collector, Evidence
+from carecordon.scan.fan import Fan
+from carecordon.scan.hand import Lost, Task
+from carecordon.scan.open import Opened, open_source
+from carecordon.scan.question import Question, question
+from carecordon.scan.stop import Stop
+from carecordon.scan.walk import Source
+from carecordon.scan.worker import Setup
+
+CHANGED = "it was another file when it was read again, for the events of incidents: their stories do without it"
+GONE = "it could not be read again, for the events of incidents: their stories tell only what matched in it"
+STOPPED = "stopped while the events of incidents were read again: their stories tell only the first matches"
+
+
+class Copied:
+    """A stream that is kept while it is read, so that it can be read once more; `fault` says why it is not whole."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Read from `stream`; what comes goes to a temporary file too, until that takes no more."""
+        self._stream = stream
+        self.fault: str | None = None
+        self._file: IO[bytes] | None = None
+        try:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as the scan
+        except OSError as fault:
+            self.fault = str(fault.strerror or fault)
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most `size`; nothing at the end."""
+        piece = self._stream.read(size)
+        left = memoryview(piece)
+        try:
+            while left and self._file is not None and self.fault is None:
+                left = left[self._file.write(left) :]
+        except OSError as fault:
+            self.fault = str(fault.strerror or fault)
+        return piece
+
+    def close(self) -> None:
+        """Let the copy go."""
+        if self._file is not None:
+            self._file.close()
+
+    def again(self) -> Any:
+        """Return the copy from its beginning; None where it is not whole."""
+        if self.fault is not None or self._file is None:
+            return None
+        self._file.seek(0)
+        return self._file
+
+
+@dataclass(slots=True)
+class Again:
+    """One second reading. `troubles`: input to what was wrong with it, in words."""
+
+    setup: Setup
+    sources: Sequence[Source]
+    inputs: Sequence[Assembly]
+    cores: int
+    stdin: Copied | None
+    stop: Stop
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def gather(self, incidents: Sequence[Incident]) -> Evidence:
+        """Return the events of incidents. Raises KeyboardInterrupt where it is asked for twice."""
+        numbers: dict[str, list[int]] = {}
+        for number, assembly in enumerate(self.inputs):
+            numbers.setdefault(assembly.name, []).append(number)
+        asked = question(incidents, numbers)
+        asked.before = {number: assembly.before for number, assembly in enumerate(self.inputs)}
+        evidence = Evidence(incidents)
+        fan = Fan(partial(Collector, self.setup, asked), self.cores)
+        try:
+            for answer in fan.run(self._tasks(asked, numbers)):
+                source = answer.task.source if isinstance(answer, Lost) else answer.source
+                name = self.inputs[source].name
+                if isinstance(answer, Lost):
+                    self.troubles[name] = f"a part of it could not be read again: {answer.reason}"
+                else:
+                    evidence.take(answer, name)
+            for _ in fan.finish():
+                pass
+        except KeyboardInterrupt:
+            fan.stop()
+            raise
+        evidence.drop([name for name, reason in self.troubles.items() if reason == CHANGED])
+        return evidence
+
+    def spots(self) -> list[BlindSpot]:
+        """Return what was wrong with inputs the second time."""
+        spots = [BlindSpot(Unseen.FILE, reason, name, count=1) for name, reason in sorted(self.troubles.items())]
+        return [*spots, *([BlindSpot(Unseen.RECORD, STOPPED)] if self.stop.is_asked else [])]
+
+    def _tasks(self, asked: Question, numbers: dict[str, list[int]]) -> Iterator[Task]:
+        """Yield the blocks that may hold something, of those inputs that were read before, as far as they were then."""
+        left = {name: list(known) for name, known in numbers.items()}
+        for one in self._opened():
+            if not left.get(one.name):
+                continue
+            number = left[one.name].pop(0)
+            before = self.inputs[number]
+            for place, piece in enumerate(one.blocks()):
+                if self.stop.is_asked:
+                    return
+                if place < len(before.before) and not isinstance(piece, Bad) and asked.may_hold(number, place, before):
+                    yield Task(number, place, piece)
+            facts = one.facts()
+            if before.facts is not None and not before.is_cut and facts.sha256 != before.facts.sha256:
+                self.troubles[one.name] = CHANGED
+        wanted = {self.inputs[number].name for number in asked.places}
+        for name in sorted(name for name, known in left.items() if known and name in wanted):
+            self.troubles.setdefault(name, GONE)
+
+    def _opened(self) -> Iterator[Opened]:
+        for source in self.sources:
+            stream = None
+            if source.path is None:
+                stream = None if self.stdin is None else self.stdin.again()
+                if stream is None:
+                    continue
+            for one in open_source(source, stream):
+                if isinstance(one, Opened):
+                    yield one
