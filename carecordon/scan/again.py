@@ -117,7 +117,9 @@ class Again:
             for place, piece in enumerate(one.blocks()):
                 if self.stop.is_asked:
                     return
-                if place < len(before.before) and not isinstance(piece, Bad) and asked.may_hold(number, place, before):
+                if isinstance(piece, Bad) or place >= len(before.before):
+                    continue
+                if asked.may_hold(number, place, before, piece):
                     yield Task(number, place, piece)
             facts = one.facts()
             if before.facts is not None and not before.is_cut and facts.sha256 != before.facts.sha256:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from carecordon.model.block import Block
 from carecordon.model.event import Kind, Value
 from carecordon.model.incident import EntityKind, Incident
+from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.triage.links import HOUR
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.subject import Subject, guid, is_logon, is_start, subject_of
 from carecordon.pipeline.triage.subject import number as process_id
 from carecordon.scan.assembly import Assembly
 
-AROUND_NS = 24 * HOUR
-"""How long before the first match and after the last a logon or a process may stand that belongs to it."""
-CONTEXT_NS = HOUR
-"""The same for processes in which nothing matched, and for those known by their process id alone."""
+AROUND_NS = HOUR
+"""How long before the first match and after the last a process is followed; its start is told whenever it was."""
+WIDE_NS = 24 * HOUR
+"""How long before and after a logon may begin or end, or a service be installed, that belongs to it."""
+END_OF_TIME = 1 << 80
 NAMES_KNOWN = 200_000
 PROCESS_FIELDS = (
     "ProcessGuid",
@@ -53,19 +57,29 @@ class Question:
     positions: dict[int, list[int]] = field(default_factory=dict)
     """`places` in order."""
     times: list[tuple[int, int]] = field(default_factory=list)
-    """When something may have happened that is asked for, by what it says."""
+    """When a process may have done something that is asked for."""
+    wide_times: list[tuple[int, int]] = field(default_factory=list)
+    """When a logon may have begun or a service been installed; `words` are what then stands in the text."""
+    words: list[bytes] = field(default_factory=list)
     known: dict[str | int, bool] = field(default_factory=dict)
     """Spellings of ids, and whether they are asked for."""
 
-    def may_hold(self, number: int, block: int, read: Assembly) -> bool:
-        """Return whether a block of an input may hold an event that is asked for."""
+    def may_hold(self, number: int, place: int, read: Assembly, block: Block) -> bool:
+        """Return whether a block, the one at `place` of input `number`, may hold an event that is asked for."""
         places = self.positions.get(number, [])
-        after = read.before[block + 1] if block + 1 < len(read.before) else read.records
-        at = bisect_right(places, read.before[block])
+        after = read.before[place + 1] if place + 1 < len(read.before) else read.records
+        at = bisect_right(places, read.before[place])
         if at < len(places) and places[at] <= after:
             return True
-        span = read.spans[block]
-        return span is not None and any(first <= span[1] and span[0] <= last for first, last in self.times)
+        span = read.spans[place]
+        if span is None:
+            return False
+        if _meets(span, self.times):
+            return True
+        if not _meets(span, self.wide_times):
+            return False
+        data = block.data.lower() if feed_named(block.feed).is_text else None
+        return data is None or any(word in data for word in self.words)
 
     def is_likely(self, fields: Mapping[str, Value], kind: Kind) -> bool:
         """Return whether an event is worth a closer look: it names a process that is asked for, or tells of a logon."""
@@ -122,17 +136,23 @@ def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> 
                 asked.places.setdefault(source, {}).setdefault(place.position, []).append(number)
         _ask(asked, number, incident)
     asked.positions = {source: sorted(places) for source, places in asked.places.items()}
-    spans = [
-        span
-        for index in (asked.guids, asked.pids, asked.logons, asked.services)
-        for held in index.values()
-        for span in held
-    ]
     starts = [(time, time) for _, time, _ in asked.starts]
-    asked.times = _merged([*((first, last) for _, first, last, _ in spans), *starts])
+    asked.times = _merged([*_times(asked.guids), *_times(asked.pids), *starts])
+    asked.wide_times = _merged([*_times(asked.logons), *_times(asked.services)])
+    asked.words = [word.encode() for _, word in (*asked.logons, *asked.services)]
     asked.names = {name for _, name in asked.guids} | {pid for _, pid in asked.pids}
     asked.names |= {int(name) if name.isdigit() else name for _, _, name in asked.starts}
     return asked
+
+
+def _times(index: Mapping[Any, Sequence[Span]]) -> list[tuple[int, int]]:
+    return [(first, last) for spans in index.values() for _, first, last, _ in spans]
+
+
+def _meets(span: tuple[int, int], times: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a span touches one of these, which are in order and do not touch each other."""
+    at = bisect_right(times, (span[1], END_OF_TIME))
+    return at > 0 and times[at - 1][1] >= span[0]
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -147,7 +167,7 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _ask(asked: Question, number: int, incident: Incident) -> None:
-    first, last = incident.first - AROUND_NS, incident.last + AROUND_NS
+    first, last = incident.first - WIDE_NS, incident.last + WIDE_NS
     asked.devices.update(incident.devices)
     for process in incident.processes:
         name = process.key.split("|", 1)[1].split("@", 1)[0]
@@ -156,17 +176,15 @@ def _ask(asked: Question, number: int, incident: Incident) -> None:
             asked.starts.setdefault(whole, []).append((number, first, last, process.key))
         if is_root(process.image):
             continue  # what Windows' own programs do besides has nothing to do with it
-        around = CONTEXT_NS if process.is_context else AROUND_NS
-        span = (number, incident.first - around, incident.last + around, process.key)
+        since = max(incident.first - AROUND_NS, process.start or 0)
+        span = (number, since, incident.last + AROUND_NS, process.key)
         if "-" in name:
             asked.guids.setdefault((process.device, name), []).append(span)
-        elif process.pid is not None:  # used again once its process has ended
-            since = process.start or incident.first - CONTEXT_NS
-            span = (number, since, incident.last + CONTEXT_NS, process.key)
+        elif process.pid is not None:
             asked.pids.setdefault((process.device, process.pid), []).append(span)
-    for alert in incident.alerts:
-        for logon in subject_of(alert.sample).logons:
-            asked.logons.setdefault((alert.device, logon), []).append((number, first, last, None))
+    logons = {(alert.device, logon) for alert in incident.alerts for logon in subject_of(alert.sample).logons}
+    for key in sorted(logons):
+        asked.logons.setdefault(key, []).append((number, first, last, None))
     for entity in incident.entities:
         if entity.kind is EntityKind.SERVICE and entity.device:
             asked.services.setdefault((entity.device, entity.name.lower()), []).append((number, first, last, None))
