@@ -15,8 +15,9 @@ from carecordon.report.story.voice import Voice
 
 CLINICAL = 10
 """So many devices that serve patients directly are named; of the life-critical every one."""
-NAMED = 6
+NAMED = 12
 """So many of the others are named."""
+TOUCHED = 6
 _DESTROYS = ("T1485", "T1486", "T1561")
 _PATIENTS, _LIFE, _WARD, _OFFICE = ("S3", "S2"), "S3", "S1", "S0"
 Parts = tuple[str, ...]
@@ -33,7 +34,7 @@ def care_steps(incident: Incident, reach: Reach, voice: Voice) -> list[str]:
         steps[-1] += " " + voice.words.say("care.stay_on", {})
     if reach.touched:
         key = "care.touched" if reach.shown else "care.touched_only"
-        steps.append(voice.words.say(key, _places(voice, reach.touched)))
+        steps.append(voice.words.say(key, _places(voice, reach.touched, TOUCHED)))
     return steps
 
 
@@ -41,8 +42,8 @@ def _listed(incident: Incident, device: str) -> DeviceAsset | None:
     return next((asset for asset in incident.assets if asset.device == device), None)
 
 
-def _places(voice: Voice, devices: Sequence[str]) -> dict[str, str | None]:
-    return {"devices": voice.devices(devices, NAMED), "count": f"{len(devices):,}"}
+def _places(voice: Voice, devices: Sequence[str], most: int = NAMED) -> dict[str, str | None]:
+    return {"devices": voice.devices(devices, most), "count": f"{len(devices):,}"}
 
 
 class _Said:

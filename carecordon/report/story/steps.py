@@ -2,7 +2,8 @@
 
 At most STEPS: those about care (`care.py`); from the catalogue those that fit the techniques,
 the most urgent first, at most URGENT; the triage notes of the gravest rules, their first steps
-before their second ones; then what is to be done about any incident. None says what one before it said.
+before their second ones; then what is to be done about any incident. Below high the notes, which
+say how to tell friend from foe, come before the catalogue. None says what one before it said.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from carecordon.model.incident import Incident
-from carecordon.model.match import RuleHead
+from carecordon.model.match import Level, RuleHead
 from carecordon.report.story.care import care_steps, names
 from carecordon.report.story.reach import Reach
 from carecordon.report.story.runs import rules_of
@@ -22,8 +23,9 @@ from carecordon.report.story.words import Step
 from carecordon.report.visible import shortened, visible
 
 STEPS = 8
-URGENT = 5
+URGENT = 6
 NAMED = 3
+ACCOUNTS = 6
 _STEP_CHARS = 300
 _WORD = re.compile(r"[a-z]{4,}")
 _ALIKE = 0.6
@@ -35,13 +37,14 @@ def next_steps(incident: Incident, reach: Reach, voice: Voice) -> tuple[str, ...
     """Return the steps, the most urgent first; none twice."""
     places = {
         "devices": names(reach.shown or reach.touched, voice, NAMED),
-        "accounts": voice.words.listed([quoted(one.name) for one in people(incident, voice)], NAMED) or None,
+        "accounts": voice.words.listed([quoted(one.name) for one in people(incident, voice)], ACCOUNTS) or None,
     }
     fitting = [step for step in voice.words.steps if step.fits(incident.techniques or ("",)) and _can(step, places)]
     urgent = [_text(step, places, voice) for step in fitting if not step.is_general]
     general = [_text(step, places, voice) for step in fitting if step.is_general]
     advised = [step for step, says in _advised(incident, voice) if not any(_same(says, own) for own in urgent)]
-    return tuple(_once([*care_steps(incident, reach, voice), *urgent[:URGENT], *advised, *urgent, *general]))[:STEPS]
+    first = urgent[:URGENT] if incident.level.rank >= Level.HIGH.rank else []
+    return tuple(_once([*care_steps(incident, reach, voice), *first, *advised, *urgent, *general]))[:STEPS]
 
 
 def _can(step: Step, places: dict[str, str | None]) -> bool:
@@ -75,7 +78,7 @@ def _where(step: str, rule: RuleHead, incident: Incident, voice: Voice) -> str:
     devices = tuple(dict.fromkeys(alert.device for alert in incident.alerts if alert.rule.id == rule.id))
     if len(devices) != 1:
         step = _THIS.sub(lambda found: voice.words.phrase("frame.each", {"what": found[1]}), step)
-    return voice.words.phrase("frame.on", {"devices": voice.devices(devices, NAMED), "sentence": step})
+    return voice.words.say("frame.on", {"devices": voice.devices(devices, NAMED), "sentence": step})
 
 
 def _same(one: str, other: str) -> bool:

@@ -98,7 +98,7 @@ def _strangers(incident: Incident, events: Sequence[EventSeen], voice: Voice) ->
 def _named(address: str, host: str | None, voice: Voice) -> str:
     if host is None:
         return quoted(address)
-    return voice.words.phrase("unknown.calls_itself", {"address": quoted(address), "host": quoted(host)})
+    return voice.words.phrase("frame.calls_itself", {"address": quoted(address), "host": quoted(host)})
 
 
 def _blind(incident: Incident, unseen: Sequence[BlindSpot], voice: Voice) -> Iterator[str]:
