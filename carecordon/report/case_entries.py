@@ -36,7 +36,7 @@ _LINE_CHARS = 160
 _TEXT_LEAST = 36
 _PHASES = {
     Phase.BEFORE: "before the first match",
-    Phase.DURING: "the attack",
+    Phase.DURING: "while rules matched",
     Phase.AFTER: "after the last match",
 }
 

@@ -31,7 +31,7 @@ def care_steps(incident: Incident, reach: Reach, voice: Voice) -> list[str]:
     turns = ((office, ward), (clinical, unlisted)) if is_now else ((clinical, ward), (office, unlisted))
     steps = [" ".join(filter(None, turn)) for turn in turns if any(turn)]
     if steps and is_now:
-        steps[-1] += " " + voice.words.say("care.stay_on", {})
+        steps[0] += " " + voice.words.say("care.stay_on", {})
     if reach.touched:
         key = "care.touched" if reach.shown else "care.touched_only"
         steps.append(voice.words.say(key, _places(voice, reach.touched, TOUCHED)))

@@ -31,14 +31,14 @@ def test_where_files_are_destroyed_each_class_is_cut_off_in_its_own_way() -> Non
     first, second, *rest = steps(script)
     assert first == (
         "Take the office devices (S0) off the network now, cable and wireless: `ws01`. "
-        "Ring the ward or department while you cut off `cow01` (S1: care is delayed without)."
+        "Ring the ward or department while you cut off `cow01` (S1: care is delayed without). "
+        "Leave everything switched on and restart nothing: keys may still be in memory."
     )
     assert second == (
         "Not off yet: `icu01` (S3) and `lab01` (S2); first speak to whoever is with the patient, then cut off, and "
         "until then block only file sharing (port 445) to and from them. "
         "What `new01` serves is not known (no list of devices names it): ask the ward or department that uses it "
-        "now, and cut it off at once if no patient depends on it. "
-        "Leave everything switched on and restart nothing: keys may still be in memory."
+        "now, and cut it off at once if no patient depends on it."
     )
     assert not any("off the network" in step or "cut off" in step for step in rest)
 

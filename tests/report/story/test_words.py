@@ -36,8 +36,8 @@ def test_the_code_asks_for_every_sentence_and_the_catalogue_has_no_other() -> No
 
 
 ALWAYS = frozenset({
-    "count", "span", "distinct", "sentence", "most", "last", "places", "gravest", "steps", "other", "did", "addresses", "accounts", "host",
-    "images", "reason", "why",
+    "count", "span", "distinct", "sentence", "most", "last", "places", "gravest", "steps", "other", "did", "addresses",
+    "accounts", "host", "images", "reason", "why",
 })  # fmt: skip
 """Places that the code always fills."""
 
