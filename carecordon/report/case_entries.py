@@ -36,7 +36,7 @@ _LINE_CHARS = 160
 _TEXT_LEAST = 36
 _PHASES = {
     Phase.BEFORE: "before the first match",
-    Phase.DURING: "the attack",
+    Phase.DURING: "while rules matched",
     Phase.AFTER: "after the last match",
 }
 
@@ -113,13 +113,13 @@ def _steps(title: str, texts: tuple[str, ...], mark: str) -> Iterator[Renderable
     if texts:
         yield from _heading(title)
     for place, text in enumerate(texts[:STEPS_SHOWN], 1):
-        yield set_in(4, hanging(mark.format(place), _prose(text)))
+        yield set_in(4, hanging(mark.format(place), _prose(text, 2 * _TEXT_CHARS)))
     if len(texts) > STEPS_SHOWN:
         yield more(4, f"{len(texts) - STEPS_SHOWN:,} more; all with --json")
 
 
-def _prose(text: str) -> Text:
-    return Text(shortened(visible(text), _TEXT_CHARS), overflow="fold")
+def _prose(text: str, most: int = _TEXT_CHARS) -> Text:
+    return Text(shortened(visible(text), most), overflow="fold")
 
 
 def _score(one: Incident) -> Iterator[RenderableType]:

@@ -19,7 +19,7 @@ from carecordon.report.visible import shortened
 
 PHASES = {
     Phase.BEFORE: "Before the first match",
-    Phase.DURING: "The attack",
+    Phase.DURING: "While rules matched",
     Phase.AFTER: "After the last match",
 }
 

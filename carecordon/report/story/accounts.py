@@ -44,6 +44,13 @@ def _replicates(fields: Fields) -> bool:
     return "1131f6a" in rights or "89e95b76-444d-4c62-991a-0facbeda640c" in rights
 
 
+def _other_host(fields: Fields) -> str | None:
+    """Return the device that a logon names as where it came from, unless that is the device itself."""
+    host = field(fields, "WorkstationName") or ""
+    own = field(fields, "Computer", "Hostname") or ""
+    return None if host.lower() == own.partition(".")[0].lower() else host or None
+
+
 _SOURCE = origin("IpAddress", "ClientAddress", "Address", "Param3")
 _TARGET = account("Target")
 _NAMED = Slot(_TARGET.read, lambda raw, _: quoted(raw))
@@ -54,7 +61,7 @@ _LOGON = {
     "account": _TARGET,
     "manner": told("logons", "LogonType"),
     "source": _SOURCE,
-    "host": name("WorkstationName"),
+    "host": Slot(_other_host, lambda raw, _: quoted(raw)),
     "package": Slot(_ntlm, lambda _, words: words.look_up("packages", "ntlm")),
 }
 _SAME_LOGON = ("account", "manner", "source")

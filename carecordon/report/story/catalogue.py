@@ -8,7 +8,12 @@ from carecordon.report.story.words import Asked, Words, read_words
 _COMMON = frozenset({"count", "span", "id", "channel", "event"})
 _MANY = frozenset({"distinct", "folder", "named", "devices"})
 _COPY = frozenset({"sentence", "gravest", "other", "steps", "span", "places", "count"})
-_CARE = frozenset({"devices", "accounts", "why"})
+_CARE = frozenset({"devices", "count"})
+_REACH = frozenset({"count", "devices", "touched", "accounts", "time"})
+_CARE_KEYS = (
+    "office", "office_now", "ward", "ward_now", "clinical", "clinical_now", "unlisted", "unlisted_now",
+    "unlisted_one", "unlisted_one_now", "stay_on", "touched", "touched_only",
+)  # fmt: skip
 _FRAME: dict[str, frozenset[str]] = {
     "frame.fact": frozenset({"sentence", "title"}),
     "frame.again": frozenset({"sentence", "count", "span"}),
@@ -22,15 +27,17 @@ _FRAME: dict[str, frozenset[str]] = {
     "frame.time": frozenset({"time"}),
     "frame.and": frozenset({"most", "last"}),
     "frame.more": frozenset({"count"}),
+    "frame.calls_itself": frozenset({"address", "host"}),
+    "frame.each": frozenset({"what"}),
+    "frame.on": frozenset({"devices", "sentence"}),
     "summary.began": frozenset({"time", "device", "sentence"}),
+    "summary.began_elsewhere": frozenset({"time", "device", "sentence"}),
     "summary.began_unknown": frozenset({"time", "device", "sentence"}),
     "summary.did": frozenset({"did"}),
-    "summary.reached": frozenset({"count", "devices", "accounts", "time"}),
-    "summary.stayed": frozenset({"count", "devices", "accounts", "time"}),
-    "care.known": _CARE,
-    "care.known_one": _CARE,
-    "care.unknown_one": _CARE,
-    "care.unknown": _CARE,
+    "summary.reached": _REACH,
+    "summary.stayed": _REACH,
+    "summary.touched": _REACH,
+    **{f"care.{key}": _CARE for key in _CARE_KEYS},
     "unknown.root": frozenset({"devices"}),
     "unknown.start": frozenset({"images"}),
     "unknown.address": frozenset({"addresses"}),

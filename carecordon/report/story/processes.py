@@ -110,8 +110,8 @@ def _is_plumbing(fields: Fields) -> bool:
 
 
 def _who(fields: Fields) -> str | None:
-    """Return the account that a process was started under."""
-    return field(fields, "User") or account("Subject").read(fields)
+    """Return the account that a process was started under: in 4688 the target, where there is one."""
+    return field(fields, "User") or account("Target").read(fields) or account("Subject").read(fields)
 
 
 def _is_shell_noise(fields: Fields) -> bool:

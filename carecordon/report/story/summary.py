@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from carecordon.model.incident import Entity, EntityKind, Incident
 from carecordon.model.times import to_datetime
 from carecordon.report.story.facts import sentence_of
+from carecordon.report.story.reach import ARRIVES, Reach
 from carecordon.report.story.runs import Run
 from carecordon.report.story.values import quoted
 from carecordon.report.story.voice import Voice
@@ -18,22 +19,30 @@ NAMED = 4
 """So many devices or accounts are named."""
 
 
-def summary_of(incident: Incident, runs: Sequence[Run], voice: Voice) -> str:
+def summary_of(incident: Incident, runs: Sequence[Run], reach: Reach, voice: Voice) -> str:
     """Return the summary; `runs` are all of the incident's, in order of time."""
     words = voice.words
-    began = next((run for run in runs if run.rules), runs[0] if runs else None)
-    first = {
-        "time": moment(incident.first, words),
-        "device": voice.device(device) if (device := began.event.device if began else None) else None,
-        "sentence": sentence_of(began, voice, hidden=("decoded",), most=NAMED) if began else None,
-    }
-    sentences = [words.say("summary.began" if began else "summary.began_unknown", first)]
+    sentences = [_began(incident, runs, voice)]
     if did := doings(incident, words):
         sentences.append(words.say("summary.did", {"did": words.listed(did, DONE)}))
-    sentences.append(
-        words.say("summary.reached" if len(incident.devices) > 1 else "summary.stayed", _reach(incident, voice))
-    )
+    key = "reached" if len(reach.shown) > 1 else "touched" if reach.touched and not reach.shown else "stayed"
+    sentences.append(words.say(f"summary.{key}", _reach(incident, reach, voice)))
     return " ".join(sentences)
+
+
+def _began(incident: Incident, runs: Sequence[Run], voice: Voice) -> str:
+    """Return how it began; what only came from elsewhere did not begin on the device that it came to."""
+    began = next((run for run in runs if run.rules), runs[0] if runs else None)
+    arrived = began is not None and began.kind.key in ARRIVES
+    device = began.event.device if began else None
+    if arrived:
+        device = next((run.event.device for run in runs if run.rules and run.kind.key not in ARRIVES), None)
+    first = {
+        "time": moment(incident.first, voice.words),
+        "device": voice.device(device) if device else None,
+        "sentence": sentence_of(began, voice, hidden=("decoded",), most=NAMED) if began else None,
+    }
+    return voice.words.say(f"summary.{'began_elsewhere' if arrived else 'began' if began else 'began_unknown'}", first)
 
 
 def doings(incident: Incident, words: Words) -> list[str]:
@@ -50,13 +59,13 @@ def doings(incident: Incident, words: Words) -> list[str]:
     return [phrase for phrase in found if phrase in gravest]
 
 
-def people(incident: Incident, words: Words) -> list[Entity]:
-    """Return the accounts that are neither Windows' own nor a device's; of several spellings of a name the first."""
+def people(incident: Incident, voice: Voice) -> list[Entity]:
+    """Return the accounts that are no group's, Windows' own or a device's; of several spellings of a name the first."""
     found: dict[str, Entity] = {}
     for entity in incident.entities:
         name = entity.name.rpartition("\\")[2].partition("@")[0].strip().lower()
-        own = (words.look_up("accounts", entity.name), words.look_up("accounts", name))
-        if entity.kind is EntityKind.ACCOUNT and not name.endswith("$") and not any(own):
+        own = (voice.words.look_up("accounts", entity.name), voice.words.look_up("accounts", name))
+        if entity.kind is EntityKind.ACCOUNT and not name.endswith("$") and not any(own) and name not in voice.groups:
             found.setdefault(name, entity)
     return list(found.values())
 
@@ -72,11 +81,12 @@ def moment(time: int, words: Words) -> str | None:
     return words.phrase("frame.time", {"time": f"{when:%Y-%m-%d %H:%M}"}) if when else None
 
 
-def _reach(incident: Incident, voice: Voice) -> dict[str, str | None]:
-    accounts = [quoted(entity.name) for entity in people(incident, voice.words)]
+def _reach(incident: Incident, reach: Reach, voice: Voice) -> dict[str, str | None]:
+    accounts = [quoted(entity.name) for entity in people(incident, voice)]
     return {
-        "count": f"{len(incident.devices):,}",
-        "devices": voice.devices(incident.devices, NAMED),
+        "count": f"{len(reach.shown):,}",
+        "devices": voice.devices(reach.shown or reach.touched, NAMED),
+        "touched": f"{len(reach.touched):,}" if reach.touched else None,
         "accounts": voice.words.listed(accounts, NAMED) or None,
         "time": moment(incident.last, voice.words),
     }

@@ -9,6 +9,7 @@ from carecordon.model.match import BlindSpot
 from carecordon.report.story.choose import choose
 from carecordon.report.story.crowds import without_crowds
 from carecordon.report.story.facts import facts_of
+from carecordon.report.story.reach import reach_of
 from carecordon.report.story.runs import matched, runs_of, single
 from carecordon.report.story.steps import next_steps
 from carecordon.report.story.summary import summary_of
@@ -29,9 +30,10 @@ def tell_story(incident: Incident, events: Sequence[EventSeen], unseen: Sequence
     runs = without_crowds(runs_of(ordered, rules, first, last))
     chosen = choose(runs)
     voice = voice_of(incident, ordered, words)
+    reach = reach_of(incident, ordered, rules)
     return Story(
-        summary_of(incident, runs, voice),
+        summary_of(incident, runs, reach, voice),
         facts_of(chosen.told, incident, voice),
-        next_steps(incident, voice),
+        next_steps(incident, reach, voice),
         unknown_of(incident, ordered, unseen, voice, untold=chosen.untold),
     )

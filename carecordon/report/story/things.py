@@ -30,8 +30,9 @@ _RECENT = "\\microsoft\\windows\\recent\\"
 _INBOUND = frozenset({"%%14592", "inbound"})
 _PROGRAM_ENDINGS = frozenset({
     "exe", "dll", "sys", "scr", "com", "cpl", "msi", "ps1", "psm1", "bat", "cmd", "vbs", "vbe", "js", "jse", "wsf",
-    "hta", "lnk", "docm", "xlsm", "pptm", "xll", "iso", "img", "ocx", "jar", "dmp",
+    "hta", "lnk", "docm", "xlsm", "pptm", "xll", "iso", "img", "ocx", "jar",
 })  # fmt: skip
+_DUMP_ENDINGS = frozenset({"dmp", "mdmp", "hdmp"})
 
 
 def ending(path_text: str) -> str:
@@ -52,6 +53,10 @@ def _ending(fields: Fields) -> str | None:
 def _is_program(fields: Fields) -> bool:
     written = field(fields, "TargetFilename") or ""
     return ending(written)[1:].lower() in _PROGRAM_ENDINGS and _RECENT not in written.lower()
+
+
+def _is_dump(fields: Fields) -> bool:
+    return ending(field(fields, "TargetFilename") or "")[1:].lower() in _DUMP_ENDINGS
 
 
 def _is_inbound(fields: Fields) -> bool:
@@ -98,6 +103,7 @@ _REGISTRY = {
 
 THINGS = (
     Kind("program_written", (("sysmon", 11),), _FILE, ("image", "ending"), 30, "file", when=_is_program),
+    Kind("dump_written", (("sysmon", 11),), _FILE, ("image",), 30, "file", when=_is_dump),
     Kind("file_written", (("sysmon", 11),), _FILE, ("image", "ending"), 10, "file"),
     Kind("file_deleted", (("sysmon", 23), ("sysmon", 26)), _FILE, ("image",), 8, "file"),
     Kind("file_time_changed", (("sysmon", 2),), _FILE, ("image",), 8, "file"),

@@ -37,7 +37,7 @@ def unknown_of(
     found = [
         *_roots(incident, events, voice),
         *_starts(incident, voice),
-        *_strangers(events, voice),
+        *_strangers(incident, events, voice),
         *_blind(incident, unseen, voice),
         *_consequences(incident, voice),
     ]
@@ -73,10 +73,11 @@ def _starts(incident: Incident, voice: Voice) -> Iterator[str]:
         yield voice.words.say("unknown.start", {"images": voice.words.listed(list(lost), NAMED)})
 
 
-def _strangers(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
+def _strangers(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
     """Yield the addresses that came in from nowhere that is known to be one of the devices."""
     own: set[str] = set()
-    sources: dict[str, None] = {}
+    sources: dict[str, str | None] = {}
+    known = {device.partition(".")[0].lower() for device in incident.devices}
     for event in events:
         is_connection = log_of(event) == "sysmon" and event.event_id == 3
         is_inbound = (field(event.fields, "Initiated") or "").lower() == "false"
@@ -85,11 +86,19 @@ def _strangers(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
             own.add(field(event.fields, "DestinationIp" if is_inbound else "SourceIp") or "")
         source = (source or "").removeprefix("::ffff:")
         if source and (is_inbound or not is_connection):
-            sources.setdefault(source)
+            host = field(event.fields, "SourceHostname" if is_connection else "WorkstationName")
+            sources[source] = sources.get(source) or host
     strange = [address for address in sources if address not in own and _is_address(address)]
+    strange = [address for address in strange if (sources[address] or "").partition(".")[0].lower() not in known]
     if strange:
-        listed = voice.words.listed([quoted(address) for address in strange], NAMED)
+        listed = voice.words.listed([_named(address, sources[address], voice) for address in strange], NAMED)
         yield voice.words.say("unknown.address" if len(strange) == 1 else "unknown.addresses", {"addresses": listed})
+
+
+def _named(address: str, host: str | None, voice: Voice) -> str:
+    if host is None:
+        return quoted(address)
+    return voice.words.phrase("frame.calls_itself", {"address": quoted(address), "host": quoted(host)})
 
 
 def _blind(incident: Incident, unseen: Sequence[BlindSpot], voice: Voice) -> Iterator[str]:
@@ -106,7 +115,7 @@ def _blind(incident: Incident, unseen: Sequence[BlindSpot], voice: Voice) -> Ite
 
 def _consequences(incident: Incident, voice: Voice) -> Iterator[str]:
     """Yield what no event of a device can say: whether files left, where passwords were used, who else is hit."""
-    accounts = voice.words.listed([quoted(entity.name) for entity in people(incident, voice.words)], NAMED) or None
+    accounts = voice.words.listed([quoted(entity.name) for entity in people(incident, voice)], NAMED) or None
     if has_technique(incident, *_LEAVES):
         yield voice.words.say("unknown.left", {})
     if has_technique(incident, *_SECRETS):

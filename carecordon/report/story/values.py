@@ -21,8 +21,10 @@ PATH_CHARS = 120
 NAME_CHARS = 80
 _NOTHING = frozenset({"", "-", "(null)", "null", "n/a", "::", "<unknown process>"})
 _EDGE = re.compile(r"[\s\\/\"'=,;&|()]+")
+_GAP = re.compile(r"\s+")
 _NEARBY = 40
-_MIDDLE = " ... "
+_MIDDLE = " [cut] "
+"""What stands for what was cut out: a word of its own, that no command can be taken to hold."""
 _LONGEST_NOTHING = max(map(len, _NOTHING))
 _ITSELF = frozenset({"", "127.0.0.1", "::1", "local", "0.0.0.0"})  # noqa: S104  # read, not bound to
 _ROOT = r"(?:[a-z]:|\\device\\harddiskvolume\d{1,3}|%systemroot%|\\systemroot)"
@@ -100,9 +102,15 @@ def cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head, tail = text[: limit * 2 // 3], text[-(limit // 3) :]
-    edges = [edge.end() for edge in _EDGE.finditer(head) if edge.end() > len(head) - _NEARBY]
-    start = _EDGE.search(tail[:_NEARBY])
-    return head[: edges[-1] if edges else None] + _MIDDLE + tail[start.start() if start else 0 :]
+    edges = [edge.end() for edge in _nearest(head[-_NEARBY:])]
+    starts = [edge.start() for edge in _nearest(tail[:_NEARBY])]
+    end = max(0, len(head) - _NEARBY) + edges[-1] if edges else len(head)
+    return head[:end].rstrip() + _MIDDLE + tail[starts[0] if starts else 0 :].lstrip()
+
+
+def _nearest(text: str) -> list[re.Match[str]]:
+    """Return the gaps between words; where there are none all edges."""
+    return list(_GAP.finditer(text)) or list(_EDGE.finditer(text))
 
 
 def name(*fields: str) -> Slot:

@@ -37,6 +37,11 @@ class Step:
     techniques: tuple[str, ...]
     text: Template
 
+    @property
+    def is_general(self) -> bool:
+        """Say whether it is to be done about any incident."""
+        return "*" in self.techniques
+
     def fits(self, techniques: tuple[str, ...]) -> bool:
         """Say whether it is to be done about an incident of these techniques."""
         return any(is_within(technique, wanted) for wanted in self.techniques for technique in techniques)

@@ -9,6 +9,8 @@ from pathlib import Path
 from carecordon.model.event import Value
 from carecordon.model.incident import (
     Alert,
+    Chain,
+    DeviceAsset,
     Entity,
     EntityKind,
     EventSeen,
@@ -59,6 +61,8 @@ class Script:
         self.processes: list[ProcessSeen] = []
         self.accounts: list[str] = []
         self.points: tuple[Summand, ...] = ()
+        self.assets: list[DeviceAsset] = []
+        self.chains: list[tuple[RuleHead, EventSeen]] = []
 
     def event(
         self,
@@ -101,26 +105,37 @@ class Script:
         }
         return self.sysmon(at, device, 1, *rules, **fields)
 
+    def list(self, device: str, impact: str) -> Script:
+        """Put a device into the hospital's list; return this script."""
+        self.assets.append(DeviceAsset(device, "office" if impact == "S0" else "clinical", impact))
+        return self
+
+    def chained(self, head: RuleHead, event: EventSeen) -> None:
+        """Make an event part of a correlation that the rule tells."""
+        self.chains.append((head, event))
+
     def incident(self) -> Incident:
         """Return the incident of all events."""
-        techniques = dict.fromkeys(technique for head, _ in self.matches for technique in head.techniques)
-        devices = dict.fromkeys(event.device for _, event in self.matches if event.device)
-        times = [event.time for _, event in self.matches] or [event.time for event in self.events] or [START]
+        told = [*self.matches, *self.chains]
+        techniques = dict.fromkeys(technique for head, _ in told for technique in head.techniques)
+        devices = dict.fromkeys(event.device for _, event in told if event.device)
+        times = [event.time for _, event in told] or [event.time for event in self.events] or [START]
         return Incident(
             id="i1",
             aliases=(),
             title="Invented",
-            level=max((head.level for head, _ in self.matches), key=lambda level: level.rank, default=Level.LOW),
+            level=max((head.level for head, _ in told), key=lambda level: level.rank, default=Level.LOW),
             score=Score(sum(part.points for part in self.points), self.points),
             devices=tuple(devices),
             first=min(times),
             last=max(times),
             techniques=tuple(techniques),
             alerts=tuple(_alert(head, event) for head, event in self.matches),
-            chains=(),
+            chains=tuple(Chain(head, 1, event.time, event.time) for head, event in self.chains),
             entities=tuple(Entity(EntityKind.ACCOUNT, name, None, START, START, 1) for name in self.accounts),
             processes=tuple(self.processes),
-            places=tuple(Place(event.file, event.position, head.id) for head, event in self.matches),
+            places=tuple(Place(event.file, event.position, head.id) for head, event in told),
+            assets=tuple(sorted(self.assets, key=lambda one: one.impact, reverse=True)),
         )
 
     def tell(self, unseen: Sequence[BlindSpot] = ()) -> Story:

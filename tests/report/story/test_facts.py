@@ -264,9 +264,36 @@ def test_noise_is_told_only_where_a_rule_matches_it() -> None:
 
 def test_long_values_are_cut_in_the_middle() -> None:
     told = one("Microsoft-Windows-Sysmon/Operational", 1, Image=TOOL, CommandLine="cmd " + "x" * 5_000 + " end")
-    assert " ... " in told
+    assert " [cut] " in told
     assert told.endswith("x end`.")
     assert len(told) < 250
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("bcdedit /set " + "x " * 100 + "/y bootstatuspolicy ignoreallfailures", "bcdedit /set "),
+        ("cmd /c " + "a" * 85 + " bcdedit /set " + "y " * 50 + "end", "a bcdedit /set [cut] y "),
+    ],
+)
+def test_a_command_is_cut_between_words_with_a_plain_mark(line: str, told: str) -> None:
+    shown = cut(line, 160)
+    assert shown.count(" [cut] ") == 1
+    assert told in shown
+    assert set(shown.split()) - {"[cut]"} <= set(line.split())
+
+
+def test_what_only_came_from_elsewhere_is_the_first_sign_and_no_beginning() -> None:
+    script = Script()
+    for device in ("lims01", "fs01"):
+        event = script.sysmon(
+            0, device, 3, Initiated="false", SourceIp="10.20.9.9", DestinationPort=445, Image="System"
+        )
+        script.chained(ODD, event)
+    script.start(5, "ws01", TOOL, "C:\\a.exe", "C:\\a.exe", GRAVE)
+    summary = script.tell().summary
+    assert summary.startswith("The first sign, at 2017-05-12 09:06 UTC: connections from `10.20.9.9` to port 445")
+    assert "; the first device that shows more is `ws01`. The rules that match look for: " in summary
 
 
 def test_no_events_at_all_is_a_story_too() -> None:
@@ -281,7 +308,7 @@ def test_no_name_is_cut_in_half(length: int) -> None:
     path = "C:\\Users\\n.wardley\\AppData\\Local\\" * 40
     told = cut("x" * (length % 30) + path, length)
     assert len(told) <= length + 5
-    words_left = told.replace("x", "").replace(" ... ", "\\").split("\\")
+    words_left = told.replace("x", "").replace(" [cut] ", "\\").split("\\")
     assert set(words_left) <= {"", "C:", "Users", "n.wardley", "AppData", "Local", "LocalC:"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from carecordon.model.event import Value
 from carecordon.model.incident import ProcessSeen
 from carecordon.model.match import BlindSpot, Unseen
 from tests.report.story.script import SYSTEM32, Script, rule
@@ -65,6 +66,21 @@ def test_a_source_that_is_no_known_device_is_named() -> None:
     assert "Which device `10.20.9.9` is, is not known" in gaps(script)
     script.sysmon(2, "ws02", 3, Initiated="true", SourceIp="10.20.9.9", DestinationIp="10.20.1.1", DestinationPort=445)
     assert "`10.20.9.9`" not in gaps(script)
+
+
+def test_an_address_is_known_where_its_logon_names_a_device_of_the_incident() -> None:
+    script = started(parent=SYSTEM32 + "services.exe")
+    script.sysmon(1, "ws02.wph.example.org", 5, ODD)
+    fields: dict[str, Value] = {"TargetUserName": "x", "LogonType": 3, "IpAddress": "10.20.9.9"}
+    script.event(2, "ws01.wph.example.org", "Security", 4624, WorkstationName="WS02", **fields)
+    assert "10.20.9.9" not in gaps(script)
+
+
+def test_another_name_that_an_address_gives_itself_is_told_and_not_taken_for_known() -> None:
+    script = started(parent=SYSTEM32 + "services.exe")
+    fields: dict[str, Value] = {"TargetUserName": "x", "LogonType": 3, "IpAddress": "10.20.9.9"}
+    script.event(2, "ws01.wph.example.org", "Security", 4624, WorkstationName="LAPTOP7", **fields)
+    assert "Which device `10.20.9.9` (which calls itself `LAPTOP7`) is, is not known" in gaps(script)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "-", "", "LOCAL", None, "0.0.0.0"])  # noqa: S104  # read, not bound
