@@ -30,6 +30,7 @@ from carecordon.report.story.tell import tell_story
 from carecordon.report.story.words import Words
 from carecordon.scan import coverage
 from carecordon.scan.assembly import Assembly
+from carecordon.scan.assets import unlisted
 from carecordon.scan.cases import Triaged, bare_events, gather, triage, unread
 from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.fan import Fan
@@ -126,8 +127,11 @@ class Scan:
         if not self._inputs and not stop.is_asked and not any(one.is_failure for one in self._unread):
             self._unread.append(Unread(", ".join(paths), "no event file is here", True))
         devices = {one.device for one in self._watch.sources() if one.device}
-        triaged = triage(self._spool, self.setup.rules, Estate(len(devices), self.assets))
-        closing = self._closing(triaged.spots, time.monotonic() - started, is_partial=self._is_over(stop))
+        estate = Estate(len(devices), self.assets)
+        triaged = triage(self._spool, self.setup.rules, estate)
+        closing = self._closing(
+            [*unlisted(devices, estate), *triaged.spots], time.monotonic() - started, is_partial=self._is_over(stop)
+        )
         cases: list[Case] = []
         if self.words is not None and triaged.incidents:
             cases, spots = self._cases(triaged, closing.unseen, self.words)
