@@ -92,7 +92,7 @@ def _top(told: str, level: Level | None, summary: Summary, view: View) -> Safe:
 
 def _contents(cases: Sequence[Case], digest: Digest, view: View) -> Safe:
     shown = [
-        el("li", alike(fold, view) if len(fold.cases) > 1 else _link(fold.cases[0], fold.places[0]))
+        el("li", alike(fold, view, INCIDENTS_SHOWN) if len(fold.cases) > 1 else _link(fold.cases[0], fold.places[0]))
         for fold in folds(cases[:INCIDENTS_LISTED])
         if fold.places[0] <= INCIDENTS_SHOWN
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from carecordon.model.incident import Case
+from carecordon.model.incident import Case, Incident
 from carecordon.model.match import Level
 from carecordon.model.result import Closing, Summary
 from carecordon.model.times import span_text
@@ -85,7 +85,7 @@ def _incidents(cases: Sequence[Case], view: View) -> list[Safe | None]:
 def _row(fold: Fold, view: View) -> tuple[Child, ...]:
     one, place = fold.cases[0].incident, fold.places[0]
     if len(fold.cases) > 1:
-        title: Child = alike(fold, view)
+        title: Child = alike(fold, view, INCIDENTS_LISTED)
         devices = fold.devices
     else:
         title = el("a", one.title, href=f"#i{place}") if place <= INCIDENTS_SHOWN else one.title
@@ -100,17 +100,27 @@ def _points(fold: Fold) -> str:
     return f"{totals[0]:,}" if totals[0] == totals[-1] else f"{totals[0]:,} to {totals[-1]:,}"
 
 
-def alike(fold: Fold, view: View) -> Safe:
-    """Return incidents that are alike as one line, which opens to a list of them."""
+def alike(fold: Fold, view: View, listed: int) -> Safe:
+    """Return incidents that are alike as one line, which opens to a list of those among the first `listed` of all."""
     first = fold.cases[0].incident
     shape = el("svg", el("use", href=f"#s-{first.level.value}"), class_="shape", aria_hidden="true", focusable="false")
     head = el("summary", shape, el("span", f" {len(fold.cases):,} alike: {first.title}"))
-    items = []
-    for place, case in zip(fold.places, fold.cases, strict=True):
-        one = case.incident
-        which = join([named(one.devices, short_names(one.devices), DEVICES_NAMED), ", ", stamp(one.first, view)])
-        items.append(el("li", el("a", which, href=f"#i{place}") if place <= INCIDENTS_SHOWN else which))
+    items = [
+        el("li", _one_of(case.incident, place, view))
+        for place, case in zip(fold.places, fold.cases, strict=True)
+        if place <= listed
+    ]
+    if rest := len(fold.cases) - len(items):
+        items.append(el("li", f"+ {rest:,} more", class_="more"))
     return el("details", head, el("ul", *items, class_="within"), class_=f"quiet alike l-{first.level.value}")
+
+
+def _one_of(one: Incident, place: int, view: View) -> Safe:
+    names = short_names(one.devices)
+    called = ", ".join(names.get(device, device) for device in one.devices[:DEVICES_NAMED])
+    rest = f" and {len(one.devices) - DEVICES_NAMED:,} more" if len(one.devices) > DEVICES_NAMED else ""
+    which = join([f"{called}{rest}, ", stamp(one.first, view)])
+    return el("a", which, href=f"#i{place}") if place <= INCIDENTS_SHOWN else which
 
 
 def worst(cases: Sequence[Case], digest: Digest) -> Level | None:

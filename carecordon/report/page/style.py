@@ -83,7 +83,9 @@ line-height:1.35}
 .contents .within .shape{color:var(--level);align-self:start;margin-top:.25em}
 .contents .alike>summary{padding:.3rem .6rem;color:var(--soft);line-height:1.35}
 .contents .within .within{padding-left:.9rem}.contents .within .within a{display:block}
-.alike .shape{color:var(--level)}.incidents .within{list-style:none;padding:.2rem 0 0 1rem;font-weight:400}
+.contents .within .more{padding:.3rem .6rem}
+.alike .shape{color:var(--level)}.incidents .alike>summary .shape{display:none}
+.incidents .within{list-style:none;padding:.2rem 0 0 1rem;font-weight:400}
 .contents .soft{padding:.3rem .6rem}
 .incident:nth-of-type(n+4){content-visibility:auto;contain-intrinsic-block-size:auto 60rem}
 main>section,.incident{background:var(--card);border:1px solid var(--line);border-radius:12px;
