@@ -31,9 +31,9 @@ def check_new(sheets: list[Sheet]) -> None:
             fail(f"{named}: {EXISTS}")
         folder = sheet.path.parent
         if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises where a folder above may not be looked into
-            fail(f"{named}: cannot be written: {os.strerror(errno.ENOENT)}")
+            fail(f"{named}: cannot be written: {os.strerror(errno.ENOENT)}; name a folder that exists")
         if not os.access(folder, os.W_OK):
-            fail(f"{named}: cannot be written: {os.strerror(errno.EACCES)}")
+            fail(f"{named}: cannot be written: {os.strerror(errno.EACCES)}; name a folder that you may write to")
         if any(other is not sheet and other.path == sheet.path for other in sheets):
             fail(f"{named}: named twice; each form needs a file of its own")
 

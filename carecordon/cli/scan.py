@@ -136,7 +136,9 @@ def scan(
     if redactor:
         result = redacted(result, redactor, run.matches())
     tell_book(book, redactor.text if redactor else str)
-    counted = Counted(result if min_level is None else at_least(result, min_level))
+    if min_level is not None:
+        result = at_least(result, min_level)
+    counted = Counted(result)
     result = replace(result, findings=counted)
     view = View(zone=zone)
     faults = [(sheet, write(sheet, result, view)) for sheet in sheets]  # first: standard output's reader may go away

@@ -42,10 +42,15 @@ class _Redacted:
 
 @dataclass(slots=True)
 class Counted:
-    """The findings of a result; `highest` is the rank of the highest level that went by, -1 before any."""
+    """The findings of a result; `highest` is the rank of the highest level that went by or that an incident has."""
 
     result: Result
     highest: int = field(default=-1, init=False)
+    """-1 before any."""
+
+    def __post_init__(self) -> None:
+        """Begin with the incidents: several findings together can be worse than the worst of them."""
+        self.highest = max((case.incident.level.rank for case in self.result.cases), default=-1)
 
     def __iter__(self) -> Iterator[Finding]:
         """Yield them."""

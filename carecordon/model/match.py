@@ -93,6 +93,7 @@ class Unseen(StrEnum):
     CLOCK = "clock"
     GAP = "gap"
     CLEARED = "cleared"
+    ASSET = "asset"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,17 @@ from rich.text import Text
 from carecordon.model.incident import Case, Fact, Incident, Phase
 from carecordon.model.match import Level
 from carecordon.model.times import span_text, to_datetime
+from carecordon.report.chosen import chosen
 from carecordon.report.domains import Names, shared_domain, short_names
+from carecordon.report.folds import Fold, folds
 from carecordon.report.forest import Branch, base_name, forest
 from carecordon.report.format import View
 from carecordon.report.layout import BADGES, hanging, is_narrow, labelled, more, number, set_in, time_text
+from carecordon.report.reach import called, listed, reach
 from carecordon.report.visible import shortened, visible
 
 WHOLE_SHOWN = 5
-"""Incidents, the worst first, that are told whole; those after them in a few lines."""
+"""Incidents, the worst first, that are told whole; those after them, and those folded into one, in a few lines."""
 CASES_SHOWN = 25
 FACTS_SHOWN = 25
 TREES_SHOWN = 3
@@ -32,6 +35,7 @@ STEPS_SHOWN = 10
 SUMMANDS_SHOWN = 12
 LINKS_SHOWN = 4
 _TEXT_CHARS = 400
+_ABOUT_CHARS = 800
 _LINE_CHARS = 160
 _TEXT_LEAST = 36
 _PHASES = {
@@ -43,19 +47,47 @@ _PHASES = {
 
 def cases(found: Sequence[Case], view: View) -> Iterator[RenderableType]:
     """Return the incidents piece by piece, and how many more there are."""
-    for place, case in enumerate(found[:CASES_SHOWN]):
+    told = folds(found)
+    for place, fold in enumerate(told[:CASES_SHOWN]):
         yield Text()
+        if len(fold.cases) > 1:
+            yield from _alike(fold, view)
+            continue
+        (case,) = fold.cases
         yield from _title(case.incident)
         yield from _about(case, view)
         if place < WHOLE_SHOWN:
             yield from _whole(case, view)
-    if len(found) > CASES_SHOWN:
+    if rest := sum(len(fold.cases) for fold in told[CASES_SHOWN:]):
         yield Text()
-        yield more(0, f"{number(len(found) - CASES_SHOWN, 'more incident', 'more incidents')}; all with --json")
+        yield more(0, f"{number(rest, 'more incident', 'more incidents')}; all with --json")
 
 
-def _title(one: Incident) -> Iterator[RenderableType]:
-    title = Text(visible(one.title), style="bold", overflow="fold")
+def _alike(fold: Fold, view: View) -> Iterator[RenderableType]:
+    """Return incidents of one title as one block."""
+    first, count = fold.cases[0].incident, len(fold.cases)
+    names = short_names(fold.devices)
+    devices = ", ".join(names.get(device, device) for device in fold.devices[:DEVICES_SHOWN])
+    totals = sorted(case.incident.score.total for case in fold.cases)
+    ids = " ".join(case.incident.id for case in fold.cases[:LINKS_SHOWN])
+    yield from _title(first, f"{count:,} alike: ")
+    pairs = [
+        ("Incidents", ids + _more(count - LINKS_SHOWN) + "; each whole with --json"),
+        ("Score", f"{totals[0]:,} to {totals[-1]:,}" if totals[0] != totals[-1] else f"{totals[0]:,}"),
+        ("Devices", devices + _more(len(fold.devices) - DEVICES_SHOWN)),
+        ("When", _span(fold.first, fold.last, view)),
+        ("Techniques", " ".join(first.techniques)),
+        ("The first", fold.cases[0].story.summary),
+    ]
+    yield set_in(2, labelled(_told(pairs)))
+
+
+def _told(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(label, shortened(visible(text), _ABOUT_CHARS)) for label, text in pairs if text]
+
+
+def _title(one: Incident, before: str = "") -> Iterator[RenderableType]:
+    title = Text(before + visible(one.title), style="bold", overflow="fold")
     badge = Text(f" {one.level.value.upper()} ", BADGES[one.level])
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
@@ -66,29 +98,36 @@ def _title(one: Incident) -> Iterator[RenderableType]:
 
 def _about(case: Case, view: View) -> Iterator[RenderableType]:
     one = case.incident
-    domain, names = shared_domain(one.devices), short_names(one.devices)
-    devices = ", ".join(names.get(device, device) for device in one.devices[:DEVICES_SHOWN])
-    rest = len(one.devices) - DEVICES_SHOWN
+    where = reach(one)
+    domain = shared_domain(one.devices) if len(one.devices) > 1 else None
     pairs = [
         ("Incident", one.id + (f" (was {', '.join(one.aliases[:3])})" if one.aliases else "")),
         ("Score", f"{one.score.total:,}"),
-        ("Devices", devices + _more(rest) + (f", all in {domain}" if domain else "")),
-        ("When", _when(one, view)),
+        ("Devices", _listed(where.hit, one) + (f", all in {domain}" if domain and not where.touched else "")),
+        ("Connected", f"only connected to, {_listed(where.touched, one)}" if where.touched else ""),
+        ("Domain", domain if domain and where.touched else ""),
+        ("When", _span(one.first, one.last, view)),
         ("Techniques", " ".join(one.techniques)),
         ("Tied by", "; ".join(one.links[:LINKS_SHOWN]) + _more(len(one.links) - LINKS_SHOWN)),
         ("Late", "part of it came more than 24 h after newer events" if one.is_late else ""),
     ]
-    kept = [(label, shortened(visible(text), _TEXT_CHARS)) for label, text in pairs if text]
-    yield set_in(2, labelled(kept))
+    yield set_in(2, labelled(_told(pairs)))
+
+
+def _listed(devices: Sequence[str], one: Incident) -> str:
+    told = ", ".join(listed(devices[:DEVICES_SHOWN], one, called(one))) + _more(len(devices) - DEVICES_SHOWN)
+    return f"{len(devices):,}: {told}" if len(devices) > 1 else told
 
 
 def _more(count: int) -> str:
     return f" and {count:,} more" if count > 0 else ""
 
 
-def _when(one: Incident, view: View) -> str:
-    first, last = time_text(one.first, view), time_text(one.last, view)
-    return first if one.first == one.last else f"{first} to {last} ({span_text((one.last - one.first) / 1e9)})"
+def _span(first: int, last: int, view: View) -> str:
+    """Return from when to when, and how long that is."""
+    if first == last:
+        return time_text(first, view)
+    return f"{time_text(first, view)} to {time_text(last, view)} ({span_text((last - first) / 1e9)})"
 
 
 def _whole(case: Case, view: View) -> Iterator[RenderableType]:
@@ -98,7 +137,7 @@ def _whole(case: Case, view: View) -> Iterator[RenderableType]:
         yield Text()
         yield set_in(2, Text(shortened(visible(story.summary), 2 * _TEXT_CHARS), overflow="fold"))
     yield from _steps("What to do next", story.next_steps, "{}.")
-    yield from _story(story.facts, names, view)
+    yield from _story(case, names, view)
     yield from _processes(one, names)
     yield from _score(one)
     yield from _steps("What is not known", story.unknown, "-")
@@ -137,19 +176,19 @@ def _score(one: Incident) -> Iterator[RenderableType]:
         yield more(4, f"{sum(part.points for part in rest):,} for {len(rest):,} more parts; all with --json")
 
 
-def _story(facts: tuple[Fact, ...], names: Names, view: View) -> Iterator[RenderableType]:
+def _story(case: Case, names: Names, view: View) -> Iterator[RenderableType]:
+    facts = case.story.facts
     if not facts:
         return
     yield from _heading("What happened")
-    shown = facts[:FACTS_SHOWN]
+    shown = chosen(case, FACTS_SHOWN)
     for (phase, day), alike in groupby(shown, key=lambda fact: (fact.phase, _moment(fact, view)[0])):
         yield set_in(4, Text(f"{_PHASES[phase]}, {day}", style="italic"))
         for fact in alike:
             yield from _fact(fact, names, view)
     if len(facts) > FACTS_SHOWN:
-        until = time_text(facts[-1].time, view)
-        rest = number(len(facts) - FACTS_SHOWN, "more sentence", "more sentences")
-        yield more(4, f"{rest} until {until}; all with --json")
+        rest = number(len(facts) - FACTS_SHOWN, "sentence of less weight", "sentences of less weight")
+        yield more(4, f"{rest} between these; all with --html or --json")
 
 
 def _moment(fact: Fact, view: View) -> tuple[str, str]:

@@ -22,6 +22,7 @@ def incident(case: Case) -> Line:
         "level": one.level.value,
         "score": _score(one.score),
         "devices": list(one.devices),
+        "assets": [{"device": asset.device, "class": asset.kind, "impact": asset.impact} for asset in one.assets],
         "from": rfc3339(one.first),
         "to": rfc3339(one.last),
         "late": one.is_late,

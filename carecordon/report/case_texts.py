@@ -36,6 +36,7 @@ def texts_of(case: Case) -> Iterator[str]:
     one, story = case.incident, case.story
     yield from (one.title, *one.devices, *one.links, story.summary, *story.next_steps, *story.unknown)
     yield from (part.why for part in one.score.summands)
+    yield from (text for asset in one.assets for text in (asset.device, asset.kind))
     yield from (alert.device for alert in one.alerts)
     yield from (place.file for place in one.places)
     for entity in one.entities:
@@ -84,6 +85,9 @@ def _incident(one: Incident, keys: dict[str, str], clean: Cleaning) -> Incident:
         title=clean.text(one.title),
         score=_score(one.score, clean),
         devices=tuple(map(clean.text, one.devices)),
+        assets=tuple(
+            replace(asset, device=clean.text(asset.device), kind=clean.text(asset.kind)) for asset in one.assets
+        ),
         alerts=tuple(_alert(alert, keys, clean) for alert in one.alerts),
         entities=tuple(_entity(entity, clean) for entity in one.entities),
         processes=tuple(_process(process, keys, clean) for process in one.processes),

@@ -58,6 +58,11 @@ _WORDS: dict[Unseen, tuple[str, str, str]] = {
         "These rules cannot match; the logging of the device may have to be turned up.",
         "rules",
     ),
+    Unseen.ASSET: (
+        "Devices that the list of devices does not name",
+        "What they serve is not known here: ask before one of them is cut off.",
+        "",
+    ),
 }
 """Title, meaning, and what `count` counts, in the order of gravity."""
 

@@ -29,6 +29,7 @@ from carecordon.report.story.words import Words
 from carecordon.scan import coverage
 from carecordon.scan.again import Again, Copied
 from carecordon.scan.assembly import Assembly
+from carecordon.scan.assets import unlisted
 from carecordon.scan.cases import Triaged, bare_events, triage
 from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.evidence import Evidence
@@ -139,7 +140,10 @@ class Scan:
 
     def _triaged(self) -> Triaged:
         devices = {one.device for one in self._watch.sources() if one.device}
-        return triage(self._spool, self.setup.rules, Estate(len(devices), self.assets))
+        estate = Estate(len(devices), self.assets)
+        triaged = triage(self._spool, self.setup.rules, estate)
+        triaged.spots = [*unlisted(devices, estate), *triaged.spots]
+        return triaged
 
     def matches(self) -> Iterator[Match]:
         """Yield all matches, in order: also those that only feed correlations and are not told."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ onload = () => {
   document.title = JSON.stringify(seen);
 };
 </script>"""
+
+
+def many_alike() -> Result:
+    """Return a result with a list of devices and small incidents that are told as one."""
+    result = outbreak.result()
+    return replace(result, cases=[outbreak.clinical(), *[outbreak.harmless()] * 40])
 
 
 def written(folder: Path, result: Result) -> Path:
@@ -89,7 +96,9 @@ def test_no_hostile_text_runs_or_asks_for_anything(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [320, 768, 960])
 @pytest.mark.parametrize(
-    "result", [outbreak.result(), hostile_result(*SCRIPTS, "x" * 900)], ids=["outbreak", "hostile"]
+    "result",
+    [outbreak.result(), hostile_result(*SCRIPTS, "x" * 900), many_alike()],
+    ids=["outbreak", "hostile", "alike"],
 )
 def test_nothing_is_wider_than_the_screen(tmp_path: Path, width: int, result: Result) -> None:
     seen = measured(tmp_path, result, width)

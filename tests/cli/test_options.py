@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from carecordon.cli import scan as scan_module
-from tests.cli.calling import SYSMON, Call, Event, failed_logon, process, put, whoami
+from tests.cli.calling import HOST, SYSMON, Call, Event, failed_logon, process, put, whoami
 
 RANGES: list[tuple[list[str], list[int]]] = [
     ([], [1, 2, 3, 4]),
@@ -183,3 +183,15 @@ def test_the_path_of_a_zip_of_rules_is_redacted_too(call: Call, personal: Path, 
     done = call("scan", personal, "--no-own-rules", "--rules", path, "--json", "--redact")
     assert "[user-" in done.err
     assert PERSONAL["user"] not in done.err + done.text
+
+
+def test_devices_that_the_list_of_devices_lacks_are_told_as_not_seen(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami(), failed_logon(1))
+    listed = tmp_path / "devices.csv"
+    listed.write_text(f"device,class,impact\n{HOST},ward,S2\n", encoding="utf-8")
+    done = scan(path, "--json", "--devices", listed)
+    (told,) = (line for line in done.of("unseen") if line["kind"] == "asset")
+    assert told["reason"] == "1 of 2 devices of these events is not in the list of devices: dc1.example.org"
+    assert done.of("incident")[0]["assets"] == [{"device": HOST, "class": "ward", "impact": "S2"}]
+    assert "Devices that the list of devices does not name" in scan(path, "--devices", listed).text
+    assert all(line["kind"] != "asset" for line in scan(path, "--json").of("unseen"))

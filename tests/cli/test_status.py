@@ -8,13 +8,18 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from carecordon.cli.shown import Counted, at_least
+from carecordon.model.match import Level
 from carecordon.scan import spool
 from tests.cli.calling import Call, Event, connected, failed_logon, process, put, whoami, written
+from tests.report import outbreak
+from tests.report.sample import TASK, match
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,20 @@ def test_min_level_sets_what_is_shown_and_what_counts(
 def test_without_min_level_the_informational_is_shown_too(scan: Call, tmp_path: Path) -> None:
     done = scan(put(tmp_path / "a.jsonl", written()), "--json")
     assert (done.status, [line["level"] for line in done.of("match")]) == (0, ["informational"])
+
+
+def test_min_level_leaves_out_incidents_below_it_too(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami(), failed_logon(1))
+    every, high = scan(path, "--json"), scan(path, "--json", "--min-level", "high")
+    assert [line["level"] for line in every.of("incident")] == ["high", "low"]
+    assert [line["level"] for line in high.of("incident")] == ["high"]
+    assert "1 incident on 1 device" in scan(path, "--brief", "--min-level", "high").text
+
+
+def test_an_incident_counts_as_found_where_no_single_match_is_as_bad() -> None:
+    result = replace(outbreak.result(), findings=[match(TASK, 0)])
+    assert Counted(at_least(result, Level.HIGH)).highest == Level.CRITICAL.rank
+    assert Counted(replace(result, cases=[])).highest == -1
 
 
 def test_a_correlation_counts_as_found(scan: Call, tmp_path: Path) -> None:
@@ -157,7 +176,10 @@ WRONG = [
     (["scan", "x", "--logsource", "os=linux"], "write it like product=linux,service=auditd"),
     (["scan", "x", "--rules", "no/such"], "no/such: no such file or folder of rules"),
     (["scan", "x", "--values", "no/such"], "no/such: cannot be read as placeholder values"),
-    (["scan", "x", "--csv", "no/such/a.csv"], "--csv no/such/a.csv: cannot be written: No such file or directory"),
+    (
+        ["scan", "x", "--csv", "no/such/a.csv"],
+        "--csv no/such/a.csv: cannot be written: No such file or directory; name a folder",
+    ),
     (["rules", "chek"], "No such command 'chek'. Did you mean 'check'? (see carecordon rules --help)"),
     (["rules", "check"], "Missing argument 'PATH...' (see carecordon rules check --help)"),
     (["rules", "test", "no/such"], "no/such: no such file or folder of rules"),

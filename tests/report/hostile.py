@@ -9,6 +9,7 @@ from carecordon.model.incident import (
     Alert,
     Case,
     Chain,
+    DeviceAsset,
     Entity,
     EntityKind,
     EventSeen,
@@ -64,7 +65,7 @@ def hostile_case(text: str, level: Level = Level.CRITICAL) -> Case:
         text, (text,), text, level, Score(9, (Summand(text, 9, text),)), (text, other), start, end, (text,),
         (Alert(rule, text, text, start, end, 2, match), Alert(rule, other, None, start, end, 1, match)),
         (Chain(rule, 3, start, end),), tuple(Entity(kind, text, text, start, end, 1) for kind in EntityKind),
-        processes, (Place(text, 1, text),), (text,), True,
+        processes, (Place(text, 1, text),), (text,), True, (DeviceAsset(text, text, "S3"),),
     )  # fmt: skip
     facts = tuple(Fact(start, text, text, (text,), phase, text, 1, 2) for phase in Phase)
     event = EventSeen(text, 1, 1, start, text, text, 1, text, {text: text, "list": (text, text), "CommandLine": text})

@@ -8,6 +8,7 @@ from carecordon.model.incident import (
     Alert,
     Case,
     Chain,
+    DeviceAsset,
     Entity,
     EntityKind,
     EventSeen,
@@ -206,6 +207,20 @@ def worm() -> Case:
         ("the address 10.20.7.9 on 12 devices", f"the file {TASKSVC} on 12 devices"),
     )  # fmt: skip
     return Case(incident, replace(STORY, facts=_facts()), events, 1204)
+
+
+def clinical() -> Case:
+    """Return the outbreak with a list of devices, and three of them only connected to: the first, third and last."""
+    case = worm()
+    touched = (DEVICES[0], DEVICES[2], DEVICES[-1])
+    assets = (
+        DeviceAsset(DEVICES[10], "theatre", "S3"),
+        DeviceAsset(DEVICES[5], "lab.lims", "S2"),
+        DeviceAsset(DEVICES[11], "pharmacy.robot", "S2"),
+        DeviceAsset(DEVICES[0], "office", "S0"),
+    )
+    alerts = tuple(alert for alert in case.incident.alerts if alert.device not in touched)
+    return replace(case, incident=replace(case.incident, alerts=alerts, assets=assets))
 
 
 def harmless() -> Case:

@@ -8,6 +8,7 @@ import pytest
 
 from carecordon.model.incident import Case
 from carecordon.report.case_entries import CASES_SHOWN, FACTS_SHOWN, PROCESSES_SHOWN, TREES_SHOWN, WHOLE_SHOWN
+from carecordon.report.folds import FOLDED_ABOVE
 from carecordon.report.format import View
 from carecordon.report.formats.terminal import tell
 from tests.report import outbreak
@@ -67,13 +68,43 @@ def test_what_is_folded_away_is_counted() -> None:
     worm = outbreak.worm()
     text = page(worm)
     processes = len(worm.incident.processes) - TREES_SHOWN * 6
-    assert f"+ {len(worm.story.facts) - FACTS_SHOWN} more sentences until 2026-11-25 01:30:03Z; all with --json" in text
+    rest = len(worm.story.facts) - FACTS_SHOWN
+    assert f"+ {rest} sentences of less weight between these; all with --html or --json" in text
     assert f"+ {processes} more processes; all with --json" in text
     assert PROCESSES_SHOWN > 6
 
 
 def test_of_many_incidents_the_first_are_whole_the_next_short_and_the_rest_counted() -> None:
-    text = page(*[outbreak.harmless()] * (CASES_SHOWN + 4))
+    text = page(*(titled(f"Incident number {place}") for place in range(CASES_SHOWN + 4)))
     assert text.count("What to do next") == WHOLE_SHOWN
-    assert text.count(outbreak.harmless().incident.title) == CASES_SHOWN
+    assert text.count("Incident number") == CASES_SHOWN
     assert "+ 4 more incidents; all with --json" in text
+
+
+def titled(title: str) -> Case:
+    case = outbreak.harmless()
+    return replace(case, incident=replace(case.incident, title=title))
+
+
+def test_of_many_small_incidents_those_of_one_title_are_one_block() -> None:
+    text = page(outbreak.worm(), *[titled("A task")] * FOLDED_ABOVE)
+    assert f"{FOLDED_ABOVE + 1} incidents on 13 devices" in text
+    assert text.count("A task") == 1
+    assert f" LOW   {FOLDED_ABOVE} alike: A task" in text
+    assert text.count("What to do next") == 1
+    few = page(outbreak.worm(), *[titled("A task")] * (FOLDED_ABOVE - 1))
+    assert "alike" not in few
+    assert few.count("A task") == FOLDED_ABOVE - 1
+
+
+def test_devices_that_serve_patients_come_first_and_those_only_connected_to_stand_apart() -> None:
+    flat = " ".join(page(outbreak.clinical()).split())
+    assert "Devices 9: wph-theatre-pc1 (S3 theatre), wph-path-srv1 (S2 lab.lims), wph-rad-ws01, " in flat
+    assert "Connected only connected to, 3: wph-pharm-pc3 (S2 pharmacy.robot), wph-rad-ws02 (S0 office), " in flat
+    assert "Domain wph.example.org" in flat
+
+
+def test_one_device_is_told_by_its_whole_name() -> None:
+    text = page(outbreak.harmless())
+    assert "Devices     wph-fin-pc07.wph.example.org\n" in text
+    assert "all in" not in text

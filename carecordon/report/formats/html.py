@@ -16,13 +16,14 @@ from carecordon.model.incident import Case
 from carecordon.model.match import Level
 from carecordon.model.result import Begin, Result, Summary
 from carecordon.report.digest import Digest
+from carecordon.report.folds import folds
 from carecordon.report.format import Format, View
 from carecordon.report.layout import number
 from carecordon.report.page.appendix import inputs, matches, run, sources, techniques, unseen
-from carecordon.report.page.bounds import BRIEF, INCIDENTS_SHOWN, WHOLE, WHOLE_SHOWN
+from carecordon.report.page.bounds import BRIEF, INCIDENTS_LISTED, INCIDENTS_SHOWN, WHOLE, WHOLE_SHOWN
 from carecordon.report.page.incident import incident
 from carecordon.report.page.markup import Safe, el
-from carecordon.report.page.overview import overview, verdict, worst
+from carecordon.report.page.overview import alike, overview, verdict, worst
 from carecordon.report.page.script import SCRIPT
 from carecordon.report.page.style import STYLE
 from carecordon.report.page.words import badge, folded, sprite
@@ -42,7 +43,7 @@ def tell(result: Result, view: View) -> Iterator[str]:
     yield _start(f"{told}: Carecordon report")
     yield _top(told, worst(cases, digest), closing.summary, view)
     yield '<div class="frame body">\n'
-    yield f"{_contents(cases, digest)}\n<main>\n"
+    yield f"{_contents(cases, digest, view)}\n<main>\n"
     yield f"{overview(cases, digest, closing, len(topics), view)}\n"
     for place, case in enumerate(cases[:INCIDENTS_SHOWN], 1):
         yield f"{incident(case, place, view, WHOLE if place <= WHOLE_SHOWN else BRIEF)}\n"
@@ -89,8 +90,12 @@ def _top(told: str, level: Level | None, summary: Summary, view: View) -> Safe:
     )
 
 
-def _contents(cases: Sequence[Case], digest: Digest) -> Safe:
-    shown = [el("li", _link(case, place)) for place, case in enumerate(cases[:INCIDENTS_SHOWN], 1)]
+def _contents(cases: Sequence[Case], digest: Digest, view: View) -> Safe:
+    shown = [
+        el("li", alike(fold, view, INCIDENTS_SHOWN) if len(fold.cases) > 1 else _link(fold.cases[0], fold.places[0]))
+        for fold in folds(cases[:INCIDENTS_LISTED])
+        if fold.places[0] <= INCIDENTS_SHOWN
+    ]
     parts = [("#overview", "Overview"), *([("#i1", "Incidents")] if cases else []), ("#matches", "All matches")]
     if any(head.techniques for head in digest.heads.values()):
         parts.append(("#techniques", "Techniques"))

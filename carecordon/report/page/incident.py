@@ -6,15 +6,17 @@ from itertools import groupby
 
 from carecordon.model.incident import Case, Fact, Incident, Phase, Story
 from carecordon.model.times import span_text
+from carecordon.report.chosen import chosen
 from carecordon.report.domains import Names, shared_domain, short_names
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.bounds import LINKS_SHOWN, TEXT_CHARS, Bounds
 from carecordon.report.page.evidence import alerts, entities, events
 from carecordon.report.page.lanes import lanes
-from carecordon.report.page.markup import Child, Safe, el
+from carecordon.report.page.markup import Child, Safe, el, join
 from carecordon.report.page.processes import processes
 from carecordon.report.page.words import badge, chips, clock, day, folded, named, prose, stamp, table
+from carecordon.report.reach import called, listed, reach
 from carecordon.report.visible import shortened
 
 PHASES = {
@@ -33,9 +35,9 @@ def incident(case: Case, place: int, view: View, bounds: Bounds) -> Safe:
         el("h2", badge(one.level), " ", el("span", one.title), id=f"{key}-title", tabindex="-1"),
         el("p", prose(story.summary), class_="lead") if story.summary else None,
         el("div", _next(story), _about(one, view), class_="pair"),
-        _whereabouts(one, names, bounds),
+        _whereabouts(one, bounds),
         _part("Timeline", lanes(case, key, names, view, bounds)),
-        _part("What happened", *_story(story, names, view, bounds)),
+        _part("What happened", *_story(case, names, view, bounds)),
         _part("Processes", *processes(one, names, view, bounds)) if one.processes else None,
         _part("Evidence", *alerts(one, names, view, bounds), *events(case, names, view, bounds)),
         _part("Who and what took part", *entities(one, view, bounds)) if one.entities else None,
@@ -73,16 +75,23 @@ def _about(one: Incident, view: View) -> Safe:
         ("Techniques", chips(one.techniques) or "none named by the rules"),
         ("Came late", "part of it arrived more than 24 h after newer events" if one.is_late else None),
         ("Incident", el("code", one.id)),
-        ("Was before", el("code", ", ".join(one.aliases)) if one.aliases else None),
+        ("Was before", _aliases(one) if one.aliases else None),
     ]
     return _pairs(pairs)
 
 
-def _whereabouts(one: Incident, names: Names, bounds: Bounds) -> Safe:
-    domain = shared_domain(one.devices)
+def _aliases(one: Incident) -> Safe:
+    rest = len(one.aliases) - LINKS_SHOWN
+    return join([el("code", ", ".join(one.aliases[:LINKS_SHOWN])), f" and {rest:,} more" if rest > 0 else None])
+
+
+def _whereabouts(one: Incident, bounds: Bounds) -> Safe:
+    where, names = reach(one), called(one)
+    hit, touched = (listed(devices, one, names) for devices in (where.hit, where.touched))
     pairs: list[tuple[str, Child]] = [
-        (number(len(one.devices), "device", "devices"), named(one.devices, names, bounds.devices)),
-        ("All of them in", domain),
+        (number(len(hit), "device", "devices"), named(hit, {}, bounds.devices)),
+        (f"{len(touched):,} only connected to", named(touched, {}, bounds.devices) if touched else None),
+        ("All of them in", shared_domain(one.devices) if names else None),
         ("One incident because of", _links(one)),
     ]
     return _pairs(pairs)
@@ -110,15 +119,15 @@ def _score(one: Incident) -> Safe:
     return table("The points add up to the score", ("Part", "Points", "Why"), rows, "score")
 
 
-def _story(story: Story, names: Names, view: View, bounds: Bounds) -> list[Safe | None]:
-    shown = story.facts[: bounds.facts]
+def _story(case: Case, names: Names, view: View, bounds: Bounds) -> list[Safe | None]:
+    shown = chosen(case, bounds.facts)
     made: list[Safe | None] = []
     for phase, facts in groupby(shown, key=lambda fact: fact.phase):
         made.append(el("h4", PHASES[phase], class_="phase"))
         for date, of_day in groupby(facts, key=lambda fact: day(fact.time, view)):
             made.append(el("p", date, class_="day"))
             made.append(el("ol", *(_fact(fact, names, view) for fact in of_day), class_="story"))
-    made.append(folded(len(story.facts) - len(shown), "more sentence", "more sentences", "--json"))
+    made.append(folded(len(case.story.facts) - len(shown), "more sentence", "more sentences", "--json"))
     return made
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from carecordon.model.incident import Case
+from carecordon.model.incident import Case, Incident
 from carecordon.model.match import Level
 from carecordon.model.result import Closing, Summary
 from carecordon.model.times import span_text
 from carecordon.report.digest import Digest
 from carecordon.report.domains import short_names
+from carecordon.report.folds import Fold, folds
 from carecordon.report.format import View
 from carecordon.report.layout import number
 from carecordon.report.page.bounds import INCIDENTS_LISTED, INCIDENTS_SHOWN
-from carecordon.report.page.markup import Child, Safe, el
+from carecordon.report.page.markup import Child, Safe, el, join
 from carecordon.report.page.words import badge, folded, named, section, stamp, table
+from carecordon.report.reach import reach
 
 DEVICES_NAMED = 4
 
@@ -72,7 +74,7 @@ def _figures(cases: Sequence[Case], digest: Digest, closing: Closing, blind: int
 
 
 def _incidents(cases: Sequence[Case], view: View) -> list[Safe | None]:
-    rows = [_row(case, place, view) for place, case in enumerate(cases[:INCIDENTS_LISTED], 1)]
+    rows = [_row(fold, view) for fold in folds(cases[:INCIDENTS_LISTED])]
     heads = ("Incident", "Level", "Score", "Devices", "First seen", "Lasted")
     return [
         table("All incidents, the worst first", heads, rows, "incidents"),
@@ -80,12 +82,45 @@ def _incidents(cases: Sequence[Case], view: View) -> list[Safe | None]:
     ]
 
 
-def _row(case: Case, place: int, view: View) -> tuple[Child, ...]:
-    one = case.incident
-    title = el("a", one.title, href=f"#i{place}") if place <= INCIDENTS_SHOWN else one.title
-    names = named(one.devices, short_names(one.devices), DEVICES_NAMED)
-    lasted = span_text((one.last - one.first) / 1e9)
-    return title, badge(one.level), f"{one.score.total:,}", names, stamp(one.first, view), lasted
+def _row(fold: Fold, view: View) -> tuple[Child, ...]:
+    one, place = fold.cases[0].incident, fold.places[0]
+    if len(fold.cases) > 1:
+        title: Child = alike(fold, view, INCIDENTS_LISTED)
+        devices = fold.devices
+    else:
+        title = el("a", one.title, href=f"#i{place}") if place <= INCIDENTS_SHOWN else one.title
+        devices = (*reach(one).hit, *reach(one).touched)
+    names = named(devices, short_names(devices), DEVICES_NAMED)
+    lasted = span_text((fold.last - fold.first) / 1e9)
+    return title, badge(one.level), _points(fold), names, stamp(fold.first, view), lasted
+
+
+def _points(fold: Fold) -> str:
+    totals = sorted(case.incident.score.total for case in fold.cases)
+    return f"{totals[0]:,}" if totals[0] == totals[-1] else f"{totals[0]:,} to {totals[-1]:,}"
+
+
+def alike(fold: Fold, view: View, listed: int) -> Safe:
+    """Return incidents that are alike as one line, which opens to a list of those among the first `listed` of all."""
+    first = fold.cases[0].incident
+    shape = el("svg", el("use", href=f"#s-{first.level.value}"), class_="shape", aria_hidden="true", focusable="false")
+    head = el("summary", shape, el("span", f" {len(fold.cases):,} alike: {first.title}"))
+    items = [
+        el("li", _one_of(case.incident, place, view))
+        for place, case in zip(fold.places, fold.cases, strict=True)
+        if place <= listed
+    ]
+    if rest := len(fold.cases) - len(items):
+        items.append(el("li", f"+ {rest:,} more", class_="more"))
+    return el("details", head, el("ul", *items, class_="within"), class_=f"quiet alike l-{first.level.value}")
+
+
+def _one_of(one: Incident, place: int, view: View) -> Safe:
+    names = short_names(one.devices)
+    called = ", ".join(names.get(device, device) for device in one.devices[:DEVICES_NAMED])
+    rest = f" and {len(one.devices) - DEVICES_NAMED:,} more" if len(one.devices) > DEVICES_NAMED else ""
+    which = join([f"{called}{rest}, ", stamp(one.first, view)])
+    return el("a", which, href=f"#i{place}") if place <= INCIDENTS_SHOWN else which
 
 
 def worst(cases: Sequence[Case], digest: Digest) -> Level | None:

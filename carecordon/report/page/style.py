@@ -81,6 +81,11 @@ color:var(--ink)}
 .contents .within a{display:grid;grid-template-columns:auto 1fr;gap:.5rem;align-items:baseline;color:var(--soft);
 line-height:1.35}
 .contents .within .shape{color:var(--level);align-self:start;margin-top:.25em}
+.contents .alike>summary{padding:.3rem .6rem;color:var(--soft);line-height:1.35}
+.contents .within .within{padding-left:.9rem}.contents .within .within a{display:block}
+.contents .within .more{padding:.3rem .6rem}
+.alike .shape{color:var(--level)}.incidents .alike>summary .shape{display:none}
+.incidents .within{list-style:none;padding:.2rem 0 0 1rem;font-weight:400}
 .contents .soft{padding:.3rem .6rem}
 .incident:nth-of-type(n+4){content-visibility:auto;contain-intrinsic-block-size:auto 60rem}
 main>section,.incident{background:var(--card);border:1px solid var(--line);border-radius:12px;

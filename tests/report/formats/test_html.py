@@ -146,7 +146,11 @@ def test_what_is_folded_away_is_counted_and_says_where_it_is_whole() -> None:
 
 
 def test_of_very_many_incidents_the_first_are_shown_the_next_listed_and_the_rest_counted() -> None:
-    cases = [outbreak.harmless()] * (INCIDENTS_LISTED + 3)
+    case = outbreak.harmless()
+    cases = [
+        replace(case, incident=replace(case.incident, title=f"Incident {place}"))
+        for place in range(INCIDENTS_LISTED + 3)
+    ]
     seen = read(page(*cases))
     assert sum(tag == "article" for tag, _ in seen.elements) == INCIDENTS_SHOWN
     assert "+ 3 more incidents not shown here" in seen.text
@@ -195,3 +199,33 @@ def test_techniques_stand_in_the_order_of_an_attack_with_the_tactics_that_rules_
     assert places == sorted(places)
     assert "T1046lateral movement, discovery1" in table
     assert "T1486none named1" in table
+
+
+def test_of_many_small_incidents_those_alike_are_one_line_that_opens_without_script() -> None:
+    worm, task = outbreak.worm(), outbreak.harmless()
+    text = page(worm, *[task] * INCIDENTS_SHOWN)
+    title = f"{INCIDENTS_SHOWN} alike: {task.incident.title}"
+    overview = text[text.index('id="overview"') : text.index("<article")]
+    menu = text[text.index("<nav") : text.index("</nav>")]
+    for part in (overview, menu):
+        assert read(part).text.count(task.incident.title) == 1
+        assert title in read(part).text
+        assert part.count("<details") == 1
+        assert [f'href="#i{place}"' in part for place in (1, 2, INCIDENTS_SHOWN, INCIDENTS_SHOWN + 1)] == [
+            True, True, True, False,
+        ]  # fmt: skip
+    assert read(text).text.index(title) < read(text).text.index(worm.story.summary)
+    assert " alike: " not in read(page(worm, task, task)).text
+
+
+def test_devices_that_serve_patients_come_first_and_those_only_connected_to_stand_apart() -> None:
+    text = read(page(outbreak.clinical())).text
+    assert "9 deviceswph-theatre-pc1 (S3 theatre), wph-path-srv1 (S2 lab.lims), wph-rad-ws01," in text
+    assert "3 only connected towph-pharm-pc3 (S2 pharmacy.robot), wph-rad-ws02 (S0 office), wph-ward7-pc1" in text
+    assert "only connected to" not in read(page(outbreak.worm())).text
+
+
+def test_a_device_that_is_alone_is_told_by_its_whole_name() -> None:
+    text = read(page(outbreak.harmless())).text
+    assert "1 devicewph-fin-pc07.wph.example.org" in text
+    assert "All of them in" not in text
