@@ -59,6 +59,7 @@ bench: setup ## print the figures of the detection engine and of whole scans
 	$(BIN)/carecordon bench detect --json --events $(LINES) $(BENCH_RULES)
 	$(BIN)/carecordon bench scan --json --evtx $(CARECORDON_SHARED)/data/evtx-to-mitre --lines $(LINES) $(BENCH_RULES)
 	$(BIN)/carecordon bench exercise --json
+	$(BIN)/carecordon bench triage --json --events $(LINES)
 
 # --build-deps-for makes pip-compile ask the build backend: read by itself, it loses the markers of the extras.
 lock: setup ## resolve requirements.lock anew from pyproject.toml

@@ -11,6 +11,8 @@ import typer
 from carecordon.bench import detect as bench_detect
 from carecordon.bench import exercise as bench_exercise
 from carecordon.bench import scan as bench_scan
+from carecordon.bench import triage as bench_triage
+from carecordon.bench import triage_cost
 from carecordon.bench.scan import BIG_BYTES
 from carecordon.cli.options import fail
 
@@ -66,6 +68,24 @@ def exercise(
     """Measure how fast a recording is written on one core, start-up taken out."""
     try:
         found = bench_exercise.measure(scenario, repeat)
+    except (OSError, ValueError) as error:
+        fail(str(error))
+    _tell(found, as_json=as_json)
+
+
+@app.command()
+def triage(
+    *,
+    seeds: Annotated[int, typer.Option(min=1, help="Recordings of each attack; every other has random names.")] = 50,
+    cores: Annotated[int, typer.Option(min=1, help="Recordings to make and scan at a time.")] = 2,
+    events: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Event file to tell triage's share of a scan on.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure how well incidents tell an attack, against its truth; false alarms on ordinary days; triage's cost."""
+    try:
+        found = {**bench_triage.measure(seeds, cores), "cost": triage_cost.measure(events)}
     except (OSError, ValueError) as error:
         fail(str(error))
     _tell(found, as_json=as_json)

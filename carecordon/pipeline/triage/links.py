@@ -18,11 +18,12 @@ from carecordon.pipeline.triage.ordinary import (
 from carecordon.pipeline.triage.subject import Subject
 
 SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
 
 
 class Tie(StrEnum):
-    """Kinds of links. The first five hold on one device only, the others across devices too."""
+    """Kinds of links. SOURCE to SERVICE may hold across devices, the others hold on one device only."""
 
     TREE = "process tree"
     PID = "process id"
@@ -35,6 +36,7 @@ class Tie(StrEnum):
     FILE = "file name"
     SERVICE = "service name"
     MEMBER = "correlated event"
+    MOMENT = "moment"
 
 
 GAP_NS = {
@@ -49,6 +51,7 @@ GAP_NS = {
     Tie.FILE: 24 * HOUR,
     Tie.SERVICE: 24 * HOUR,
     Tie.MEMBER: 24 * HOUR,
+    Tie.MOMENT: 24 * HOUR,
 }
 """How far apart in event time two matches may be that a link ties. Within the horizon, all of them."""
 ACROSS = frozenset({Tie.SOURCE, Tie.ACCOUNT, Tie.HASH, Tie.FILE, Tie.SERVICE})
@@ -66,6 +69,9 @@ def links_of(subject: Subject, rule_id: str, level: Level, device: str) -> Itera
     yield Tie.RULE, device, f"{rule_id} {subject.image or actor}".lower()
     for logon in subject.logons:
         yield Tie.LOGON, device, logon
+    names = [base_name(path) for path in (*subject.files, subject.image or "") if path and not is_everywhere(path)]
+    for name in filter(None, names):
+        yield Tie.FILE, device, name
     if level.rank < LEAST.rank:
         return
     yield Tie.NEAR, device, ""
@@ -74,13 +80,17 @@ def links_of(subject: Subject, rule_id: str, level: Level, device: str) -> Itera
         if is_person(account):
             name = f"{account_domain(account)}\\{account_name(account)}".lstrip("\\")
             yield Tie.ACCOUNT, device if is_local(account, device) else "", name
-    for path in (*subject.files, *((subject.image,) if subject.image else ())):
-        if base_name(path) and not is_everywhere(path):
-            yield Tie.FILE, "", base_name(path)
+    for name in filter(None, names):
+        yield Tie.FILE, "", name
     if subject.hash is not None and subject.image is not None and not is_everywhere(subject.image):
         yield Tie.HASH, "", subject.hash
     if subject.service is not None:
         yield Tie.SERVICE, "", subject.service.lower()
+
+
+def moment(device: str, time: int, minutes_later: int = 0) -> Link:
+    """Return the link of what a correlation counts with what is of level high within a minute after it."""
+    return Tie.MOMENT, device, str(time // MINUTE + minutes_later)
 
 
 def addresses(subject: Subject) -> Iterator[Link]:

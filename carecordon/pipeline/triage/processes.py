@@ -16,7 +16,7 @@ from carecordon.pipeline.triage.ordinary import base_name, is_root
 
 LIMIT = 20_000
 """Processes remembered of one device."""
-TOTAL = 250_000
+TOTAL = 100_000
 """Processes remembered of all devices together; beyond, each device forgets the oldest quarter of its own."""
 DEPTH = 40
 """Ancestors followed: deeper chains are made to tire us."""

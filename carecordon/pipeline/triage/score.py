@@ -1,6 +1,6 @@
 """How bad an incident is, as a sum that anybody can check by hand: every summand says what it is for.
 
-    severity    the worst rule: informational 1, low 5, medium 20, high 50, critical 80; the next
+    severity    the worst rule: informational 1, low 5, medium 20, high 55, critical 80; the next
                 adds an eighth of its own points, the one after a sixteenth, and so on, the
                 worst first: many small things add up, but never without end.
     techniques  2 for each distinct ATT&CK technique after the first, at most 10.
@@ -9,7 +9,7 @@
                 five 3; nothing where fewer than five devices are seen.
     asset       the worst impact class among these devices: S1 2, S2 4, S3 6.
 
-From 80 points on critical, from 50 high, from 20 medium, from 5 low: so a single match
+From 80 points on critical, from 55 high, from 20 medium, from 5 low: so a single match
 stands at its rule's own level, and several together can rise one level above it, no more.
 
 Source: ours. The falling weights follow the idea of Elastic's published risk score
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from carecordon.model.incident import Score, Summand
 from carecordon.model.match import Level, RuleHead
 
-SEVERITY = {Level.INFORMATIONAL: 1, Level.LOW: 5, Level.MEDIUM: 20, Level.HIGH: 50, Level.CRITICAL: 80}
+SEVERITY = {Level.INFORMATIONAL: 1, Level.LOW: 5, Level.MEDIUM: 20, Level.HIGH: 55, Level.CRITICAL: 80}
 FURTHER_SHARE = 8
 TECHNIQUE_POINTS, TECHNIQUES_MOST = 2, 10
 DEVICE_POINTS, SPREAD_MOST = 2, 10
@@ -32,7 +32,7 @@ RARE = ((20, 6), (5, 3))
 """One device in so many: points."""
 FEWEST_DEVICES = 5
 IMPACT = {"S0": 0, "S1": 2, "S2": 4, "S3": 6}
-BANDS = ((80, Level.CRITICAL), (50, Level.HIGH), (20, Level.MEDIUM), (5, Level.LOW), (0, Level.INFORMATIONAL))
+BANDS = ((80, Level.CRITICAL), (55, Level.HIGH), (20, Level.MEDIUM), (5, Level.LOW), (0, Level.INFORMATIONAL))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ SUBJECT_FIELDS = (
     *("LogonId", "SubjectLogonId", "TargetLogonId"),
     *("SubjectUserName", "SubjectDomainName", "TargetUserName", "TargetDomainName"),
     *("SourceIp", "DestinationIp", "IpAddress", "SourceAddress", "Initiated"),
-    *("TargetFilename", "ImageLoaded", "Hashes", "ServiceName"),
+    *("TargetFilename", "ImageLoaded", "ActionName", "Hashes", "ServiceName"),
 )
 """Source: Sysmon's and the Windows Security log's own field names."""
+FILE_FIELDS = ("TargetFilename", "ImageLoaded", "ActionName")
+"""What was written, loaded, or is run by a task of the scheduler."""
 SECURITY = "security"
 PROCESS_CREATED = 4688
 LOGONS = frozenset({4624, 4625, 4634, 4648, 4768, 4769, 4771, 4776})
@@ -101,7 +103,7 @@ def read_subject(fields: Mapping[str, Value], channel: str | None, event_id: int
         source=came_from,
         destination=None if inward else destination,
         own=None if inward else source,
-        files=tuple(name for name in (text(fields, "TargetFilename"), text(fields, "ImageLoaded")) if name),
+        files=tuple(name for field in FILE_FIELDS if (name := text(fields, field))),
         hash=_hash(text(fields, "Hashes")),
         service=text(fields, "ServiceName") if event_id not in LOGONS else None,
     )

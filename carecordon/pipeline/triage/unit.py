@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from carecordon.model.incident import EntityKind, Place
-from carecordon.model.match import CorrelationMatch, Match, RuleHead
-from carecordon.pipeline.triage.links import HOUR, Link, Tie, links_of
+from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
+from carecordon.pipeline.triage.links import HOUR, Link, Tie, links_of, moment
 from carecordon.pipeline.triage.ordinary import is_local, is_person, telling_address
 from carecordon.pipeline.triage.subject import Subject, subject_of
 
@@ -98,6 +98,10 @@ class Unit:
         ties = links_of(subject, self.rule.id, self.rule.level, device or f"in {match.file}")
         # What a correlation counts may last for hours: that it went on at the same time says nothing.
         self.links.update(link for link in ties if self.chain is None or link[0] is not Tie.NEAR)
+        if self.chain is not None:
+            self.links.add(moment(device, time))
+        elif self.rule.level.rank >= Level.HIGH.rank:
+            self.links.update((moment(device, time), moment(device, time, -1)))
         if len(self.entities) > 2 * KEPT * len(EntityKind):
             self.entities = {key: self.entities[key] for key in _least(self.entities)}
         if len(self.links) > 2 * KEPT * len(Tie):

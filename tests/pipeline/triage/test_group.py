@@ -27,7 +27,7 @@ def sizes(incidents: list[Incident]) -> list[int]:
 def test_a_process_and_its_grandchild_are_one_though_nothing_matched_between() -> None:
     tree = [start("a-1"), start("b-1", "a-1", at=SECOND), start("c-1", "b-1", at=2 * SECOND)]
     first = match("a", 0, level=LOW, ProcessGuid="{A-1}", Image=TOOL)
-    second = match("b", 3 * HOUR, level=LOW, ProcessGuid="{C-1}", Image=TOOL)
+    second = match("b", 3 * HOUR, level=LOW, ProcessGuid="{C-1}", Image=r"C:\Users\Public\other.exe")
     (incident,) = grouped(*tree, first, second)
     assert [(process.key, process.is_context) for process in incident.processes] == [
         ("ws1|a-1", False),
@@ -173,6 +173,31 @@ def test_incidents_two_days_old_are_settled_and_forgotten() -> None:
     (late,) = grouper.settle()
     assert late.is_late
     assert late.devices == ("ws3",)
+
+
+def test_a_low_match_joins_by_the_file_it_names_on_its_own_device() -> None:
+    grave = match("a", 0, TargetFilename=r"C:\ProgramData\qx.exe")
+    task = match("b", 5 * HOUR, level=LOW, ActionName=r"C:\ProgramData\qx.exe")
+    assert sizes(grouped(grave, task)) == [2]
+    assert sizes(grouped(grave, replace(task, device="ws2"))) == [1, 1]
+
+
+def test_a_correlation_ties_to_what_is_grave_within_the_minute() -> None:
+    """One address knocks at two devices; on one of them a match of level high follows 20 seconds later."""
+
+    def knocked(level: Level, at: int) -> list[int]:
+        grouper = Grouper(frozenset({"knock"}))
+        knocks = [
+            match("knock", 0, device, Level.INFORMATIONAL, silent=True, position=place)
+            for place, device in enumerate(("ws1", "ws2"), 1)
+        ]
+        chain = CorrelationMatch(rule("many"), {}, 2, NOON, NOON, (("log", 1), ("log", 2)))
+        grouper.feed([*knocks, match("a", at, "ws2", level, position=99)], correlations=[chain])
+        return sizes(grouper.settle())
+
+    assert knocked(Level.HIGH, 20 * SECOND) == [3]
+    assert knocked(Level.HIGH, 3 * MINUTE) == [1, 2]
+    assert knocked(Level.MEDIUM, 20 * SECOND) == [1, 2]
 
 
 def test_a_correlation_joins_the_incident_of_its_events() -> None:

@@ -23,13 +23,13 @@ def test_every_summand_is_told() -> None:
     rules = [rule("a", Level.HIGH), rule("b", Level.CRITICAL), rule("c", Level.LOW), rule("d", Level.HIGH)]
     told = score(rules, ["T1", "T2", "T3"], ["wph-fin-ws01.wph.example.org", "WPH-TH-WS01.wph.example.org"], 8, WARDS)
     assert [(part.name, part.points, part.why) for part in told.summands] == [
-        ("severity", 89, "worst rule critical, 80; 3 further, 9"),  # 50/8 + 50/16 + 5/32
+        ("severity", 90, "worst rule critical, 80; 3 further, 10"),  # 55/8 + 55/16 + 5/32
         ("techniques", 4, "3 distinct techniques"),
         ("spread", 2, "2 devices"),
         ("rarity", 3, "rarest rule on 8 of 40 devices"),
         ("asset", 6, "S3 theatre: WPH-TH-WS01.wph.example.org"),
     ]
-    assert told.total == sum(part.points for part in told.summands) == 104
+    assert told.total == sum(part.points for part in told.summands) == 105
 
 
 def test_many_small_things_rise_above_their_own_level_but_not_without_end() -> None:
