@@ -136,13 +136,14 @@ def detect_step(
     for row, outcome in state.engine.match(batch):
         fields = batch.complete(row)
         kind, device, time, record_id, position = batch.header(row)
+        subject = subject_fields(fields)
         for variant in outcome:
             head = state.heads[variant.rule]
             seen = state.engine.seen_through(variant, fields)
             carried = dict(seen) if state.carries_all or head.id in state.correlated else {}
             evidence = state.engine.evidence(variant, seen)
             header = (position, record_id, time, device, kind.channel, kind.event_id)
-            effects.append(Record(Match(head, "", *header, evidence, carried, subject_fields(fields))))
+            effects.append(Record(Match(head, "", *header, evidence, carried, subject)))
     return state, effects
 
 

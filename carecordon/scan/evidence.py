@@ -17,7 +17,7 @@ from carecordon.model.incident import EventSeen, Incident
 from carecordon.pipeline import journey
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.triage.subject import read_subject
-from carecordon.scan.hand import Lost, Task
+from carecordon.scan.hand import Task
 from carecordon.scan.question import Question
 from carecordon.scan.worker import Setup, wanted
 
@@ -85,10 +85,8 @@ class Evidence:
         self._held: list[dict[tuple[object, ...], tuple[bool, EventSeen]]] = [{} for _ in incidents]
         self.left_out = [0] * len(incidents)
 
-    def take(self, collected: Collected | Lost, name: str) -> None:
+    def take(self, collected: Collected, name: str) -> None:
         """Take in what a block of the input `name` gave."""
-        if isinstance(collected, Lost):
-            return
         for event, told, matched in collected.events:
             for number, process in told.items():
                 self._keep(number, replace(event, file=name, process=process), is_match=number in matched)

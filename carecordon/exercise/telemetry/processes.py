@@ -153,27 +153,6 @@ def open_process(on: Sensor, source: Process, target: Process, access: str, trac
     )
 
 
-def inject(on: Sensor, source: Process, target: Process) -> None:
-    """Tell that one process started a thread in another."""
-    on.sysmon(
-        kinds.REMOTE_THREAD,
-        {
-            "SourceProcessGuid": source.guid,
-            "SourceProcessId": str(source.pid),
-            "SourceImage": source.image,
-            "TargetProcessGuid": target.guid,
-            "TargetProcessId": str(target.pid),
-            "TargetImage": target.image,
-            "NewThreadId": str(4 * on.rng.randrange(300, 3000)),
-            "StartAddress": f"0x{on.rng.getrandbits(44):016X}",
-            "StartModule": "-",
-            "StartFunction": "-",
-            "SourceUser": source.session.user,
-            "TargetUser": target.session.user,
-        },
-    )
-
-
 def pipe(on: Sensor, process: Process, name: str, *, created: bool = False) -> None:
     """Tell that a process created a named pipe or connected to one."""
     on.sysmon(

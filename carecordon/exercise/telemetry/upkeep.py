@@ -124,15 +124,6 @@ def disarm_defender(on: Sensor) -> None:
     on.emit(kinds.DEFENDER_OFF, PRODUCT)
 
 
-def find_threat(
-    on: Sensor, process: Process, name: str, path: str, category: str = "Potentially Unwanted Software"
-) -> None:
-    """Tell that Defender found something that it holds to be unwanted."""
-    told = {"Threat Name": name, "Severity Name": "Low", "Category Name": category, "Path": f"file:_{path}"}
-    told |= {"Detection User": process.session.user, "Process Name": process.image, "Action Name": "Not Applicable"}
-    on.emit(kinds.DEFENDER_FOUND, PRODUCT | told | {"Source Name": "Real-Time Protection", "Type Name": "Concrete"})
-
-
 def clear_security(on: Sensor, session: Session) -> None:
     """Tell that the Security log was cleared."""
     on.emit(kinds.SECURITY_CLEARED, subject(session))
