@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,17 +33,24 @@ LOUD = frozenset({"high", "critical"})
 _CLEAN_OR_FOUND = (0, 1)
 
 
-def measure(seeds: int, cores: int, quiet_seeds: int = QUIET_SEEDS) -> dict[str, Any]:
+def measure(
+    seeds: int, cores: int, quiet_seeds: int = QUIET_SEEDS, on_done: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
     """Return all figures; `cores` recordings are made and scanned at a time, each scan on one core.
 
+    `on_done` is told in words how far it has come.
     Raises OSError if the command cannot be run, ValueError with its words if it fails.
     """
+    attacks: dict[str, dict[int, Told]] = {name: {} for name in HOURS}
+    quiet: list[list[str]] = []
     with ThreadPoolExecutor(cores) as pool:
-        attacks = {
-            name: dict(zip(_numbers(seeds), pool.map(_attacked, [name] * seeds, _numbers(seeds)), strict=True))
-            for name in HOURS
-        }
-        quiet = list(pool.map(_alarms, _numbers(quiet_seeds)))
+        for name, known in attacks.items():
+            for seed, told in enumerate(pool.map(_attacked, [name] * seeds, _numbers(seeds)), 1):
+                known[seed] = told
+                on_done(f"{name}: {seed} of {seeds} seeds")
+        for seed, alarms in enumerate(pool.map(_alarms, _numbers(quiet_seeds)), 1):
+            quiet.append(alarms)
+            on_done(f"quiet: {seed} of {quiet_seeds} seeds")
     return {**{name: figures(told) for name, told in attacks.items()}, "quiet": _quiet(quiet)}
 
 

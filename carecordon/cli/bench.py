@@ -85,7 +85,8 @@ def triage(
 ) -> None:
     """Measure how well incidents tell an attack, against its truth; false alarms on ordinary days; triage's cost."""
     try:
-        found = {**bench_triage.measure(seeds, cores), "cost": triage_cost.measure(events)}
+        told = bench_triage.measure(seeds, cores, on_done=lambda words: typer.echo(words, err=True))
+        found = {**told, "cost": triage_cost.measure(events)}
     except (OSError, ValueError) as error:
         fail(str(error))
     _tell(found, as_json=as_json)

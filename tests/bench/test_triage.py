@@ -17,7 +17,9 @@ WELL = Told({"1 entry": Step(12, 10, 10)}, 100, 3, 5, 1, 1, 0, 2.0)
 
 
 def test_attacks_are_told_by_one_incident() -> None:
-    found = triage.measure(2, 2, quiet_seeds=0)
+    far: list[str] = []
+    found = triage.measure(2, 2, quiet_seeds=0, on_done=far.append)
+    assert far == [f"{name}: {seed} of 2 seeds" for name in triage.HOURS for seed in (1, 2)]
     for scenario in triage.HOURS:
         holds = found[scenario]["holds"]
         assert not [bar for bar in HOLDING if not holds[bar]], found[scenario]["beyond"]

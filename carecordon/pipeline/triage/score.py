@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ldexp
 
 from carecordon.model.incident import Score, Summand
 from carecordon.model.match import Level, RuleHead
@@ -82,7 +83,7 @@ def _severity(rules: Sequence[RuleHead]) -> Summand:
     worst, *others = sorted((rule.level for rule in rules), key=lambda level: -level.rank)
     points = float(SEVERITY[worst])
     for place, level in enumerate(others):
-        points += SEVERITY[level] / FURTHER_SHARE / 2**place
+        points += ldexp(SEVERITY[level] / FURTHER_SHARE, -place)
     why = f"worst rule {worst.value}, {SEVERITY[worst]}"
     if others:
         why += f"; {len(others)} further, {int(points) - SEVERITY[worst]}"

@@ -39,6 +39,11 @@ def test_many_small_things_rise_above_their_own_level_but_not_without_end() -> N
     assert many.total == 20 + 5 + 10 + 10
 
 
+def test_thousands_of_rules_have_a_score_too() -> None:
+    told = score([rule(str(number), Level.HIGH) for number in range(3000)], ["T1"], ["ws1"], 40, WARDS)
+    assert told.summands[0].points == 55 + 13
+
+
 def test_rarity_says_nothing_of_a_handful_of_devices() -> None:
     told = score([rule("a")], [], ["ws1"], 1, Estate(4))
     assert [part.points for part in told.summands if part.name == "rarity"] == [0]
