@@ -23,7 +23,7 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import GAP_NS, HOUR, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.processes import Processes, Tops
-from carecordon.pipeline.triage.records import INCIDENT, MEMBER, START, UNIT, Kept, Key, member_key, start_key, written
+from carecordon.pipeline.triage.records import INCIDENT, MEMBER, UNIT, Kept, Key, member_key, start_key, written
 from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
@@ -78,8 +78,9 @@ class Grouper:
         self._fresh = 0
         self._settled_at = 0
         self._told: dict[str, _Told] = {}
-        self._starts: dict[Key, ProcessStart] = {}
         self._changed: set[Key] = set()
+        self._starts: dict[Key, ProcessStart | None] = {}
+        """Changed records of processes: what is in them, None for those that are gone."""
         self._aliases: dict[str, frozenset[str]] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
 
@@ -93,7 +94,6 @@ class Grouper:
         for start in starts:
             if self._is_kept:
                 self._starts[start_key(start)] = start
-                self._changed.add(start_key(start))
             self._forget(self.processes.add(start))
         for match in matches:
             self._take(match)
@@ -149,7 +149,10 @@ class Grouper:
     def changes(self) -> dict[Key, bytes | None]:
         """Return the records that have changed since they were last asked for; None for those that are gone."""
         changed, self._changed = self._changed, set()
-        return {key: self._record(key) for key in sorted(changed)}
+        starts, self._starts = self._starts, {}
+        found = {key: self._record(key) for key in changed}
+        found |= {key: None if start is None else written(start) for key, start in starts.items()}
+        return dict(sorted(found.items()))
 
     def restore(self, records: Mapping[Key, bytes]) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order.
@@ -163,6 +166,7 @@ class Grouper:
         self.feed(starts=kept.starts)
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         self._changed.clear()
+        self._starts.clear()
         return list(self._members.values())
 
     def _note(self, key: Key) -> None:
@@ -171,11 +175,9 @@ class Grouper:
 
     def _record(self, key: Key) -> bytes | None:
         kind, *name = key
-        item: Unit | ProcessStart | Match | frozenset[str] | None
+        item: Unit | Match | frozenset[str] | None
         if kind == UNIT:
             item = self._units.get(tuple(name))
-        elif kind == START:
-            item = self._starts.get(key)
         elif kind == MEMBER:
             item = self._members.get((name[0], int(name[1])))
         else:
@@ -183,9 +185,8 @@ class Grouper:
         return None if item is None else written(item)
 
     def _forget(self, starts: Iterable[ProcessStart]) -> None:
-        for start in starts:
-            if self._starts.pop(start_key(start), None) is not None:
-                self._changed.add(start_key(start))
+        if self._is_kept:
+            self._starts.update((start_key(start), None) for start in starts)
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""

@@ -6,8 +6,9 @@ that are known, not on the order in which they came.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -17,7 +18,7 @@ from carecordon.pipeline.triage.ordinary import base_name, is_root
 LIMIT = 20_000
 """Processes remembered of one device."""
 TOTAL = 100_000
-"""Processes remembered of all devices together; beyond, each device forgets the oldest quarter of its own."""
+"""Processes remembered of all devices together; beyond, those with most forget their oldest, down to three quarters."""
 DEPTH = 40
 """Ancestors followed: deeper chains are made to tire us."""
 TWIN_NS = 2_000_000_000
@@ -26,6 +27,8 @@ REACH_NS = 24 * 3600 * 1_000_000_000
 """How much older a parent may be that is known by its process id alone."""
 NAMED_REACH_NS = 30 * REACH_NS
 """The same where the child names its parent's program too: services live long."""
+SWEEP_NS = 3600 * 1_000_000_000
+"""Event time between two looks for what may be forgotten."""
 
 _time = attrgetter("time")
 
@@ -47,50 +50,88 @@ def process_key(start: ProcessStart) -> str:
 
 @dataclass(slots=True)
 class _Device:
-    """The starts of one device: by their own id, and by process id in time order; children by either."""
+    """The starts of one device in order; by their own id, and by process id.
 
+    `children`, by the parent's own id or process id, is made when it is asked for.
+    """
+
+    ordered: list[ProcessStart] = field(default_factory=list)
     guids: dict[str, ProcessStart] = field(default_factory=dict)
     pids: dict[int, list[ProcessStart]] = field(default_factory=dict)
-    by_guid: dict[str, list[ProcessStart]] = field(default_factory=dict)
-    by_pid: dict[int, list[ProcessStart]] = field(default_factory=dict)
-    size: int = 0
+    children: dict[str | int | None, list[ProcessStart]] | None = None
     version: int = 0
 
-    def add(self, start: ProcessStart) -> ProcessStart | None:
-        """Take in a start; return the one that is not kept where the same start was told before."""
+    def add(self, start: ProcessStart) -> list[ProcessStart]:
+        """Take in a start; return the one that is not kept where another event told of it too."""
+        if self._holds(start):
+            return []
         known = self.guids.get(start.guid) if start.guid else None
         if known is not None and order(known) <= order(start):
-            return start  # the first telling stands
+            return [start]  # the first telling stands
         if known is not None:
-            self._drop(known)
+            self.ordered.remove(known)
+            self._unlink(known)
         if start.guid:
             self.guids[start.guid] = start
+        _put(self.ordered, start)
         if start.pid is not None:
-            insort(self.pids.setdefault(start.pid, []), start, key=order)
-        if start.parent_guid:
-            insort(self.by_guid.setdefault(start.parent_guid, []), start, key=order)
-        elif start.parent_pid is not None:
-            insort(self.by_pid.setdefault(start.parent_pid, []), start, key=order)
-        self.size += 1
+            _put(self.pids.setdefault(start.pid, []), start)
+        self._change()
+        return [] if known is None else [known]
+
+    def forget(self, count: int) -> list[ProcessStart]:
+        """Let go of the oldest, and return them."""
+        gone = self.ordered[:count]
+        del self.ordered[:count]
+        self._let_go(gone)
+        return gone
+
+    def keep(self, kept: AbstractSet[int]) -> list[ProcessStart]:
+        """Let go of all whose `id()` is not among these, and return them."""
+        gone = [start for start in self.ordered if id(start) not in kept]
+        self.ordered = [start for start in self.ordered if id(start) in kept]
+        self._let_go(gone)
+        return gone
+
+    def started(self, by: str | int | None) -> Sequence[ProcessStart]:
+        """Return what the process of this own id, or process id, started."""
+        if self.children is None:
+            self.children = {}
+            for start in self.ordered:
+                self.children.setdefault(start.parent_guid or start.parent_pid, []).append(start)
+        return self.children.get(by, ())
+
+    def _holds(self, start: ProcessStart) -> bool:
+        if not self.ordered or order(self.ordered[-1]) < order(start):
+            return False
+        at = bisect_left(self.ordered, order(start), key=order)
+        return self.ordered[at : at + 1] == [start]
+
+    def _let_go(self, gone: Sequence[ProcessStart]) -> None:
+        for start in gone:
+            self._unlink(start)
+        if gone:
+            self._change()
+
+    def _unlink(self, start: ProcessStart) -> None:
+        if start.guid and self.guids.get(start.guid) is start:
+            del self.guids[start.guid]
+        if start.pid is not None:
+            self.pids[start.pid].remove(start)
+            if not self.pids[start.pid]:
+                del self.pids[start.pid]
+
+    def _change(self) -> None:
         self.version += 1
-        return known
+        self.children = None
 
-    def _drop(self, start: ProcessStart) -> None:
-        held = (
-            self.pids.get(start.pid or 0),
-            self.by_guid.get(start.parent_guid or ""),
-            self.by_pid.get(start.parent_pid or 0),
-        )
-        for starts in held:
-            if starts and start in starts:
-                starts.remove(start)
-        self.size -= 1
 
-    def starts(self) -> list[ProcessStart]:
-        """Return all starts, the oldest first."""
-        found = {id(start): start for held in self.pids.values() for start in held}
-        found |= {id(start): start for start in self.guids.values()}
-        return sorted(found.values(), key=order)
+def _put(held: list[ProcessStart], start: ProcessStart) -> None:
+    """Put a start where it belongs: mostly at the end."""
+    if not held or order(held[-1]) <= order(start):
+        held.append(start)
+    else:
+        insort(held, start, key=order)
 
 
 class Processes:
@@ -101,21 +142,37 @@ class Processes:
         self._limit = limit
         self._devices: dict[str, _Device] = {}
         self._size = 0
+        self._swept = -(1 << 80)
         self.forgotten = 0
         """Starts given up for want of room."""
 
     def add(self, start: ProcessStart) -> list[ProcessStart]:
         """Remember a start; return those that are forgotten for it."""
         device = self._devices.setdefault(start.device, _Device())
-        doubled = device.add(start)
-        gone = [] if doubled is None else [doubled]
-        self._size += 0 if gone else 1
-        if device.size > self._limit + self._limit // 4:
-            gone += self._thin(start.device, self._limit)
-        if self._size > TOTAL:
-            for name, one in list(self._devices.items()):
-                gone += self._thin(name, max(1, one.size * 3 // 4))
+        before = len(device.ordered)
+        gone = device.add(start)
+        self._size += len(device.ordered) - before
+        if len(device.ordered) > self._limit + self._limit // 4:
+            gone += self._thin(device, self._limit)
+        return gone + self._thin_all() if self._size > TOTAL else gone
+
+    def _thin(self, device: _Device, limit: int) -> list[ProcessStart]:
+        gone = device.forget(max(0, len(device.ordered) - limit))
+        self.forgotten += len(gone)
+        self._size -= len(gone)
         return gone
+
+    def _thin_all(self) -> list[ProcessStart]:
+        """Let devices forget what they have beyond an equal share: who is loud must not make others forget."""
+        room = TOTAL * 3 // 4
+        sizes = sorted(len(device.ordered) for device in self._devices.values())
+        share = 0
+        for place, size in enumerate(sizes):
+            share = room // (len(sizes) - place)
+            if size > share:
+                break
+            room -= size
+        return [start for device in self._devices.values() for start in self._thin(device, max(1, share))]
 
     def version(self, device: str) -> int:
         """Return a number that changes whenever what is known of a device's processes does."""
@@ -159,9 +216,9 @@ class Processes:
     def children(self, start: ProcessStart) -> list[ProcessStart]:
         """Return what a process started, the oldest first."""
         known = self._devices[start.device]
-        found = list(known.by_guid.get(start.guid, ())) if start.guid else []
+        found = list(known.started(start.guid)) if start.guid else []
         if start.pid is not None:
-            found += [child for child in known.by_pid.get(start.pid, ()) if self._is_child(child, start)]
+            found += [child for child in known.started(start.pid) if self._is_child(child, start)]
         return sorted((child for child in found if not self._has_twin(known, child)), key=order)
 
     def _is_child(self, child: ProcessStart, start: ProcessStart) -> bool:
@@ -185,44 +242,27 @@ class Processes:
         twins = [one for one in held[max(0, at - 4) : at] if last.time - one.time <= TWIN_NS and one.guid is not None]
         return last if last.guid is not None or not twins else twins[-1]
 
-    def _thin(self, name: str, limit: int) -> list[ProcessStart]:
-        starts = self._devices[name].starts()
-        self._devices[name] = _made(starts[-limit:], self._devices[name].version)
-        self.forgotten += len(starts) - self._devices[name].size
-        self._size -= len(starts) - self._devices[name].size
-        return starts[:-limit]
-
     def forget_before(self, time: int, needed: Iterable[ProcessStart]) -> list[ProcessStart]:
         """Forget starts before a time (UTC ns), and return them.
 
         Kept are the ancestors of later and of `needed` ones, and whoever had a process id last: it may still run.
         """
+        if time < self._swept + SWEEP_NS:
+            return []
+        self._swept = time
         gone: list[ProcessStart] = []
         wanted: dict[str, list[ProcessStart]] = {}
         for start in needed:
             wanted.setdefault(start.device, []).append(start)
-        for name, device in list(self._devices.items()):
-            starts = device.starts()
-            if not starts or starts[0].time >= time:
+        for name, device in self._devices.items():
+            if not device.ordered or device.ordered[0].time >= time:
                 continue
-            holders = [held[-1] for held in device.pids.values() if held]
-            roots = [*(start for start in starts if start.time >= time), *wanted.get(name, ()), *holders]
-            kept_ids = {id(start) for start in roots} | {
-                id(above) for start in roots for above in self.ancestors(start)
-            }
-            if len(kept_ids) < len(starts):
-                self._devices[name] = _made([start for start in starts if id(start) in kept_ids], device.version)
-                gone += [start for start in starts if id(start) not in kept_ids]
+            holders = [held[-1] for held in device.pids.values()]
+            roots = [*(start for start in device.ordered if start.time >= time), *wanted.get(name, ()), *holders]
+            above = {id(one) for start in roots for one in self.ancestors(start)}
+            gone += device.keep(above.union(map(id, roots)))
         self._size -= len(gone)
         return gone
-
-
-def _made(starts: Iterable[ProcessStart], version: int) -> _Device:
-    device = _Device()
-    for start in starts:
-        device.add(start)
-    device.version += version
-    return device
 
 
 class Tops:

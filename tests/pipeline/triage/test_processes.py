@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -98,3 +99,34 @@ def test_all_devices_together_keep_no_more_than_they_may(monkeypatch: pytest.Mon
     assert 200 <= len(kept) <= 300
     assert kept == list(range(kept[0], 1_000))
     assert table.forgotten == 1_000 - len(kept)
+
+
+def test_a_loud_device_does_not_make_others_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carecordon.pipeline.triage.processes.TOTAL", 300)
+    table = Processes()
+    for number in range(50):
+        table.add(start(f"b-{number}", at=number, device="ws2"))
+    for number in range(2_000):
+        table.add(start(f"a-{number}", at=HOUR + number * SECOND))
+    assert all(table.find("ws2", f"b-{number}", None, NOON) for number in range(50))
+    assert table.find("ws1", "a-1999", None, NOON) is not None
+    assert 1_750 <= table.forgotten <= 1_825
+
+
+def test_what_is_forgotten_leaves_nothing_behind() -> None:
+    table = Processes(limit=10)
+    for number in range(1_000):
+        table.add(start(f"a-{number}", f"p-{number}", pid=number + 1, at=number * SECOND))
+        table.add(start(pid=number + 1, parent_pid=5_000 + number, at=number * SECOND))
+    held = table._devices["ws1"]
+    assert len(held.ordered) <= 12
+    assert len(held.guids) + len(held.pids) <= 2 * len(held.ordered)
+
+
+def test_a_start_that_comes_again_is_known_already() -> None:
+    for one in (start("a-1", pid=4), start(pid=4)):
+        table = Processes()
+        assert table.add(one) == []
+        assert table.add(start("b-1", pid=5, at=1)) == []
+        assert table.add(replace(one)) == [], "its record stays"
+        assert table.version("ws1") == 2
