@@ -119,7 +119,7 @@ class Again:
                     return
                 if isinstance(piece, Bad) or place >= len(before.before):
                     continue
-                if asked.may_hold(number, place, before, piece):
+                if asked.may_hold(number, place, before):
                     yield Task(number, place, piece)
             facts = one.facts()
             if before.facts is not None and not before.is_cut and facts.sha256 != before.facts.sha256:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ from carecordon.scan.open import Facts
 from carecordon.scan.spool import Spool
 from carecordon.scan.worker import Answer
 
+_NOTHING: array[int] = array("I")
 UNCERTAIN = "Later positions in this file are too low by as many"
 
 
@@ -37,6 +39,8 @@ class Assembly:
     """Records before each block."""
     spans: list[tuple[int, int] | None] = field(default_factory=list)
     """First and last time (UTC ns) in each block; None where nothing in it bears a time."""
+    sketches: list[array[int]] = field(default_factory=list)
+    """What the events of each block are about."""
     _next: int = 0
     _waiting: dict[int, Answer | Bad | Lost] = field(default_factory=dict)
     _bad: BadRecords = field(default_factory=BadRecords)
@@ -50,6 +54,7 @@ class Assembly:
             self.before.append(self.records)
             placed = self._waiting.pop(self._next)
             self.spans.append(placed.span if isinstance(placed, Answer) else None)
+            self.sketches.append(placed.sketch if isinstance(placed, Answer) else _NOTHING)
             self._place(placed, spool, watch)
             self._next += 1
 

@@ -49,13 +49,13 @@ class Collector:
         return collected
 
     def _collect(self, rows: Rows, before: int, places: Mapping[int, Sequence[int]], collected: Collected) -> None:
-        for row in range(len(rows)):
-            kind, device, time, record_id, position = rows.header(row)
-            position += before
-            matched = places.get(position, ())
-            if time is None or not (matched or device in self._asked.devices):
+        for row, (kind, named) in enumerate(zip(rows.kinds, rows.fields, strict=True)):
+            matched = places.get(before + rows.positions[row], ())
+            if not matched and not self._asked.is_likely(named, kind):
                 continue
-            if not matched and not self._asked.is_likely(rows.fields[row], kind):
+            _, device, time, record_id, position = rows.header(row)
+            position += before
+            if time is None or not (matched or device in self._asked.devices):
                 continue
             fields = rows.complete(row)
             subject = read_subject(fields, kind.channel, kind.event_id)

@@ -7,32 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from carecordon.model.block import Block
 from carecordon.model.event import Kind, Value
 from carecordon.model.incident import EntityKind, Incident
-from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.triage.links import HOUR
 from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.subject import Subject, guid, is_logon, is_start, subject_of
-from carecordon.pipeline.triage.subject import number as process_id
+from carecordon.pipeline.triage.subject import Subject, is_logon, is_start, subject_of
 from carecordon.scan.assembly import Assembly
+from carecordon.scan.sketch import PROCESS_FIELDS, number_of, numbers_of
 
 AROUND_NS = HOUR
 """How long before the first match and after the last a process is followed; its start is told whenever it was."""
 WIDE_NS = 24 * HOUR
 """How long before and after a logon may begin or end, or a service be installed, that belongs to it."""
 END_OF_TIME = 1 << 80
-NAMES_KNOWN = 200_000
-PROCESS_FIELDS = (
-    "ProcessGuid",
-    "ProcessId",
-    "NewProcessId",
-    "SourceProcessGuid",
-    "SourceProcessGUID",
-    "SourceProcessId",
-)
-"""Where an event names the process that it is about."""
-
 Span = tuple[int, int, int, str | None]
 """Number of the incident, first and last time (UTC ns) in which the question holds, key of the process or None."""
 
@@ -52,19 +39,20 @@ class Question:
     logons: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
     services: dict[tuple[str, str], list[Span]] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
-    names: set[str | int] = field(default_factory=set)
-    """Ids of the processes that are asked for, on whichever device."""
+    likely: set[int] = field(default_factory=set)
+    """Numbers, as in a sketch, of all processes that are asked for, on whichever device."""
     positions: dict[int, list[int]] = field(default_factory=dict)
     """`places` in order."""
+    moments: list[tuple[int, int]] = field(default_factory=list)
+    """When processes started that are asked for."""
     times: list[tuple[int, int]] = field(default_factory=list)
-    """When a process may have done something that is asked for."""
+    """When a process may have done something that is asked for, one of those with these `numbers` in a sketch."""
+    numbers: set[int] = field(default_factory=set)
     wide_times: list[tuple[int, int]] = field(default_factory=list)
-    """When a logon may have begun or a service been installed; `words` are what then stands in the text."""
-    words: list[bytes] = field(default_factory=list)
-    known: dict[str | int, bool] = field(default_factory=dict)
-    """Spellings of ids, and whether they are asked for."""
+    """When a logon may have begun or a service been installed, one of those with these `wide_numbers`."""
+    wide_numbers: set[int] = field(default_factory=set)
 
-    def may_hold(self, number: int, place: int, read: Assembly, block: Block) -> bool:
+    def may_hold(self, number: int, place: int, read: Assembly) -> bool:
         """Return whether a block, the one at `place` of input `number`, may hold an event that is asked for."""
         places = self.positions.get(number, [])
         after = read.before[place + 1] if place + 1 < len(read.before) else read.records
@@ -74,12 +62,12 @@ class Question:
         span = read.spans[place]
         if span is None:
             return False
-        if _meets(span, self.times):
-            return True
-        if not _meets(span, self.wide_times):
-            return False
-        data = block.data.lower() if feed_named(block.feed).is_text else None
-        return data is None or any(word in data for word in self.words)
+        sketch = read.sketches[place]
+        return (
+            _meets(span, self.moments)
+            or (_meets(span, self.times) and not self.numbers.isdisjoint(sketch))
+            or (_meets(span, self.wide_times) and not self.wide_numbers.isdisjoint(sketch))
+        )
 
     def is_likely(self, fields: Mapping[str, Value], kind: Kind) -> bool:
         """Return whether an event is worth a closer look: it names a process that is asked for, or tells of a logon."""
@@ -87,19 +75,9 @@ class Question:
             return True
         for name in PROCESS_FIELDS:
             value = fields.get(name)
-            if isinstance(value, str | int) and self._names_wanted(value):
+            if isinstance(value, str | int) and number_of(value) in self.likely:
                 return True
         return False
-
-    def _names_wanted(self, value: str | int) -> bool:
-        known = self.known.get(value)
-        if known is None:
-            told = {"ProcessGuid": value, "ProcessId": value}
-            names = (guid(told, "ProcessGuid"), process_id(told, "ProcessId"))
-            known = any(name in self.names for name in names if name is not None)
-            if len(self.known) < NAMES_KNOWN:
-                self.known[value] = known
-        return known
 
     def about(self, device: str, subject: Subject, time: int, kind: Kind) -> dict[int, str | None]:
         """Return the incidents that an event belongs to by what it says, each with the process it stands in."""
@@ -137,11 +115,12 @@ def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> 
         _ask(asked, number, incident)
     asked.positions = {source: sorted(places) for source, places in asked.places.items()}
     starts = [(time, time) for _, time, _ in asked.starts]
-    asked.times = _merged([*_times(asked.guids), *_times(asked.pids), *starts])
+    asked.moments = _merged(starts)
+    asked.times = _merged([*_times(asked.guids), *_times(asked.pids)])
+    asked.numbers = numbers_of([name for _, name in (*asked.guids, *asked.pids)])
     asked.wide_times = _merged([*_times(asked.logons), *_times(asked.services)])
-    asked.words = [word.encode() for _, word in (*asked.logons, *asked.services)]
-    asked.names = {name for _, name in asked.guids} | {pid for _, pid in asked.pids}
-    asked.names |= {int(name) if name.isdigit() else name for _, _, name in asked.starts}
+    asked.wide_numbers = numbers_of([name for _, name in (*asked.logons, *asked.services)])
+    asked.likely = asked.numbers | numbers_of([name for _, _, name in asked.starts])
     return asked
 
 

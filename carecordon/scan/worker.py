@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan.bad import BadRecords
 from carecordon.scan.hand import Task
+from carecordon.scan.sketch import Sketch
 
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects between two collections: events come and go by the thousand and hold no circles."""
@@ -68,6 +70,8 @@ class Answer:
     watch: Watch = field(default_factory=Watch)
     span: tuple[int, int] | None = None
     """First and last time (UTC ns) in it."""
+    sketch: array[int] = field(default_factory=lambda: array("I"))
+    """What its events are about."""
     broken: str | None = None
     """Why reading ended before the block did."""
 
@@ -108,15 +112,18 @@ class Worker:
         block = task.block
         answer = Answer(task.source, task.number, len(block.data))
         self._read.watch = answer.watch
+        sketch = Sketch()
         try:
             for rows in journey.read_step(self._read, feed_named(block.feed), block):
                 if isinstance(rows, Bad):
                     answer.bad.add(rows)
                     answer.records += rows.count
                 else:
+                    sketch.see(rows)
                     self._match(rows, answer)
         except Exception as fault:  # noqa: BLE001  # what was read before it stays
             answer.broken = defect(fault)
+        answer.sketch = sketch.numbers()
         return answer
 
     def _match(self, rows: Rows, answer: Answer) -> None:

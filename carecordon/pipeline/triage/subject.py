@@ -9,11 +9,12 @@ from carecordon.model.event import Fields, Kind, Value
 from carecordon.model.match import Match
 from carecordon.model.process import ProcessStart
 
+LOGON_FIELDS = ("LogonId", "SubjectLogonId", "TargetLogonId")
 SUBJECT_FIELDS = (
     *("ProcessGuid", "ProcessId", "NewProcessId", "Image", "ProcessName", "CommandLine", "User"),
     *("ParentProcessGuid", "ParentProcessId", "ParentImage"),
     *("SourceProcessGuid", "SourceProcessGUID", "SourceProcessId", "SourceImage", "SourceUser"),
-    *("LogonId", "SubjectLogonId", "TargetLogonId"),
+    *LOGON_FIELDS,
     *("SubjectUserName", "SubjectDomainName", "TargetUserName", "TargetDomainName"),
     *("SourceIp", "DestinationIp", "IpAddress", "SourceAddress", "Initiated"),
     *("TargetFilename", "ImageLoaded", "ActionName", "Hashes", "ServiceName"),
@@ -160,7 +161,7 @@ def guid(fields: Mapping[str, Value], *names: str) -> str | None:
 
 
 def _logons(fields: Mapping[str, Value]) -> tuple[str, ...]:
-    found = (text(fields, name) for name in ("LogonId", "SubjectLogonId", "TargetLogonId"))
+    found = (text(fields, name) for name in LOGON_FIELDS)
     return tuple(dict.fromkeys(one.lower() for one in found if one and one.lower() not in _SERVICE_LOGONS))
 
 
