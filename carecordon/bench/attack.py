@@ -1,9 +1,8 @@
 """What the incidents of a scan tell of an attack, held against the truth that the recording was written with.
 
 An incident **holds** the events at its `matches` and those that the timeline lists under its
-id; the **worst** is the first that the scan tells. A step's events **asked for** are those of
-its events in the truth that some rule or correlation matched, or that the worst incident
-holds: what nothing points to cannot be asked of it, and is told apart, as a share of all.
+id; the **worst** is the first that the scan tells. Of a step's events in the truth it ought to
+hold all.
 
 Of the worst incident's events, those of the truth are the attack's. **Context** is what led
 to it, though nobody did harm there: the start of a process that an event of the attack names
@@ -40,22 +39,20 @@ Line = dict[str, Any]
 
 @dataclass(slots=True)
 class Step:
-    """A step's events in the truth: all, those asked for, and those in the worst incident."""
+    """A step's events in the truth: all, and those in the worst incident."""
 
     events: int = 0
-    asked: int = 0
     told: int = 0
 
     def add(self, other: Step) -> None:
         """Take in the same step of another recording."""
         self.events += other.events
-        self.asked += other.asked
         self.told += other.told
 
     @property
     def share(self) -> float:
-        """Return the share of the events asked for that the worst incident holds; nothing asked for, nothing told."""
-        return self.told / self.asked if self.asked else 0.0
+        """Return the share of them that the worst incident holds."""
+        return self.told / self.events if self.events else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +84,6 @@ class Scanned:
     def incidents(self) -> list[Line]:
         """Return the lines of the incidents, the worst first."""
         return [line for line in self.lines if line["type"] == "incident"]
-
-    @cached_property
-    def matched(self) -> set[int]:
-        """Return where some rule or correlation matched."""
-        found = {line["position"] for line in self.lines if line["type"] == "match"}
-        return found.union(*(_places(line) for line in self.lines if line["type"] == "correlation"))
 
     def holds(self, incident: Line) -> set[int]:
         """Return where the events of an incident stand."""
@@ -137,8 +128,7 @@ def held_against_truth(scanned: Scanned) -> Told:
 def _steps(scanned: Scanned, worst: set[int]) -> dict[str, Step]:
     steps: dict[str, Step] = defaultdict(Step)
     for place, line in scanned.truth.items():
-        is_told = place in worst
-        steps[f"{line['step']} {line['name']}"].add(Step(1, is_told or place in scanned.matched, is_told))
+        steps[f"{line['step']} {line['name']}"].add(Step(1, place in worst))
     return dict(steps)
 
 

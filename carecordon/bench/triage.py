@@ -68,7 +68,6 @@ def figures(told: Mapping[int, Told]) -> dict[str, Any]:
         "steps_share_worst": round(min(seen.values()), 4),
         "events_per_step_share_worst": round(min(step.share for step in steps.values()), 4),
         "events_per_step": {name: round(step.share, 4) for name, step in steps.items()},
-        "events_per_step_of_all": {name: round(step.told / step.events, 4) for name, step in steps.items()},
         "events": statistics.mean(one.events for one in told.values()),
         "context_events": statistics.mean(one.context for one in told.values()),
         "foreign_share_worst": round(max(foreign.values()), 4),

@@ -13,7 +13,7 @@ from carecordon.model.feed import Stream
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, Unseen
 from carecordon.scan.assembly import Assembly
-from carecordon.scan.evidence import Collector, Evidence
+from carecordon.scan.evidence import Collected, Collector, Evidence
 from carecordon.scan.fan import Fan
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
@@ -83,23 +83,38 @@ class Again:
             numbers.setdefault(assembly.name, []).append(number)
         asked = question(incidents, numbers)
         asked.before = {number: assembly.before for number, assembly in enumerate(self.inputs)}
+        for _, collected in self._answers(asked.calls(), numbers, 1):  # few blocks: other processes would not pay
+            for event, told, _ in collected.events:
+                asked.follow(event, told)
+        asked.settle()
         evidence = Evidence(incidents)
-        fan = Fan(partial(Collector, self.setup, asked), self.cores)
+        for name, collected in self._answers(asked, numbers, self.cores):
+            evidence.take(collected, name)
+        evidence.drop([name for name, reason in self.troubles.items() if reason == CHANGED])
+        return evidence
+
+    def _answers(self, asked: Question, numbers: dict[str, list[int]], cores: int) -> Iterator[tuple[str, Collected]]:
+        """Yield what each block that may hold something gives, with the name of its input."""
+        if not any(self._may_hold(asked, number) for number in range(len(self.inputs))):
+            return
+        fan = Fan(partial(Collector, self.setup, asked), cores)
         try:
             for answer in fan.run(self._tasks(asked, numbers)):
-                source = answer.task.source if isinstance(answer, Lost) else answer.source
-                name = self.inputs[source].name
                 if isinstance(answer, Lost):
+                    name = self.inputs[answer.task.source].name
                     self.troubles[name] = f"a part of it could not be read again: {answer.reason}"
                 else:
-                    evidence.take(answer, name)
+                    yield self.inputs[answer.source].name, answer
             for _ in fan.finish():
                 pass
         except KeyboardInterrupt:
             fan.stop()
             raise
-        evidence.drop([name for name, reason in self.troubles.items() if reason == CHANGED])
-        return evidence
+
+    def _may_hold(self, asked: Question, number: int) -> bool:
+        """Return whether an input may hold something that is asked for."""
+        before = self.inputs[number]
+        return any(asked.may_hold(number, place, before) for place in range(len(before.before)))
 
     def spots(self) -> list[BlindSpot]:
         """Return what was wrong with inputs the second time."""

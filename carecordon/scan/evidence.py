@@ -55,11 +55,11 @@ class Collector:
                 continue
             _, device, time, record_id, position = rows.header(row)
             position += before
-            if time is None or not (matched or device in self._asked.devices):
+            if time is None:
                 continue
             fields = rows.complete(row)
             subject = read_subject(fields, kind.channel, kind.event_id)
-            told = self._asked.about(device or "", subject, time, kind)
+            told = self._asked.about(device or "", subject, time, kind, fields)
             told |= {number: told.get(number) for number in matched}
             if told:
                 event = EventSeen(

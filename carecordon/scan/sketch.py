@@ -1,4 +1,4 @@
-"""What the events of a block are about, in small: their processes, logons and services, each as a number of 32 bits.
+"""What the events of a block are about, in small: the names they can be asked for by, each as a number of 32 bits.
 
 Made while a block is read the first time; by it the second reading leaves alone what cannot
 hold anything of an incident. Two names may share a number: a block too many is read, never one too few.
@@ -7,24 +7,16 @@ hold anything of an incident. Two names may share a number: a block too many is 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from zlib import crc32
 
 from carecordon.model.batch import Rows
-from carecordon.pipeline.triage.subject import LOGON_FIELDS, SESSIONS, number
+from carecordon.model.event import Kind, Value
+from carecordon.pipeline.triage.names import LOGGED_ON, By, Name, call_of, fields_of, named_in
 
-PROCESS_FIELDS = (
-    "ProcessGuid",
-    "ProcessId",
-    "NewProcessId",
-    "SourceProcessGuid",
-    "SourceProcessGUID",
-    "SourceProcessId",
-)
-"""Where an event names the process that it is about."""
-_FIELDS = (*PROCESS_FIELDS, "ServiceName")
-_NAMES_KNOWN = 65_536
+_VALUES_KNOWN = 65_536
+_CALLS = frozenset({LOGGED_ON})
 
 
 class Sketch:
@@ -32,35 +24,53 @@ class Sketch:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._names: set[object] = set()
+        self._values: set[object] = set()
 
     def see(self, rows: Rows) -> None:
         """Take in what events are about."""
-        for fields in rows.fields:
-            self._add(map(fields.get, _FIELDS))
-        for row in rows.with_ids(SESSIONS):
-            self._add(map(rows.fields[row].get, LOGON_FIELDS))
+        for kind, fields in zip(rows.kinds, rows.fields, strict=True):
+            self._add(map(fields.get, fields_of(kind)))
+        self._values.update(call_of(rows.fields[row]) for row in rows.with_ids(_CALLS))
 
     def _add(self, values: Iterator[object]) -> None:
         try:
-            self._names.update(values)
+            self._values.update(values)
         except TypeError:  # a list or mapping where a name should be is none; what is left is taken all the same
             self._add(values)
 
     def numbers(self) -> array[int]:
         """Return the numbers of what was seen."""
-        return array("I", numbers_of(self._names))
+        found: set[int] = set()
+        for value in self._values:
+            if isinstance(value, str | int):
+                found.update(_numbers_in(value))
+        return array("I", found)
 
 
-def numbers_of(names: Collection[object]) -> set[int]:
-    """Return the numbers of names, whatever their spelling: ids in braces or not, in decimal or as `0x…`."""
-    return {number_of(name) for name in names if isinstance(name, str | int)}
+def bears_any(kind: Kind, fields: Mapping[str, Value], numbers: set[int]) -> bool:
+    """Return whether an event may bear a name with one of these numbers."""
+    values = [*map(fields.get, fields_of(kind)), call_of(fields) if kind.event_id in _CALLS else None]
+    return any(isinstance(value, str | int) and not numbers.isdisjoint(_numbers_in(value)) for value in values)
 
 
-@lru_cache(_NAMES_KNOWN)
-def number_of(name: str | int) -> int:
-    """Return the number of a name."""
-    plain = number({"": name}, "")
-    if plain is None and isinstance(name, str):
-        name = name.strip("{} ").lower()
-    return crc32(str(name if plain is None else plain).encode("utf-8", "surrogatepass"))
+def numbers_of(names: Iterable[Name]) -> set[int]:
+    """Return the numbers of names."""
+    return {_number_of(name.partition(" ")[0] if by is By.CALLER else name) for by, name in names}
+
+
+@lru_cache(_VALUES_KNOWN)
+def _numbers_in(value: str | int) -> tuple[int, ...]:
+    """Return the numbers of the names that a field's value may give, whatever its spelling."""
+    if isinstance(value, int):
+        return (_number_of(str(value)),)
+    plain = value.strip("{} ").lower().removeprefix("::ffff:")
+    if plain.startswith("0x"):
+        try:
+            return _number_of(plain), _number_of(str(int(plain, 16)))
+        except ValueError:
+            return (_number_of(plain),)
+    return _number_of(plain), *(_number_of(name) for _, name in named_in(value))
+
+
+def _number_of(name: str) -> int:
+    return crc32(name.encode("utf-8", "surrogatepass"))

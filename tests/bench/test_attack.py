@@ -55,13 +55,12 @@ def test_what_led_to_an_attack_is_neither_the_attack_nor_foreign() -> None:
     assert told.seconds == 2
 
 
-def test_only_what_matched_or_is_told_is_asked_for() -> None:
+def test_all_events_of_a_step_are_asked_for() -> None:
     match = {"type": "match", "position": 7}
     told = held_against_truth(scanned(incident("a", "high", 4), match, a={4}))
-    assert told.steps == {"1 entry": Step(2, 1, 1), "2 spread": Step(1, 1, 0)}
-    assert [step.share for step in told.steps.values()] == [1.0, 0.0]
-    chain = {"type": "correlation", "matches": [{"position": 5}]}
-    assert held_against_truth(scanned(incident("a", "high", 4), chain)).steps["1 entry"] == Step(2, 2, 1)
+    assert told.steps == {"1 entry": Step(2, 1), "2 spread": Step(1, 0)}
+    assert [step.share for step in told.steps.values()] == [0.5, 0.0]
+    assert held_against_truth(scanned(incident("a", "high", 4), a={5})).steps["1 entry"] == Step(2, 2)
 
 
 def test_incidents_of_the_attack_are_counted_by_level_and_on_its_first_device() -> None:

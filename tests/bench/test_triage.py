@@ -13,7 +13,7 @@ from carecordon.bench import triage, triage_cost
 from carecordon.bench.attack import Step, Told
 
 HOLDING = {"steps", "foreign", "first_device_incidents", "incidents"}
-WELL = Told({"1 entry": Step(12, 10, 10)}, 100, 3, 5, 1, 1, 0, 2.0)
+WELL = Told({"1 entry": Step(10, 9)}, 100, 3, 5, 1, 1, 0, 2.0)
 
 
 def test_attacks_are_told_by_one_incident() -> None:
@@ -29,8 +29,8 @@ def test_each_bar_is_held_against_the_worst() -> None:
     found = triage.figures({1: WELL, 2: WELL})
     assert all(found["holds"].values())
     assert found["beyond"] == {}
-    assert found["events_per_step_of_all"] == {"1 entry": 0.8333}
-    badly = Told({"1 entry": Step(12, 10, 7), "2 ruin": Step(3, 0, 0)}, 100, 3, 6, 3, 2, 4, None)
+    assert found["events_per_step"] == {"1 entry": 0.9}
+    badly = Told({"1 entry": Step(10, 8), "2 ruin": Step(3, 0)}, 100, 3, 6, 3, 2, 4, None)
     found = triage.figures({1: WELL, 2: badly})
     assert not any(found["holds"].values())
     assert found["beyond"]["foreign"] == [2]

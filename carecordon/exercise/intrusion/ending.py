@@ -90,17 +90,20 @@ def _write_policy(plan: Intrusion) -> Script:
 
 
 def _carry_out(hospital: Hospital, on: Sensor, kit: Kit, rng: Random) -> Script:
-    """One device takes the policy, whose task starts the encryptor."""
+    """One device takes the policy, whose task starts the encryptor.
+
+    That it connects and logs on to ask for policies is of every day; what it is given is the attack's.
+    """
     if "svchost:gpsvc" not in on.state.roots:
         return
     dc, brought = hospital.controller, on.marked(POLICY.mark("T1484.001", "T1053.005"))
     client, scheduler = on.state.roots["svchost:gpsvc"], on.state.roots["svchost:netsvcs"]
-    traces.connect(brought, on.state.roots["System"], dc.device.address, 445, host=dc.name)
+    traces.connect(on, on.state.roots["System"], dc.device.address, 445, host=dc.name)
     machine = Person(f"{on.device.name.upper()}$", 1900 + int(on.device.address.rpartition(".")[2]), "")
     view = dc.marked(POLICY.mark("T1484.001"))
-    session = logons.log_on(view, machine, Manner(3, on.device.address))
+    session = logons.log_on(dc, machine, Manner(3, on.device.address))
     directory.use_share(view, session, "SYSVOL", on.device.address, f"{ZONE}\\Policies\\{POLICY_ID}\\{TASKS}")
-    logons.log_off(view, session, 3)
+    logons.log_off(dc, session, 3)
     path = f"C:\\ProgramData\\{kit.encryptor}"
     yield 1.0
     history = f"C:\\ProgramData\\Microsoft\\Group Policy\\History\\{POLICY_ID}\\{TASKS}"

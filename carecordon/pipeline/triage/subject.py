@@ -18,6 +18,7 @@ SUBJECT_FIELDS = (
     *("SubjectUserName", "SubjectDomainName", "TargetUserName", "TargetDomainName"),
     *("SourceIp", "DestinationIp", "IpAddress", "SourceAddress", "Initiated"),
     *("TargetFilename", "ImageLoaded", "ActionName", "Hashes", "ServiceName"),
+    *("TaskName", "ObjectDN", "RelativeTargetName", "ImagePath", "ServiceFileName"),
 )
 """Source: Sysmon's and the Windows Security log's own field names."""
 FILE_FIELDS = ("TargetFilename", "ImageLoaded", "ActionName")
