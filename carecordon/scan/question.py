@@ -11,7 +11,7 @@ from carecordon.model.incident import EntityKind, EventSeen, Incident
 from carecordon.model.match import Match
 from carecordon.pipeline.triage.links import HOUR
 from carecordon.pipeline.triage.names import By, Name, named_in, names_of
-from carecordon.pipeline.triage.ordinary import is_everywhere, is_root, telling_address
+from carecordon.pipeline.triage.ordinary import is_everywhere, is_protection, is_root, telling_address
 from carecordon.pipeline.triage.processes import TWIN_NS
 from carecordon.pipeline.triage.subject import Subject, subject_of, text
 from carecordon.scan.assembly import Assembly
@@ -128,6 +128,8 @@ def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> 
 def _ask_processes(asked: Question, number: int, incident: Incident) -> None:
     """Ask for what the processes of an incident did, and for how those came to be that only started them."""
     for process in incident.processes:
+        if process.image is not None and is_protection(process.image):
+            continue
         name = process.key.split("|", 1)[1].split("@", 1)[0]
         since, until = incident.first - AROUND_NS, incident.last + AROUND_NS
         pid = None if process.pid is None else str(process.pid)

@@ -55,7 +55,7 @@ def bears_any(kind: Kind, fields: Mapping[str, Value], numbers: set[int]) -> boo
 
 def numbers_of(names: Iterable[Name]) -> set[int]:
     """Return the numbers of names."""
-    return {_number_of(name.partition(" ")[0] if by is By.CALLER else name) for by, name in names}
+    return {_number_of(_plain(name.partition(" ")[0] if by is By.CALLER else name)) for by, name in names}
 
 
 @lru_cache(_VALUES_KNOWN)
@@ -63,13 +63,18 @@ def _numbers_in(value: str | int) -> tuple[int, ...]:
     """Return the numbers of the names that a field's value may give, whatever its spelling."""
     if isinstance(value, int):
         return (_number_of(str(value)),)
-    plain = value.strip("{} ").lower().removeprefix("::ffff:")
+    plain = _plain(value)
     if plain.startswith("0x"):
         try:
             return _number_of(plain), _number_of(str(int(plain, 16)))
         except ValueError:
             return (_number_of(plain),)
-    return _number_of(plain), *(_number_of(name) for _, name in named_in(value))
+    return _number_of(plain), *(_number_of(_plain(name)) for _, name in named_in(value))
+
+
+def _plain(name: str) -> str:
+    """Return a name in one spelling: without braces, in lower case, an address of version 4 as such."""
+    return name.strip("{} ").lower().removeprefix("::ffff:")
 
 
 def _number_of(name: str) -> int:

@@ -69,9 +69,11 @@ BELONG = [1, 2, 5, 6, 7, 8]
 """The match (7), its ancestors back to the logon, and what its parent did before and after, within a day."""
 
 
-def scanned(paths: Sequence[Path], folder: Path, cores: int = 1, *, with_words: bool = True) -> Result:
+def scanned(
+    paths: Sequence[Path], folder: Path, cores: int = 1, *, with_words: bool = True, rule: str = RULE
+) -> Result:
     rules = folder / "rule.yml"
-    rules.write_text(RULE)
+    rules.write_text(rule)
     book = read_rulebook([rules], NoCache(), {}, own=False)
     scan = Scan(Setup(book.rules, NoCache()), ("scan",), cores, _words() if with_words else None)
     return scan.run([str(path) for path in paths])
@@ -93,6 +95,52 @@ def test_an_incident_has_its_events_and_no_others(tmp_path: Path, cores: int) ->
         TOOL,
     ]
     assert {fact.position for fact in case.story.facts} <= set(BELONG)
+
+
+def audited(number: int, at_s: float, event_id: int, **fields: Any) -> dict[str, Any]:
+    return event(number, at_s, Channel="Security", EventID=event_id, **fields)
+
+
+def test_what_bears_the_name_of_an_incidents_program_belongs_to_it(tmp_path: Path) -> None:
+    browser = {"ProcessGuid": "{00-8}", "Image": r"C:\Program Files\Browser\browser.exe"}
+    dropped = event(20, 5, EventID=11, TargetFilename=TOOL, **browser)
+    other = event(21, 6, EventID=11, TargetFilename=r"C:\Users\Public\other.exe", **browser)
+    installed = event(22, 7, Channel="System", EventID=7045, ServiceName="Odd", ImagePath=f'"{TOOL}" -k')
+    elsewhere = dropped | {"Computer": "ws2.example.org", "EventRecordID": 23}
+    started_again = audited(24, 40.5, 4688, NewProcessId="0x7c4", NewProcessName=r"C:\Windows\System32\whoami.exe")
+    reused = audited(25, 45, 4688, NewProcessId="0x7c4", NewProcessName=r"C:\Windows\System32\calc.exe")
+    known = [one | {"ProcessId": "1988"} if one["EventRecordID"] == 7 else one for one in EVENTS]
+    events = [*known, dropped, other, installed, elsewhere, started_again, reused]
+    (case,) = scanned([written(tmp_path / "a.jsonl", events)], tmp_path).cases
+    assert sorted(seen.record_id or 0 for seen in case.events) == [*BELONG, 20, 22, 24]
+
+
+CALLED = """
+title: A tool is put into a shared folder
+id: 6f0d4e9e-6c8e-4b0c-9f0e-0c1d2e3f4a5c
+logsource: {product: windows, service: security}
+detection:
+    selection: {EventID: 5145, RelativeTargetName|endswith: 'tool.exe'}
+    condition: selection
+level: medium
+"""
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_what_a_caller_does_afterwards_belongs_to_its_incident(tmp_path: Path, cores: int) -> None:
+    """In a logon that is known only when the input is read for the second time."""
+    caller = {"TargetUserName": "lane", "TargetDomainName": "EX", "IpAddress": "10.9.9.9"}
+    share = {"SubjectUserName": "lane", "SubjectDomainName": "EX", "SubjectLogonId": "0x70", "IpAddress": "10.9.9.9"}
+    before = audited(1, 0, 4624, TargetLogonId="0x6f", **caller)
+    put = audited(2, 60, 5145, RelativeTargetName=r"x\tool.exe", **share)
+    also = audited(3, 61, 5145, RelativeTargetName=r"x\notes.txt", **share)
+    back = audited(4, 300, 4624, TargetLogonId="0x77", **caller)
+    shell = started(5, 310, "{00-5}", "{00-4}", SHELL, r"C:\Windows\explorer.exe") | {"LogonId": "0x77"}
+    colleague = audited(6, 320, 4624, TargetLogonId="0x78", **caller | {"TargetUserName": "moss"})
+    theirs = started(7, 330, "{00-6}", "{00-4}", SHELL, r"C:\Windows\explorer.exe") | {"LogonId": "0x78"}
+    events = [before, put, also, back, shell, colleague, theirs]
+    (case,) = scanned([written(tmp_path / "a.jsonl", events)], tmp_path, cores, rule=CALLED).cases
+    assert [seen.record_id for seen in case.events] == [2, 3, 4, 5]
 
 
 def test_ancestors_are_found_in_other_files_and_copies_count_once(tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ RUNNABLE = re.compile(r"\.(?:exe|dll|sys|scr|com|bat|cmd|ps1|psm1|vbs|vbe|js|jse
 _SERVICE_KEY = re.compile(r"\\services\\([^\\]+)\\(?:start|imagepath|objectname|parameters|type|failurecommand)")
 _POLICY = re.compile(r"\{[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}")
 _POLICIES = ("policies", "group policy\\history")
+_VERSION = "\\gpt.ini"
+"""Where a policy's version stands, which every device reads every hour or two."""
 
 
 @lru_cache(4096)
@@ -169,6 +171,6 @@ def named_in(value: str) -> tuple[Name, ...]:
         found.append((By.FILE, name))
     if "\\services\\" in lower:
         found.extend((By.SERVICE, name) for name in _SERVICE_KEY.findall(lower))
-    if any(word in lower for word in _POLICIES):
+    if any(word in lower for word in _POLICIES) and not lower.endswith(_VERSION):
         found.extend((By.POLICY, policy) for policy in _POLICY.findall(lower))
     return tuple(found)

@@ -30,6 +30,10 @@ SYSTEM_FOLDERS = (
 """Where the same file lies on every device, below the drive."""
 ROOT_FOLDERS = frozenset({"\\windows", "\\windows\\system32", "\\windows\\syswow64", "\\windows\\system32\\wbem"})
 """Where Windows' own programs lie; a namesake elsewhere is none of them."""
+PROTECTION = re.compile(
+    r"\\(?:programdata\\microsoft|program files)\\windows defender\\(?:platform\\[^\\]+\\)?msmpeng\.exe"
+)
+"""Windows' own virus protection, which writes its settings for whoever asks; only Windows may write there."""
 COMMON_NAMES = frozenset(
     {"setup.exe", "install.exe", "update.exe", "installer.exe", "desktop.ini", "thumbs.db", "ntuser.dat"}
     | {"explorer.exe", "notepad.exe", "regedit.exe", "write.exe", "hh.exe", "uninstall.exe", "index.html"}
@@ -53,7 +57,14 @@ def is_root(image: str | None) -> bool:
         return False
     path = below_drive(image)
     folder, _, name = path.rpartition("\\")
-    return name in ROOTS and (folder in ROOT_FOLDERS or path in {"system", "registry"})
+    if name in ROOTS:
+        return folder in ROOT_FOLDERS or path in {"system", "registry"}
+    return is_protection(path)
+
+
+def is_protection(image: str) -> bool:
+    """Say whether a program is Windows' own virus protection."""
+    return PROTECTION.fullmatch(below_drive(image)) is not None
 
 
 @lru_cache(8192)
