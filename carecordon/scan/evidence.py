@@ -16,7 +16,6 @@ from carecordon.model.event import Value
 from carecordon.model.incident import EventSeen, Incident
 from carecordon.pipeline import journey
 from carecordon.pipeline.ingest.feeds import feed_named
-from carecordon.pipeline.triage.subject import read_subject
 from carecordon.scan.hand import Task
 from carecordon.scan.question import Question
 from carecordon.scan.worker import Setup, wanted
@@ -58,8 +57,7 @@ class Collector:
             if time is None:
                 continue
             fields = rows.complete(row)
-            subject = read_subject(fields, kind.channel, kind.event_id)
-            told = self._asked.about(device or "", subject, time, kind, fields)
+            told = self._asked.about(device or "", time, kind, fields)
             told |= {number: told.get(number) for number in matched}
             if told:
                 event = EventSeen(

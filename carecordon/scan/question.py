@@ -66,10 +66,10 @@ class Question:
         """Return whether an event is worth a closer look: it may bear a name that is asked for."""
         return bears_any(kind, fields, self.numbers)
 
-    def about(self, device: str, subject: Subject, time: int, kind: Kind, fields: Mapping[str, Value]) -> Belonging:
+    def about(self, device: str, time: int, kind: Kind, fields: Mapping[str, Value]) -> Belonging:
         """Return the incidents that an event belongs to by what it says, each with the process it stands in."""
         found: Belonging = {}
-        for name in names_of(kind, subject, fields):
+        for name in names_of(kind, fields):
             for owner in (device, None):
                 for number, first, last, process in self.names.get((owner, name), ()):
                     if first <= time <= last and device in self.devices[number]:
@@ -174,7 +174,7 @@ def _names_in(sample: Match, subject: Subject) -> Iterator[Name]:
     """Yield the names that a match gives to ask for: those of its event, and where something came from."""
     kind = Kind(sample.channel, None, sample.event_id)
     fields = {name: value for name, value in sample.subject.items() if not _is_common(value)}
-    yield from names_of(kind, subject, fields)
+    yield from names_of(kind, fields)
     for address in filter(None, map(telling_address, (subject.own, subject.source))):
         yield By.INBOUND, address
 

@@ -7,13 +7,13 @@ hold anything of an incident. Two names may share a number: a block too many is 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from zlib import crc32
 
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind, Value
-from carecordon.pipeline.triage.names import LOGGED_ON, By, Name, call_of, fields_of, named_in
+from carecordon.pipeline.triage.names import EVERY, LOGGED_ON, POWERSHELL, By, Name, call_of, fields_of, named_in
 
 _VALUES_KNOWN = 65_536
 _CALLS = frozenset({LOGGED_ON})
@@ -29,14 +29,16 @@ class Sketch:
     def see(self, rows: Rows) -> None:
         """Take in what events are about."""
         for kind, fields in zip(rows.kinds, rows.fields, strict=True):
-            self._add(map(fields.get, fields_of(kind)))
+            wanted = fields_of(kind)
+            try:
+                first = fields.get(wanted[0])
+                if first is not None and len(wanted) == 1:
+                    self._values.add(first)
+                elif wanted is not POWERSHELL:
+                    self._values.update(map(fields.get, EVERY if first is None else wanted))
+            except TypeError:  # a list or mapping where a name should be is none
+                self._values.update(value for value in map(fields.get, EVERY) if isinstance(value, str | int))
         self._values.update(call_of(rows.fields[row]) for row in rows.with_ids(_CALLS))
-
-    def _add(self, values: Iterator[object]) -> None:
-        try:
-            self._values.update(values)
-        except TypeError:  # a list or mapping where a name should be is none; what is left is taken all the same
-            self._add(values)
 
     def numbers(self) -> array[int]:
         """Return the numbers of what was seen."""
@@ -49,7 +51,10 @@ class Sketch:
 
 def bears_any(kind: Kind, fields: Mapping[str, Value], numbers: set[int]) -> bool:
     """Return whether an event may bear a name with one of these numbers."""
-    values = [*map(fields.get, fields_of(kind)), call_of(fields) if kind.event_id in _CALLS else None]
+    wanted = fields_of(kind)
+    if wanted is not POWERSHELL and not isinstance(fields.get(wanted[0]), str | int):
+        wanted = EVERY
+    values = [*map(fields.get, wanted), call_of(fields) if kind.event_id in _CALLS else None]
     return any(isinstance(value, str | int) and not numbers.isdisjoint(_numbers_in(value)) for value in values)
 
 

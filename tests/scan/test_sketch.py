@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from carecordon.model.batch import Rows
 from carecordon.model.event import Fields, Kind, Value
-from carecordon.pipeline.triage.names import fields_of, names_of
-from carecordon.pipeline.triage.subject import read_subject
+from carecordon.pipeline.triage.names import EVERY, POWERSHELL, names_of
 from carecordon.scan.sketch import Sketch, bears_any, numbers_of
 
 KINDS = [
@@ -40,11 +39,11 @@ def rows(kind: Kind, fields: Fields) -> Rows:
 
 @given(st.sampled_from(KINDS), st.data())
 def test_every_name_has_its_number(kind: Kind, data: st.DataObject) -> None:
-    every = sorted({*fields_of(kind), "TargetUserName", "SubjectUserName", "Initiated", "DestinationPort"})
+    every = sorted({*EVERY, *POWERSHELL, "TargetUserName", "SubjectUserName", "Initiated", "DestinationPort"})
     fields = data.draw(st.dictionaries(st.sampled_from(every), VALUES))
     sketch = Sketch()
     sketch.see(rows(kind, fields))
-    for name in names_of(kind, read_subject(fields, kind.channel, kind.event_id), fields):
+    for name in names_of(kind, fields):
         numbers = numbers_of([name])
         assert numbers <= set(sketch.numbers()), name
         assert bears_any(kind, fields, numbers)

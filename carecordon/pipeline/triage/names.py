@@ -21,6 +21,7 @@ from carecordon.pipeline.triage.subject import (
     is_logon,
     is_start,
     number,
+    read_subject,
     text,
 )
 
@@ -52,28 +53,29 @@ class By(StrEnum):
 
 Name = tuple[By, str]
 
-PROCESS_FIELDS = ("ProcessGuid", "ProcessId", "SourceProcessGuid", "SourceProcessGUID", "SourceProcessId")
-_PATHS = ("TargetFilename", "RelativeTargetName", "ImagePath", "ServiceFileName", "Details")
-_OTHERS = (
-    *PROCESS_FIELDS,
-    *("NewProcessId", "Execution_ProcessID", "ServiceName", "param1", "TaskName", "SourceIp", "IpAddress"),
+_PATHS = ("TargetFilename", "RelativeTargetName", "ImagePath", "ServiceFileName", "Details", "TargetObject", "ObjectDN")
+EVERY = (
+    *("ProcessGuid", "ProcessId", "SourceProcessGuid", "SourceProcessGUID", "SourceProcessId", "NewProcessId"),
+    *("ServiceName", "param1", "TaskName", "SourceIp", "IpAddress"),
     *LOGON_FIELDS,
     *_PATHS,
-    *("TargetObject", "ObjectDN"),
 )
-_OWN = ("ProcessGuid", "ProcessId")
+"""All fields in which names stand; a script of PowerShell has them elsewhere."""
+POWERSHELL = ("Execution_ProcessID",)
 _OF_SYSMON = {
-    1: (*_OWN, "LogonId"),
-    3: (*_OWN, "SourceIp"),
-    **dict.fromkeys((5, 7, 9, 17, 18, 22, 25), _OWN),
-    **dict.fromkeys((8, 10), ("SourceProcessGuid", "SourceProcessGUID", "SourceProcessId")),
-    **dict.fromkeys((11, 15, 23, 26), (*_OWN, "TargetFilename")),
-    **dict.fromkeys((12, 13, 14), (*_OWN, "TargetObject", "Details")),
+    1: ("ProcessGuid", "ProcessId", "LogonId"),
+    3: ("ProcessGuid", "SourceIp"),
+    **dict.fromkeys((5, 7, 9, 17, 18, 22, 25), ("ProcessGuid",)),
+    8: ("SourceProcessGuid",),
+    10: ("SourceProcessGUID",),
+    **dict.fromkeys((11, 15, 23, 26), ("ProcessGuid", "TargetFilename")),
+    **dict.fromkeys((12, 13, 14), ("ProcessGuid", "TargetObject", "Details")),
 }
-"""Source: Sysmon's own manifest."""
-
-POWERSHELL = "microsoft-windows-powershell/operational"
-REMOTE_PORTS = frozenset({"22", "135", "139", "445", "3389", "5985", "5986"})
+"""Of frequent kinds the fields that they have, the process's own id first. Source: Sysmon's own manifest."""
+_WITH_THEM = ("Initiated", "DestinationPort")
+"""What is no name but says whether another field is one."""
+_POWERSHELLS = frozenset({"microsoft-windows-powershell/operational", "windows powershell"})
+REMOTE_PORTS = frozenset({22, 135, 139, 445, 3389, 5985, 5986})
 """Ports by which a device is run or written to from another: SSH, RPC, SMB, RDP, WinRM. Source: IANA."""
 DEEDS = frozenset(
     {4662, 4697, 4698, 4699, 4700, 4701, 4702, 4719, 4739, 4781, 4794, 5140, 5142, 5143, 5144, 5145}
@@ -97,49 +99,59 @@ _VERSION = "\\gpt.ini"
 
 @lru_cache(4096)
 def fields_of(kind: Kind) -> tuple[str, ...]:
-    """Return the fields of events of a kind in which names stand."""
-    is_sysmon = (kind.channel or "").lower() == SYSMON
-    return _OF_SYSMON.get(kind.event_id or 0, _OTHERS) if is_sysmon else _OTHERS
-
-
-def names_of(kind: Kind, subject: Subject, fields: Mapping[str, Value]) -> Iterator[Name]:
-    """Yield the names that an event bears; some may come twice."""
+    """Return the fields of events of a kind in which names stand; where the first is absent they stand in EVERY."""
     channel = (kind.channel or "").lower()
-    pid = number(fields, "Execution_ProcessID") if channel == POWERSHELL else subject.pid
-    if is_start(kind):
-        yield from ((By.START, str(name)) for name in (subject.guid, subject.pid) if name is not None)
-    if subject.guid is not None:
-        yield By.GUID, subject.guid
-    elif pid is not None and not is_start(kind):
-        yield By.PID, str(pid)
-    if is_logon(kind) or (channel == SECURITY and kind.event_id in DEEDS):
-        yield from ((By.LOGON, logon) for logon in subject.logons)
-    yield from ((By.SESSION, logon) for logon in subject.logons)
-    if kind.event_id == LOGGED_ON and (call := call_of(fields)) is not None:
-        yield By.CALL, call
+    if channel in _POWERSHELLS:
+        return POWERSHELL
+    return _OF_SYSMON.get(kind.event_id or 0, EVERY) if channel == SYSMON else EVERY
+
+
+def names_of(kind: Kind, fields: Mapping[str, Value]) -> Iterator[Name]:
+    """Yield the names that an event bears; some may come twice."""
+    wanted = fields_of(kind)
+    if wanted is POWERSHELL:
+        if (pid := number(fields, *POWERSHELL)) is not None:
+            yield By.PID, str(pid)
+        return
+    if wanted is not EVERY and fields.get(wanted[0]) is not None:
+        fields = {name: fields[name] for name in (*wanted, *_WITH_THEM) if name in fields}
+    subject = read_subject(fields, kind.channel, kind.event_id)
+    yield from _processes(kind, subject)
+    yield from _logons(kind, subject, fields)
     if subject.service is not None:
         yield By.SERVICE, subject.service.lower()
     if kind.event_id in SERVICE_STATES and (name := text(fields, "param1")):
         yield By.SERVICE, name.lower()
     if (task := text(fields, "TaskName")) is not None:
         yield By.TASK, task.lower()
-    for name in (*_PATHS, "TargetObject", "ObjectDN"):
-        if (value := text(fields, name)) is not None:
+    for field in _PATHS:
+        if (value := text(fields, field)) is not None:
             yield from named_in(value)
-    yield from _callers(channel, subject, fields)
 
 
-def _callers(channel: str, subject: Subject, fields: Mapping[str, Value]) -> Iterator[Name]:
+def _processes(kind: Kind, subject: Subject) -> Iterator[Name]:
+    if is_start(kind):
+        yield from ((By.START, str(name)) for name in (subject.guid, subject.pid) if name is not None)
+    if subject.guid is not None:
+        yield By.GUID, subject.guid
+    elif subject.pid is not None and not is_start(kind):
+        yield By.PID, str(subject.pid)
+
+
+def _logons(kind: Kind, subject: Subject, fields: Mapping[str, Value]) -> Iterator[Name]:
+    channel = (kind.channel or "").lower()
+    if is_logon(kind) or (channel == SECURITY and kind.event_id in DEEDS):
+        yield from ((By.LOGON, logon) for logon in subject.logons)
+    yield from ((By.SESSION, logon) for logon in subject.logons)
+    if kind.event_id == LOGGED_ON and (call := call_of(fields)) is not None:
+        yield By.CALL, call
     source = telling_address(subject.source)
     if source is None:
         return
     if channel == SECURITY:
         yield from ((By.CALLER, caller) for caller in callers(source, subject))
-    elif text(fields, "DestinationPort") in REMOTE_PORTS or number(fields, "DestinationPort") in _REMOTE_NUMBERS:
+    elif number(fields, "DestinationPort") in REMOTE_PORTS:
         yield By.INBOUND, source
-
-
-_REMOTE_NUMBERS = frozenset(map(int, REMOTE_PORTS))
 
 
 def call_of(fields: Mapping[str, Value]) -> str | None:
@@ -162,7 +174,7 @@ def callers(address: str, subject: Subject) -> Iterator[str]:
 @lru_cache(65_536)
 def named_in(value: str) -> tuple[Name, ...]:
     """Return the programs, services and policies named in a path, a command, a registry key or a distinguished name."""
-    if "." not in value and "{" not in value and "\\" not in value:
+    if "\\" not in value and "." not in value and "=" not in value:
         return ()
     lower = value.replace("/", "\\").lower()
     found: list[Name] = []
