@@ -73,6 +73,8 @@ class ProcessSeen:
     start: int | None
     is_context: bool
     logon: str | None = None
+    until: int | None = None
+    """When its process id was seen to be another's (UTC ns)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from carecordon.model.block import Bad
 from carecordon.model.feed import Stream
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, Unseen
+from carecordon.scan.asking import question
 from carecordon.scan.assembly import Assembly
 from carecordon.scan.evidence import Collected, Collector, Evidence
 from carecordon.scan.fan import Fan
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
-from carecordon.scan.question import Question, question
+from carecordon.scan.question import FOLLOWED, Question
 from carecordon.scan.stop import Stop
 from carecordon.scan.walk import Source
 from carecordon.scan.worker import Setup
@@ -25,6 +26,7 @@ from carecordon.scan.worker import Setup
 CHANGED = "it was another file when it was read again, for the events of incidents: their stories do without it"
 GONE = "it could not be read again, for the events of incidents: their stories tell only what matched in it"
 STOPPED = "stopped while the events of incidents were read again: their stories tell only the first matches"
+UNFOLLOWED = "incidents: more logons of those who took part than are followed: what was done in the others is not told"
 
 
 class Copied:
@@ -75,6 +77,8 @@ class Again:
     stdin: Copied | None
     stop: Stop
     troubles: dict[str, str] = field(default_factory=dict)
+    unfollowed: int = 0
+    """Logons of callers beyond those that are followed."""
 
     def gather(self, incidents: Sequence[Incident]) -> Evidence:
         """Return the events of incidents. Raises KeyboardInterrupt where it is asked for twice."""
@@ -83,10 +87,10 @@ class Again:
             numbers.setdefault(assembly.name, []).append(number)
         asked = question(incidents, numbers)
         asked.before = {number: assembly.before for number, assembly in enumerate(self.inputs)}
-        for _, collected in self._answers(asked.calls(), numbers, 1):  # few blocks: other processes would not pay
-            for event, told, _ in collected.events:
-                asked.follow(event, told)
+        answers = self._answers(asked.calls(), numbers, 1)  # few blocks: other processes would not pay
+        asked.follow((event, told) for _, collected in answers for event, told, _ in collected.events)
         asked.settle()
+        self.unfollowed = sum(max(0, number - FOLLOWED) for number in asked.followed.values())
         evidence = Evidence(incidents)
         for name, collected in self._answers(asked, numbers, self.cores):
             evidence.take(collected, name)
@@ -119,6 +123,8 @@ class Again:
     def spots(self) -> list[BlindSpot]:
         """Return what was wrong with inputs the second time."""
         spots = [BlindSpot(Unseen.FILE, reason, name, count=1) for name, reason in sorted(self.troubles.items())]
+        if self.unfollowed:
+            spots.append(BlindSpot(Unseen.RECORD, UNFOLLOWED, count=self.unfollowed))
         return [*spots, *([BlindSpot(Unseen.RECORD, STOPPED)] if self.stop.is_asked else [])]
 
     def _tasks(self, asked: Question, numbers: dict[str, list[int]]) -> Iterator[Task]:
@@ -129,6 +135,8 @@ class Again:
                 continue
             number = left[one.name].pop(0)
             before = self.inputs[number]
+            if not self._may_hold(asked, number):
+                continue
             for place, piece in enumerate(one.blocks()):
                 if self.stop.is_asked:
                     return

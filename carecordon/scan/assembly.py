@@ -39,8 +39,8 @@ class Assembly:
     """Records before each block."""
     spans: list[tuple[int, int] | None] = field(default_factory=list)
     """First and last time (UTC ns) in each block; None where nothing in it bears a time."""
-    sketches: list[array[int]] = field(default_factory=list)
-    """What the events of each block are about."""
+    sketches: list[array[int] | None] = field(default_factory=list)
+    """What the events of each block are about; None where it may be anything."""
     _next: int = 0
     _waiting: dict[int, Answer | Bad | Lost] = field(default_factory=dict)
     _bad: BadRecords = field(default_factory=BadRecords)

@@ -14,8 +14,14 @@ from zlib import crc32
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind, Value
 from carecordon.pipeline.triage.names import EVERY, LOGGED_ON, POWERSHELL, By, Name, call_of, fields_of, named_in
+from carecordon.pipeline.triage.ordinary import telling_address
+from carecordon.pipeline.triage.subject import number
 
-_VALUES_KNOWN = 65_536
+MOST = 4_096
+"""Numbers in a sketch: what has more is read again wherever its time fits."""
+_KNOWN_CHARS = 512
+"""The numbers of longer texts are not remembered."""
+_MOST_PID = 1 << 32
 _CALLS = frozenset({LOGGED_ON})
 
 
@@ -25,9 +31,23 @@ class Sketch:
     def __init__(self) -> None:
         """Begin with none."""
         self._values: set[object] = set()
+        self._is_whole = True
 
     def see(self, rows: Rows) -> None:
-        """Take in what events are about."""
+        """Take in what events are about. What goes wrong here spoils the sketch, never the scan."""
+        try:
+            self._see(rows)
+        except Exception:  # noqa: BLE001  # a block without a sketch may hold anything
+            self._is_whole = False
+
+    def numbers(self) -> array[int] | None:
+        """Return the numbers of what was seen; None where they would be too many: it may be anything."""
+        found: set[int] = set()
+        for value in self._values:
+            found.update(_numbers_in(value))
+        return array("I", found) if self._is_whole and len(found) <= MOST else None
+
+    def _see(self, rows: Rows) -> None:
         for kind, fields in zip(rows.kinds, rows.fields, strict=True):
             wanted = fields_of(kind)
             try:
@@ -40,22 +60,14 @@ class Sketch:
                 self._values.update(value for value in map(fields.get, EVERY) if isinstance(value, str | int))
         self._values.update(call_of(rows.fields[row]) for row in rows.with_ids(_CALLS))
 
-    def numbers(self) -> array[int]:
-        """Return the numbers of what was seen."""
-        found: set[int] = set()
-        for value in self._values:
-            if isinstance(value, str | int):
-                found.update(_numbers_in(value))
-        return array("I", found)
-
 
 def bears_any(kind: Kind, fields: Mapping[str, Value], numbers: set[int]) -> bool:
     """Return whether an event may bear a name with one of these numbers."""
     wanted = fields_of(kind)
-    if wanted is not POWERSHELL and not isinstance(fields.get(wanted[0]), str | int):
+    if wanted is not POWERSHELL and fields.get(wanted[0]) is None:
         wanted = EVERY
     values = [*map(fields.get, wanted), call_of(fields) if kind.event_id in _CALLS else None]
-    return any(isinstance(value, str | int) and not numbers.isdisjoint(_numbers_in(value)) for value in values)
+    return any(not numbers.isdisjoint(_numbers_in(value)) for value in values if value is not None)
 
 
 def numbers_of(names: Iterable[Name]) -> set[int]:
@@ -63,23 +75,31 @@ def numbers_of(names: Iterable[Name]) -> set[int]:
     return {_number_of(_plain(name.partition(" ")[0] if by is By.CALLER else name)) for by, name in names}
 
 
-@lru_cache(_VALUES_KNOWN)
-def _numbers_in(value: str | int) -> tuple[int, ...]:
-    """Return the numbers of the names that a field's value may give, whatever its spelling."""
-    if isinstance(value, int):
-        return (_number_of(str(value)),)
-    plain = _plain(value)
-    if plain.startswith("0x"):
-        try:
-            return _number_of(plain), _number_of(str(int(plain, 16)))
-        except ValueError:
-            return (_number_of(plain),)
-    return _number_of(plain), *(_number_of(_plain(name)) for _, name in named_in(value))
+def _numbers_in(value: object) -> tuple[int, ...]:
+    """Return the numbers of the names that a field's value may give, whatever its type and spelling."""
+    if isinstance(value, str):
+        return _known_numbers(value) if len(value) <= _KNOWN_CHARS else _numbers(value)
+    # To a set 1988, 1988.0 and True or 1 are one: whichever came first stands for the others.
+    if isinstance(value, int | float) and 0 <= value < _MOST_PID:
+        return (_number_of(str(int(value))),)
+    return ()
+
+
+def _numbers(value: str) -> tuple[int, ...]:
+    found = {_plain(value), *(_plain(name) for _, name in named_in(value))}
+    if (pid := number({"": value}, "")) is not None:
+        found.add(str(pid))
+    if ":" in value and (address := telling_address(value)) is not None:
+        found.add(address)
+    return tuple(map(_number_of, found))
+
+
+_known_numbers = lru_cache(65_536)(_numbers)
 
 
 def _plain(name: str) -> str:
-    """Return a name in one spelling: without braces, in lower case, an address of version 4 as such."""
-    return name.strip("{} ").lower().removeprefix("::ffff:")
+    """Return a name in one spelling: without braces, in lower case."""
+    return name.strip("{} ").lower()
 
 
 def _number_of(name: str) -> int:

@@ -70,8 +70,8 @@ class Answer:
     watch: Watch = field(default_factory=Watch)
     span: tuple[int, int] | None = None
     """First and last time (UTC ns) in it."""
-    sketch: array[int] = field(default_factory=lambda: array("I"))
-    """What its events are about."""
+    sketch: array[int] | None = None
+    """What its events are about; None where it may be anything."""
     broken: str | None = None
     """Why reading ended before the block did."""
 

@@ -131,15 +131,17 @@ def test_what_a_caller_does_afterwards_belongs_to_its_incident(tmp_path: Path, c
     """In a logon that is known only when the input is read for the second time."""
     caller = {"TargetUserName": "lane", "TargetDomainName": "EX", "IpAddress": "10.9.9.9"}
     share = {"SubjectUserName": "lane", "SubjectDomainName": "EX", "SubjectLogonId": "0x70", "IpAddress": "10.9.9.9"}
-    before = audited(1, 0, 4624, TargetLogonId="0x6f", **caller)
+    before = audited(1, -700, 4624, TargetLogonId="0x6f", **caller)
     put = audited(2, 60, 5145, RelativeTargetName=r"x\tool.exe", **share)
     also = audited(3, 61, 5145, RelativeTargetName=r"x\notes.txt", **share)
     back = audited(4, 300, 4624, TargetLogonId="0x77", **caller)
     shell = started(5, 310, "{00-5}", "{00-4}", SHELL, r"C:\Windows\explorer.exe") | {"LogonId": "0x77"}
+    next_day = started(8, 300 + 3_700, "{00-7}", "{00-4}", SHELL, r"C:\Windows\explorer.exe") | {"LogonId": "0x77"}
     colleague = audited(6, 320, 4624, TargetLogonId="0x78", **caller | {"TargetUserName": "moss"})
     theirs = started(7, 330, "{00-6}", "{00-4}", SHELL, r"C:\Windows\explorer.exe") | {"LogonId": "0x78"}
-    events = [before, put, also, back, shell, colleague, theirs]
-    (case,) = scanned([written(tmp_path / "a.jsonl", events)], tmp_path, cores, rule=CALLED).cases
+    files = [[before, put], [also], [back], [shell, theirs], [colleague, next_day]]
+    paths = [written(tmp_path / f"{number}.jsonl", events) for number, events in enumerate(files)]
+    (case,) = scanned(paths, tmp_path, cores, rule=CALLED).cases
     assert [seen.record_id for seen in case.events] == [2, 3, 4, 5]
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 
 from carecordon.model.event import Kind, Value
 from carecordon.pipeline.triage.ordinary import account_name, is_person, telling_address
@@ -56,7 +57,7 @@ Name = tuple[By, str]
 _PATHS = ("TargetFilename", "RelativeTargetName", "ImagePath", "ServiceFileName", "Details", "TargetObject", "ObjectDN")
 EVERY = (
     *("ProcessGuid", "ProcessId", "SourceProcessGuid", "SourceProcessGUID", "SourceProcessId", "NewProcessId"),
-    *("ServiceName", "param1", "TaskName", "SourceIp", "IpAddress"),
+    *("ServiceName", "param1", "TaskName", "SourceIp", "SourceAddress", "IpAddress"),
     *LOGON_FIELDS,
     *_PATHS,
 )
@@ -86,13 +87,16 @@ DEEDS = frozenset(
 
 Source: Windows security auditing events.
 """
+NAMED, NAME_CHARS = 64, 128
 LOGGED_ON = 4624
 SERVICE_STATES = frozenset({7036, 7040})
 """System events that name a service in `param1`. Source: Service Control Manager."""
 RUNNABLE = re.compile(r"\.(?:exe|dll|sys|scr|com|bat|cmd|ps1|psm1|vbs|vbe|js|jse|wsf|hta|msi|lnk|jar)\b")
-_SERVICE_KEY = re.compile(r"\\services\\([^\\]+)\\(?:start|imagepath|objectname|parameters|type|failurecommand)")
+_SERVICE_KEY = re.compile(r"\\services\\([^\\]{1,256})\\(?:start|imagepath|objectname|parameters|type|failurecommand)")
 _POLICY = re.compile(r"\{[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}")
 _POLICIES = ("policies", "group policy\\history")
+_OF_EVERY_DOMAIN = frozenset({"{31b2f340-016d-11d2-945f-00c04fb984f9}", "{6ac1786c-016f-11d2-945f-00c04fb984f9}"})
+"""The default policies of domains and of their controllers. Source: MS-GPOD 1.1.4."""
 _VERSION = "\\gpt.ini"
 """Where a policy's version stands, which every device reads every hour or two."""
 
@@ -171,18 +175,22 @@ def callers(address: str, subject: Subject) -> Iterator[str]:
             yield _caller(address, account)
 
 
-@lru_cache(65_536)
 def named_in(value: str) -> tuple[Name, ...]:
-    """Return the programs, services and policies named in a path, a command, a registry key or a distinguished name."""
+    """Return the programs, services and policies named in a path, a command, a registry key or a distinguished name.
+
+    At most NAMED of each, from the beginning; a file's name is cut to its last NAME_CHARS.
+    """
     if "\\" not in value and "." not in value and "=" not in value:
         return ()
     lower = value.replace("/", "\\").lower()
     found: list[Name] = []
-    for suffix in RUNNABLE.finditer(lower):
-        name = lower[max(lower.rfind(mark, 0, suffix.start()) for mark in '\\ "=,') + 1 : suffix.end()]
-        found.append((By.FILE, name))
+    for suffix in islice(RUNNABLE.finditer(lower), NAMED):
+        before = max(0, suffix.start() - NAME_CHARS)
+        begin = max(lower.rfind(mark, before, suffix.start()) for mark in '\\ "=,') + 1
+        found.append((By.FILE, lower[begin or before : suffix.end()]))
     if "\\services\\" in lower:
-        found.extend((By.SERVICE, name) for name in _SERVICE_KEY.findall(lower))
+        found.extend((By.SERVICE, key[1]) for key in islice(_SERVICE_KEY.finditer(lower), NAMED))
     if any(word in lower for word in _POLICIES) and not lower.endswith(_VERSION):
-        found.extend((By.POLICY, policy) for policy in _POLICY.findall(lower))
+        policies = {policy[0] for policy in islice(_POLICY.finditer(lower), NAMED)}
+        found.extend((By.POLICY, policy) for policy in sorted(policies - _OF_EVERY_DOMAIN))
     return tuple(found)

@@ -41,6 +41,23 @@ COMMON_NAMES = frozenset(
 """File names that unrelated programs share."""
 
 
+WINDOWS_TOOLS = frozenset(
+    {"cmd.exe", "powershell.exe", "pwsh.exe", "powershell_ise.exe", "conhost.exe", "rundll32.exe", "regsvr32.exe"}
+    | {"mshta.exe", "wscript.exe", "cscript.exe", "msiexec.exe", "wmic.exe", "net.exe", "net1.exe", "reg.exe", "sc.exe"}
+    | {"schtasks.exe", "at.exe", "bitsadmin.exe", "certutil.exe", "wevtutil.exe", "vssadmin.exe", "bcdedit.exe"}
+    | {"whoami.exe", "nltest.exe", "netsh.exe", "tasklist.exe", "taskkill.exe", "ping.exe", "ipconfig.exe", "curl.exe"}
+    | {
+        "systeminfo.exe",
+        "mmc.exe",
+        "msmpeng.exe",
+        "werfault.exe",
+        "spoolsv.exe",
+        "searchindexer.exe",
+        "wsmprovhost.exe",
+    }
+)
+"""Windows' own programs that people and attackers alike run on every device."""
+
 _DRIVE = re.compile(r"^(?:\\\\[?.]\\|\\\?\?\\)?(?:[a-z]:|\\device\\harddiskvolume[0-9]+)(?=\\)")
 _SYSTEM_ROOT = re.compile(r"^(?:\\systemroot|%(?:systemroot|windir)%)\\")
 
@@ -71,6 +88,11 @@ def is_protection(image: str) -> bool:
 def is_everywhere(path: str) -> bool:
     """Say whether the same file lies on every device, or its name is anybody's."""
     return below_drive(path).startswith(SYSTEM_FOLDERS) or base_name(path) in COMMON_NAMES or is_root(path)
+
+
+def is_telling_file(name: str) -> bool:
+    """Say whether the bare name of a file (lower case) tells more than that Windows is there."""
+    return name not in COMMON_NAMES and name not in ROOTS and name not in WINDOWS_TOOLS
 
 
 def below_drive(path: str) -> str:

@@ -69,7 +69,7 @@ class _Device:
         if known is not None and order(known) <= order(start):
             return [start]  # the first telling stands
         if known is not None:
-            self.ordered.remove(known)
+            _take_out(self.ordered, known)
             self._unlink(known)
         if start.guid:
             self.guids[start.guid] = start
@@ -117,7 +117,7 @@ class _Device:
         if start.guid and self.guids.get(start.guid) is start:
             del self.guids[start.guid]
         if start.pid is not None:
-            self.pids[start.pid].remove(start)
+            _take_out(self.pids[start.pid], start)
             if not self.pids[start.pid]:
                 del self.pids[start.pid]
 
@@ -132,6 +132,10 @@ def _put(held: list[ProcessStart], start: ProcessStart) -> None:
         held.append(start)
     else:
         insort(held, start, key=order)
+
+
+def _take_out(held: list[ProcessStart], start: ProcessStart) -> None:
+    del held[bisect_left(held, order(start), key=order)]
 
 
 class Processes:
@@ -172,7 +176,18 @@ class Processes:
             if size > share:
                 break
             room -= size
-        return [start for device in self._devices.values() for start in self._thin(device, max(1, share))]
+        if share == 0:
+            return self._drop_devices()
+        return [start for device in self._devices.values() for start in self._thin(device, share)]
+
+    def _drop_devices(self) -> list[ProcessStart]:
+        """Let go of whole devices, those first that were silent for longest: there are more of them than room."""
+        gone: list[ProcessStart] = []
+        for name in sorted(self._devices, key=lambda name: order(self._devices[name].ordered[-1])):
+            if self._size <= TOTAL * 3 // 4:
+                break
+            gone += self._thin(self._devices.pop(name), 0)
+        return gone
 
     def version(self, device: str) -> int:
         """Return a number that changes whenever what is known of a device's processes does."""
@@ -186,6 +201,12 @@ class Processes:
         if guid is not None and guid in known.guids:
             return known.guids[guid]
         return None if guid is not None or pid is None else self._by_pid(known, pid, time)
+
+    def until(self, start: ProcessStart) -> int | None:
+        """Return when another process was seen to start with this one's process id (UTC ns), None if none was."""
+        held = self._devices[start.device].pids.get(start.pid or 0, [])
+        at = bisect_right(held, start.time + TWIN_NS, key=_time)
+        return held[at].time if at < len(held) else None
 
     def parent(self, start: ProcessStart) -> ProcessStart | None:
         """Return the start of a process's parent, None if it was not seen.
@@ -261,6 +282,8 @@ class Processes:
             roots = [*(start for start in device.ordered if start.time >= time), *wanted.get(name, ()), *holders]
             above = {id(one) for start in roots for one in self.ancestors(start)}
             gone += device.keep(above.union(map(id, roots)))
+        for name in [name for name, device in self._devices.items() if not device.ordered]:
+            del self._devices[name]
         self._size -= len(gone)
         return gone
 

@@ -85,6 +85,7 @@ class Tree:
             start=start.time,
             is_context=key not in self._matched,
             logon=start.logon,
+            until=self._processes.until(start),
         )
 
 

@@ -28,6 +28,7 @@ def names(channel: str, event_id: int, **fields: Any) -> set[tuple[By, str]]:
         (rf"wph\Policies\{POLICY}\gpt.ini", set()),
         (r"C:\Users\a\letter.docx", set()),
         ("DWORD (0x00000001)", set()),
+        (r"wph\Policies\{31B2F340-016D-11D2-945F-00C04FB984F9}\Machine\Registry.pol", set()),
         (rf"C:\Users\a\{POLICY}\x", set()),
     ],
 )
@@ -74,7 +75,19 @@ def test_tasks_and_services_are_named_in_every_log() -> None:
     assert names("Application", 7000, param1="Odd") == set()
 
 
-@pytest.mark.parametrize("event_id", range(1, 30))
-def test_names_stand_in_the_fields_that_are_looked_through(event_id: int) -> None:
-    assert fields_of(Kind(SYSMON, None, event_id))[0] in {"ProcessGuid", "SourceProcessGuid", "SourceProcessGUID"}
+@pytest.mark.parametrize(
+    ("event_id", "fields"),
+    [
+        (1, {"ProcessId": "9", "LogonId": "0x51"}),
+        (3, {"SourceIp": "10.1.2.3", "Initiated": "false", "DestinationPort": "22"}),
+        (11, {"TargetFilename": r"C:\a.exe"}),
+        (13, {"TargetObject": r"HKLM\Services\Odd\Start", "Details": r"C:\a.exe"}),
+        (99, {"TargetFilename": r"C:\a.exe"}),
+    ],
+)
+def test_what_an_event_of_sysmon_has_is_looked_at(event_id: int, fields: dict[str, str]) -> None:
+    own = "ProcessGuid"
+    for name in fields:
+        less = {key: value for key, value in fields.items() if key != name}
+        assert names(SYSMON, event_id, **{own: "{AB-1}"}, **fields) > names(SYSMON, event_id, **{own: "{AB-1}"}, **less)
     assert set(fields_of(Kind(SYSMON, None, event_id))) <= set(EVERY)

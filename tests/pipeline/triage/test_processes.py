@@ -113,6 +113,27 @@ def test_a_loud_device_does_not_make_others_forget(monkeypatch: pytest.MonkeyPat
     assert 1_750 <= table.forgotten <= 1_825
 
 
+def test_more_devices_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carecordon.pipeline.triage.processes.TOTAL", 100)
+    table = Processes()
+    for number in range(1_000):
+        table.add(start("a-1", at=number * SECOND, device=f"ws{number}"))
+    kept = [number for number in range(1_000) if table.find(f"ws{number}", "a-1", None, NOON)]
+    assert kept == list(range(kept[0], 1_000))
+    assert 75 <= len(kept) <= 100
+    assert table.forgotten == 1_000 - len(kept)
+    assert len(table._devices) == len(kept)
+
+
+def test_a_process_has_its_number_until_another_has_it() -> None:
+    first, twin, second = start("a-1", pid=9), start(pid=9, at=SECOND), start("b-1", pid=9, at=HOUR)
+    table = Processes()
+    for one in (second, first, twin):
+        table.add(one)
+    assert table.until(first) == NOON + HOUR
+    assert table.until(second) is None
+
+
 def test_what_is_forgotten_leaves_nothing_behind() -> None:
     table = Processes(limit=10)
     for number in range(1_000):
