@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import intern
 
 from carecordon.model.event import Fields, Kind, Value
 from carecordon.model.match import Match
@@ -114,23 +115,30 @@ def read_subject(fields: Mapping[str, Value], channel: str | None, event_id: int
 def start_of(
     fields: Mapping[str, Value], channel: str | None, event_id: int | None, device: str, time: int, position: int
 ) -> ProcessStart:
-    """Return the start of a process that an event of process creation tells; its file is still to be named."""
+    """Return the start of a process that an event of process creation tells; its file is still to be named.
+
+    Starts are kept for long, and by the hundred thousand: texts that many have in common are one object.
+    """
     told = read_subject(fields, channel, event_id)
     return ProcessStart(
-        device=device,
+        device=intern(device),
         time=time,
         pid=told.pid,
-        guid=told.guid,
+        guid=_shared(told.guid),
         parent_pid=told.parent_pid,
-        parent_guid=told.parent_guid,
-        image=told.image,
-        parent_image=told.parent_image,
+        parent_guid=_shared(told.parent_guid),
+        image=_shared(told.image),
+        parent_image=_shared(told.parent_image),
         command_line=told.command_line,
-        account=told.accounts[0] if told.accounts else None,
-        logon=told.logons[0] if told.logons else None,
+        account=_shared(told.accounts[0] if told.accounts else None),
+        logon=_shared(told.logons[0] if told.logons else None),
         file="",
         position=position,
     )
+
+
+def _shared(value: str | None) -> str | None:
+    return None if value is None else intern(value)
 
 
 def text(fields: Mapping[str, Value], name: str) -> str | None:
