@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
 from carecordon.model.event import Fields, Value
 
@@ -17,10 +18,15 @@ class Level(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
-    @property
-    def rank(self) -> int:
-        """Return 0 (informational) to 4 (critical)."""
-        return list(Level).index(self)
+    rank: int
+    """0 (informational) to 4 (critical)."""
+
+    def __new__(cls, value: str) -> Self:
+        """Return the level of this name; each ranks above those before it."""
+        level = str.__new__(cls, value)
+        level._value_ = value
+        level.rank = len(cls.__members__)
+        return level
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,9 @@ def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> 
             for source in inputs.get(place.file, ()):
                 asked.places.setdefault(source, {}).setdefault(place.position, []).append(number)
         _ask_processes(asked, number, incident)
-        _ask_around(asked, number, incident)
-        _ask_callers(asked, number, incident)
+        shown = {name for alert in incident.alerts for name in _names_in(alert.sample)}
+        _ask_around(asked, number, incident, {name for name in shown if name[0] in _WIDE})
+        _ask_callers(asked, number, incident, sorted(name for name in shown if name[0] in _NEAR))
     return asked
 
 
@@ -73,11 +74,10 @@ def _ask_processes(asked: Question, number: int, incident: Incident) -> None:
             asked.ask(process.device, (By.PID, pid), (number, since, until, process.key))
 
 
-def _ask_around(asked: Question, number: int, incident: Incident) -> None:
+def _ask_around(asked: Question, number: int, incident: Incident, names: set[Name]) -> None:
     """Ask for what bears the names of an incident's logons, services, tasks, files, policies and callers."""
     wide = (number, incident.first - WIDE_NS, incident.last + WIDE_NS, None)
     after = (number, incident.first, incident.last + AROUND_NS, None)
-    names = {name for alert in incident.alerts for name in _names_in(alert.sample) if name[0] in _WIDE}
     for by, value in sorted(names.union(*map(_programs, incident.processes))):
         if by is not By.FILE or is_telling_file(value):
             asked.ask(None, (by, value), after if by is By.POLICY else wide)
@@ -90,11 +90,10 @@ def _ask_around(asked: Question, number: int, incident: Incident) -> None:
             asked.ask(entity.device, (By.SERVICE, entity.name.lower()), wide)
 
 
-def _ask_callers(asked: Question, number: int, incident: Incident) -> None:
+def _ask_callers(asked: Question, number: int, incident: Incident, names: Sequence[Name]) -> None:
     """Ask for what an alert's caller did, and what came in from its address, at times when something matched."""
-    names = {name for alert in incident.alerts for name in _names_in(alert.sample) if name[0] in _NEAR}
     times = merged((alert.first - NEAR_NS, alert.last + NEAR_NS) for alert in incident.alerts)
-    for name in sorted(names):
+    for name in names:
         for since, until in times:
             asked.ask(None, name, (number, since, until, None))
 

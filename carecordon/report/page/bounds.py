@@ -15,11 +15,13 @@ class Bounds:
     processes: int
     entities: int
     lanes: int
+    marks: int
+    """In one lane; where there are more, those that stand close together are one."""
     devices: int
 
 
-WHOLE = Bounds(facts=120, rules=30, events=60, processes=90, entities=40, lanes=24, devices=60)
-BRIEF = Bounds(facts=12, rules=6, events=0, processes=12, entities=8, lanes=6, devices=12)
+WHOLE = Bounds(facts=120, rules=30, events=60, processes=90, entities=40, lanes=24, marks=100, devices=60)
+BRIEF = Bounds(facts=12, rules=6, events=0, processes=12, entities=8, lanes=6, marks=40, devices=12)
 WHOLE_SHOWN = 5
 """Incidents, the worst first, that are shown by `WHOLE`; those after them by `BRIEF`."""
 INCIDENTS_SHOWN = 30

@@ -52,14 +52,17 @@ def span_of(incident: Incident) -> Span:
 def lanes(case: Case, key: str, names: Names, view: View, bounds: Bounds) -> Safe:
     """Return the figure; `key` is the anchor of the incident."""
     incident, span = case.incident, span_of(case.incident)
-    by_device = {device: [alert for alert in incident.alerts if alert.device == device] for device in incident.devices}
+    by_device: dict[str, list[Alert]] = {device: [] for device in incident.devices}
+    for alert in incident.alerts:
+        by_device.setdefault(alert.device, []).append(alert)
     order = sorted((device for device in by_device if by_device[device]), key=lambda name: by_device[name][0].first)
     shown = order[: bounds.lanes]
-    rows = [_lane(names.get(device, device), by_device[device], span, view) for device in shown]
+    most = bounds.marks
+    rows = [_lane(names.get(device, device), by_device[device], span, view, most) for device in shown]
     if rest := [alert for device in order[bounds.lanes :] for alert in by_device[device]]:
-        rows.append(_lane(number(len(order) - len(shown), "more device", "more devices"), rest, span, view))
+        rows.append(_lane(number(len(order) - len(shown), "more device", "more devices"), rest, span, view, most))
     if incident.chains:
-        rows.append(_lane("correlations", incident.chains, span, view))
+        rows.append(_lane("correlations", incident.chains, span, view, most))
     return el(
         "figure",
         el("figcaption", *_caption(incident, len(order), view), id=f"{key}-lanes"),
@@ -96,22 +99,37 @@ def _tools() -> Safe:
     return el("div", *buttons, state, class_="tools", role="group", aria_label="Zoom the timeline", hidden=True)
 
 
-def _lane(name: str, found: Sequence[Alert | Chain], span: Span, view: View) -> Safe:
-    marks = [_mark(one, span, view) for one in sorted(found, key=lambda one: one.rule.level.rank)]
+def _lane(name: str, found: Sequence[Alert | Chain], span: Span, view: View, most: int) -> Safe:
+    groups = [[one] for one in found] if len(found) <= most else _close_together(found, span, most)
+    marks = [_mark(group, span, view) for group in sorted(groups, key=lambda group: _worst(group).rule.level.rank)]
     plot = el("svg", *marks, class_="track", width="100%", height=26, aria_hidden="true", focusable="false")
     return el("div", el("span", name, class_="lane-name"), plot, class_="lane")
 
 
-def _mark(found: Alert | Chain, span: Span, view: View) -> Safe:
-    start, end = span.at(found.first), span.at(found.last)
-    shape = el("use", href=f"#s-{found.rule.level.value}", x=-_MARK / 2, y=6, width=_MARK, height=_MARK)
-    what = f"{found.rule.title} ({found.rule.level.value}), {found.count:,} counted, "
+def _close_together(found: Sequence[Alert | Chain], span: Span, most: int) -> list[list[Alert | Chain]]:
+    """Return the alerts of a lane in at most so many groups, by when they began."""
+    groups: dict[int, list[Alert | Chain]] = {}
+    for one in found:
+        groups.setdefault(min(most - 1, int(span.at(one.first) * most / 100)), []).append(one)
+    return list(groups.values())
+
+
+def _worst(group: Sequence[Alert | Chain]) -> Alert | Chain:
+    return max(group, key=lambda one: (one.rule.level.rank, -one.first, one.rule.id))
+
+
+def _mark(group: Sequence[Alert | Chain], span: Span, view: View) -> Safe:
+    worst, first = _worst(group), min(one.first for one in group)
+    start, end = span.at(first), span.at(max(one.last for one in group))
+    shape = el("use", href=f"#s-{worst.rule.level.value}", x=-_MARK / 2, y=6, width=_MARK, height=_MARK)
+    many = f", the worst of {len(group):,} alerts" if len(group) > 1 else ""
+    what = f"{worst.rule.title} ({worst.rule.level.value}){many}, {sum(one.count for one in group):,} counted, "
     return el(
         "g",
-        el("title", what, _plain(found.first, view)),
+        el("title", what, _plain(first, view)),
         el("line", x1=f"{start:g}%", x2=f"{end:g}%", y1=13, y2=13),
         el("svg", shape, x=f"{start:g}%", overflow="visible"),
-        class_=f"mark l-{found.rule.level.value}",
+        class_=f"mark l-{worst.rule.level.value}",
         data_a=start,
         data_b=end,
     )
