@@ -21,6 +21,8 @@ MOST = 4_096
 """Numbers in a sketch: what has more is read again wherever its time fits."""
 _KNOWN_CHARS = 512
 """The numbers of longer texts are not remembered."""
+_SHORT = 64
+"""Longer texts are neither numbers nor addresses."""
 _MOST_PID = 1 << 32
 _CALLS = frozenset({LOGGED_ON})
 
@@ -87,10 +89,9 @@ def _numbers_in(value: object) -> tuple[int, ...]:
 
 def _numbers(value: str) -> tuple[int, ...]:
     found = {_plain(value), *(_plain(name) for _, name in named_in(value))}
-    if (pid := number({"": value}, "")) is not None:
-        found.add(str(pid))
-    if ":" in value and (address := telling_address(value)) is not None:
-        found.add(address)
+    if len(value) <= _SHORT:
+        pid, address = number({"": value}, ""), telling_address(value) if value.count(":") > 1 else None
+        found.update(str(name) for name in (pid, address) if name is not None)
     return tuple(map(_number_of, found))
 
 

@@ -41,6 +41,7 @@ COMMON_NAMES = frozenset(
 """File names that unrelated programs share."""
 
 
+LONGEST_ADDRESS = 64
 WINDOWS_TOOLS = frozenset(
     {"cmd.exe", "powershell.exe", "pwsh.exe", "powershell_ise.exe", "conhost.exe", "rundll32.exe", "regsvr32.exe"}
     | {"mshta.exe", "wscript.exe", "cscript.exe", "msiexec.exe", "wmic.exe", "net.exe", "net1.exe", "reg.exe", "sc.exe"}
@@ -135,7 +136,7 @@ def is_local(account: str, device: str) -> bool:
 @lru_cache(8192)
 def telling_address(address: str | None) -> str | None:
     """Return an address in one spelling; None if it is none, or one that every device has or speaks to."""
-    if address is None:
+    if address is None or len(address) > LONGEST_ADDRESS:
         return None
     try:
         found = ip_address(address.split("%", 1)[0])

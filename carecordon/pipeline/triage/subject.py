@@ -59,6 +59,8 @@ class Subject:
     service: str | None = None
 
 
+LONGEST_NUMBER = 64
+"""Characters; longer texts are no process ids, and would take long to read as numbers."""
 STARTS = frozenset({1, PROCESS_CREATED})
 """Event ids of process creation: Sysmon's and the Security log's."""
 SYSMON = "microsoft-windows-sysmon/operational"
@@ -153,6 +155,8 @@ def number(fields: Mapping[str, Value], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     if isinstance(value, str):
+        if len(value) > LONGEST_NUMBER:
+            return None
         try:
             value = int(value, 16 if value[:2].lower() == "0x" else 10)
         except ValueError:
