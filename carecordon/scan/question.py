@@ -122,10 +122,10 @@ def _meets(span: tuple[int, int], times: Sequence[tuple[int, int]]) -> bool:
 
 def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return spans of time in order, those that touch made one."""
-    merged: list[tuple[int, int]] = []
+    made: list[tuple[int, int]] = []
     for first, last in sorted(spans):
-        if merged and first <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        if made and first <= made[-1][1]:
+            made[-1] = made[-1][0], max(made[-1][1], last)
         else:
-            merged.append((first, last))
-    return merged
+            made.append((first, last))
+    return made

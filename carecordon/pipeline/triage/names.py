@@ -1,7 +1,7 @@
 """By which names an event can be asked for: its process, logon, service, task, program file, policy, and who called.
 
-An incident asks for the events that bear its names (question.py in the scan, the store in the
-hub); `names_of` says which an event bears, `FIELDS` in which fields they stand.
+An incident asks for the events that bear its names (asking.py in the scan, the store in the
+hub); `names_of` says which an event bears, `fields_of` in which fields they stand.
 """
 
 from __future__ import annotations

@@ -147,12 +147,3 @@ def telling_address(address: str | None) -> str | None:
     if found.is_loopback or found.is_unspecified or found.is_multicast or found.is_link_local:
         return None
     return None if str(found) == "255.255.255.255" else str(found)
-
-
-def is_inside(address: str) -> bool:
-    """Say whether an address belongs to a private network. Source: RFC 1918, RFC 4193."""
-    if ":" in address:
-        return address.startswith(("fc", "fd"))
-    return address.startswith(("10.", "192.168.")) or (
-        address.startswith("172.") and address.split(".")[1].isdigit() and 16 <= int(address.split(".")[1]) < 32
-    )

@@ -18,6 +18,8 @@ CLINICAL = 10
 NAMED = 12
 """So many of the others are named."""
 TOUCHED = 6
+SUPPORT = "it."
+"""How the classes of such devices begin that others depend on: they serve no ward of their own."""
 _DESTROYS = ("T1485", "T1486", "T1561")
 _PATIENTS, _LIFE, _WARD, _OFFICE = ("S3", "S2"), "S3", "S1", "S0"
 Parts = tuple[str, ...]
@@ -27,8 +29,8 @@ def care_steps(incident: Incident, reach: Reach, voice: Voice) -> list[str]:
     """Return at most three steps: what may be cut off and whom to ask first, and what not to cut off for this."""
     is_now = has_technique(incident, *_DESTROYS)
     said = _Said(voice, {device: _listed(incident, device) for device in reach.shown}, is_now=is_now)
-    office, ward, clinical, unlisted = said.office(), said.ward(), said.clinical(), said.unlisted()
-    turns = ((office, ward), (clinical, unlisted)) if is_now else ((clinical, ward), (office, unlisted))
+    office, ward, clinical, rest = said.office(), said.ward(), said.clinical(), (said.support(), said.unlisted())
+    turns = ((office, ward), (clinical, *rest)) if is_now else ((clinical, ward), (office, *rest))
     steps = [" ".join(filter(None, turn)) for turn in turns if any(turn)]
     if steps and is_now:
         steps[0] += " " + voice.words.say("care.stay_on", {})
@@ -61,7 +63,11 @@ class _Said:
 
     def ward(self) -> str | None:
         """Say what of devices whose loss delays care."""
-        return self._say("ward", self._of(_WARD))
+        return self._say("ward", [device for device in self._of(_WARD) if not self._is_support(device)])
+
+    def support(self) -> str | None:
+        """Say what of devices that others depend on, such as domain controllers, file and backup servers."""
+        return self._say("support", [device for device in self._of(_WARD) if self._is_support(device)])
 
     def clinical(self) -> str | None:
         """Say what of devices that serve patients, the life-critical first."""
@@ -83,6 +89,10 @@ class _Said:
 
     def _of(self, impact: str) -> list[str]:
         return [device for device in self._assets if self._impact(device) == impact]
+
+    def _is_support(self, device: str) -> bool:
+        asset = self._assets[device]
+        return asset is not None and asset.kind.startswith(SUPPORT)
 
     def _impact(self, device: str) -> str | None:
         asset = self._assets[device]

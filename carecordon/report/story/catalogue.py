@@ -11,8 +11,8 @@ _COPY = frozenset({"sentence", "gravest", "other", "steps", "span", "places", "c
 _CARE = frozenset({"devices", "count"})
 _REACH = frozenset({"count", "devices", "touched", "accounts", "time"})
 _CARE_KEYS = (
-    "office", "office_now", "ward", "ward_now", "clinical", "clinical_now", "unlisted", "unlisted_now",
-    "unlisted_one", "unlisted_one_now", "stay_on", "touched", "touched_only",
+    "office", "office_now", "ward", "ward_now", "support", "support_now", "clinical", "clinical_now", "unlisted",
+    "unlisted_now", "unlisted_one", "unlisted_one_now", "stay_on", "touched", "touched_only",
 )  # fmt: skip
 _FRAME: dict[str, frozenset[str]] = {
     "frame.fact": frozenset({"sentence", "title"}),
@@ -45,6 +45,7 @@ _FRAME: dict[str, frozenset[str]] = {
     "unknown.blind": frozenset({"device", "reason"}),
     "unknown.blind_more": frozenset({"count"}),
     "unknown.left": frozenset(),
+    "unknown.left_likely": frozenset(),
     "unknown.passwords": frozenset({"accounts"}),
     "unknown.spread": frozenset(),
     "unknown.late": frozenset(),
@@ -65,7 +66,7 @@ def asked() -> Asked:
         for key in kind.sentences():
             more = _MANY if key.endswith("_many") else frozenset[str]()
             facts[key] = facts.get(key, frozenset()) | kind.slots.keys() | _COMMON | more
-    return Asked({**facts, **_FRAME}, _TABLES, _HINTS, frozenset({"devices", "accounts"}))
+    return Asked({**facts, **_FRAME}, _TABLES, _HINTS, frozenset({"devices", "accounts", "sources", "backups"}))
 
 
 def words_of(text: str, name: str = "words.toml") -> Words:

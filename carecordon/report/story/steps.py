@@ -9,7 +9,7 @@ say how to tell friend from foe, come before the catalogue. None says what one b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from carecordon.model.incident import Incident
 from carecordon.model.match import Level, RuleHead
@@ -17,6 +17,7 @@ from carecordon.report.story.care import care_steps, names
 from carecordon.report.story.reach import Reach
 from carecordon.report.story.runs import rules_of
 from carecordon.report.story.summary import people
+from carecordon.report.story.unknown import is_inside
 from carecordon.report.story.values import quoted
 from carecordon.report.story.voice import Voice
 from carecordon.report.story.words import Step
@@ -26,6 +27,7 @@ STEPS = 8
 URGENT = 6
 NAMED = 3
 ACCOUNTS = 6
+BACKUP = "it.backup"
 _STEP_CHARS = 300
 _WORD = re.compile(r"[a-z]{4,}")
 _ALIKE = 0.6
@@ -33,9 +35,13 @@ _ALIKE = 0.6
 _THIS = re.compile(r"\bthis (device|computer|server|machine|workstation)\b", re.IGNORECASE)
 
 
-def next_steps(incident: Incident, reach: Reach, voice: Voice) -> tuple[str, ...]:
-    """Return the steps, the most urgent first; none twice."""
+def next_steps(incident: Incident, reach: Reach, sources: Sequence[str], voice: Voice) -> tuple[str, ...]:
+    """Return the steps, the most urgent first; none twice. `sources`: addresses whose device is not known."""
+    inside = [quoted(address) for address in sources if is_inside(address)]
+    backups = {asset.device for asset in incident.assets if asset.kind == BACKUP}
     places = {
+        "sources": voice.words.listed(inside, NAMED) or None,
+        "backups": voice.devices([device for device in reach.shown if device in backups], NAMED),
         "devices": names(reach.shown or reach.touched, voice, NAMED),
         "accounts": voice.words.listed([quoted(one.name) for one in people(incident, voice)], ACCOUNTS) or None,
     }
@@ -49,7 +55,7 @@ def next_steps(incident: Incident, reach: Reach, voice: Voice) -> tuple[str, ...
 
 def _can(step: Step, places: dict[str, str | None]) -> bool:
     """Say whether there is anything to do it about: no accounts, no step about accounts."""
-    return "accounts" not in step.text.places or places["accounts"] is not None
+    return all(places[name] is not None for name in ("accounts", "sources") if name in step.text.places)
 
 
 def _text(step: Step, places: dict[str, str | None], voice: Voice) -> str:

@@ -13,7 +13,7 @@ from carecordon.report.story.reach import reach_of
 from carecordon.report.story.runs import matched, runs_of, single
 from carecordon.report.story.steps import next_steps
 from carecordon.report.story.summary import summary_of
-from carecordon.report.story.unknown import unknown_of
+from carecordon.report.story.unknown import strangers, unknown_of
 from carecordon.report.story.voice import voice_of
 from carecordon.report.story.words import Words
 
@@ -31,9 +31,10 @@ def tell_story(incident: Incident, events: Sequence[EventSeen], unseen: Sequence
     chosen = choose(runs)
     voice = voice_of(incident, ordered, words)
     reach = reach_of(incident, ordered, rules)
+    strange = strangers(incident, ordered)
     return Story(
         summary_of(incident, runs, reach, voice),
         facts_of(chosen.told, incident, voice),
-        next_steps(incident, reach, voice),
-        unknown_of(incident, ordered, unseen, voice, untold=chosen.untold),
+        next_steps(incident, reach, list(strange), voice),
+        unknown_of(incident, ordered, strange, unseen, voice, untold=chosen.untold),
     )

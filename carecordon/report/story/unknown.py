@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from carecordon.model.incident import EventSeen, Incident, ProcessSeen
 from carecordon.model.match import BlindSpot, Unseen
@@ -26,18 +26,26 @@ _ROOTS = frozenset({
 })  # fmt: skip
 """Programs that stand for a logon or a service themselves."""
 _LEAVES = ("T1020", "T1041", "T1048", "T1052", "T1537", "T1567", "T1560", "T1005", "T1039", "T1114", "T1213", "T1486")
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+_SENDS = ("T1041", "T1048", "T1537", "T1567")
 _SECRETS = ("T1003", "T1555", "T1552", "T1558", "T1110", "T1056", "T1550")
 _SPREADS = ("T1021", "T1210", "T1570", "T1569", "T1047", "T1080", "T1484", "T1072")
 
 
 def unknown_of(
-    incident: Incident, events: Sequence[EventSeen], unseen: Sequence[BlindSpot], voice: Voice, *, untold: int
+    incident: Incident,
+    events: Sequence[EventSeen],
+    strange: Mapping[str, str | None],
+    unseen: Sequence[BlindSpot],
+    voice: Voice,
+    *,
+    untold: int,
 ) -> tuple[str, ...]:
-    """Return what is not known; `untold` is how many events no fact tells."""
+    """Return what is not known; `strange` as `strangers` finds them, `untold` is how many events no fact tells."""
     found = [
         *_roots(incident, events, voice),
         *_starts(incident, voice),
-        *_strangers(incident, events, voice),
+        *_addresses(strange, voice),
         *_blind(incident, unseen, voice),
         *_consequences(incident, voice),
     ]
@@ -73,8 +81,8 @@ def _starts(incident: Incident, voice: Voice) -> Iterator[str]:
         yield voice.words.say("unknown.start", {"images": voice.words.listed(list(lost), NAMED)})
 
 
-def _strangers(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
-    """Yield the addresses that came in from nowhere that is known to be one of the devices."""
+def strangers(incident: Incident, events: Sequence[EventSeen]) -> dict[str, str | None]:
+    """Return addresses from which somebody came in and that are no known device's, with what they call themselves."""
     own: set[str] = set()
     sources: dict[str, str | None] = {}
     known = {device.partition(".")[0].lower() for device in incident.devices}
@@ -89,9 +97,12 @@ def _strangers(incident: Incident, events: Sequence[EventSeen], voice: Voice) ->
             host = field(event.fields, "SourceHostname" if is_connection else "WorkstationName")
             sources[source] = sources.get(source) or host
     strange = [address for address in sources if address not in own and _is_address(address)]
-    strange = [address for address in strange if (sources[address] or "").partition(".")[0].lower() not in known]
+    return {one: sources[one] for one in strange if (sources[one] or "").partition(".")[0].lower() not in known}
+
+
+def _addresses(strange: Mapping[str, str | None], voice: Voice) -> Iterator[str]:
     if strange:
-        listed = voice.words.listed([_named(address, sources[address], voice) for address in strange], NAMED)
+        listed = voice.words.listed([_named(address, host, voice) for address, host in strange.items()], NAMED)
         yield voice.words.say("unknown.address" if len(strange) == 1 else "unknown.addresses", {"addresses": listed})
 
 
@@ -116,12 +127,20 @@ def _blind(incident: Incident, unseen: Sequence[BlindSpot], voice: Voice) -> Ite
 def _consequences(incident: Incident, voice: Voice) -> Iterator[str]:
     """Yield what no event of a device can say: whether files left, where passwords were used, who else is hit."""
     accounts = voice.words.listed([quoted(entity.name) for entity in people(incident, voice)], NAMED) or None
-    if has_technique(incident, *_LEAVES):
+    if has_technique(incident, *_SENDS):
+        yield voice.words.say("unknown.left_likely", {})
+    elif has_technique(incident, *_LEAVES):
         yield voice.words.say("unknown.left", {})
     if has_technique(incident, *_SECRETS):
         yield voice.words.say("unknown.passwords", {"accounts": accounts})
     if has_technique(incident, *_SPREADS):
         yield voice.words.say("unknown.spread", {})
+
+
+def is_inside(address: str) -> bool:
+    """Say whether an address belongs to a private network. Source: RFC 1918, RFC 4193."""
+    found = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
+    return any(found in network for network in _PRIVATE)
 
 
 def _is_address(text: str) -> bool:

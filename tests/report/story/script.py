@@ -105,9 +105,9 @@ class Script:
         }
         return self.sysmon(at, device, 1, *rules, **fields)
 
-    def list(self, device: str, impact: str) -> Script:
+    def list(self, device: str, impact: str, kind: str | None = None) -> Script:
         """Put a device into the hospital's list; return this script."""
-        self.assets.append(DeviceAsset(device, "office" if impact == "S0" else "clinical", impact))
+        self.assets.append(DeviceAsset(device, kind or ("office" if impact == "S0" else "clinical"), impact))
         return self
 
     def chained(self, head: RuleHead, event: EventSeen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carecordon.model.event import Fields
 from carecordon.model.match import Level
 from tests.report.story.script import Script, rule
 
@@ -35,18 +36,48 @@ def test_where_files_are_destroyed_each_class_is_cut_off_in_its_own_way() -> Non
         "Leave everything switched on and restart nothing: keys may still be in memory."
     )
     assert second == (
-        "Not off yet: `icu01` (S3) and `lab01` (S2); first speak to whoever is with the patient, then cut off, and "
-        "until then block only file sharing (port 445) to and from them. "
+        "Not off yet: `icu01` (S3) and `lab01` (S2); first speak to whoever is with the patient or runs the system, "
+        "then cut off, once they work on paper; until then block only file sharing (port 445) to and from them. "
         "What `new01` serves is not known (no list of devices names it): ask the ward or department that uses it "
         "now, and cut it off at once if no patient depends on it."
     )
     assert not any("off the network" in step or "cut off" in step for step in rest)
 
 
+def test_what_others_depend_on_is_cut_off_last() -> None:
+    script = seen("dc01", "cow01", technique="T1486").list("cow01", "S1").list("dc01", "S1", "it.identity")
+    first, second, *_ = steps(script)
+    assert "`cow01`" in first
+    assert "`dc01`" not in first
+    assert second.startswith("Cut off last, and with whoever runs IT: `dc01` (")
+    quiet = steps(seen("dc01").list("dc01", "S1", "it.identity"))
+    assert quiet[0].startswith("Do not cut off without whoever runs IT: `dc01` (")
+    assert not any("Ring the ward" in step for step in quiet)
+
+
+def test_a_backup_server_that_shows_signs_is_named() -> None:
+    told = steps(seen("bak01", technique="T1490").list("bak01", "S1", "it.backup"))
+    assert any("; signs of it are on `bak01` too" in step for step in told)
+    assert not any("signs of it are on" in step for step in steps(seen("ws01", technique="T1490")))
+
+
+def test_who_came_from_an_address_that_nobody_knows_is_to_be_found() -> None:
+    script = seen("ws01", technique="T1210")
+    inbound: Fields = {"Initiated": "false", "DestinationPort": 445, "DestinationIp": "10.20.8.1"}
+    script.sysmon(1, "ws01", 3, SourceIp="10.20.9.9", **inbound)
+    script.sysmon(2, "ws01", 3, SourceIp="203.0.113.9", **inbound)
+    (found,) = [step for step in steps(script) if step.startswith("Find out which device has")]
+    assert "`10.20.9.9`" in found
+    assert "203.0.113.9" not in found
+    assert not any("Find out which device" in step for step in steps(seen("ws01", technique="T1210")))
+
+
 def test_elsewhere_who_is_with_the_patient_comes_before_the_office() -> None:
     script = seen("ws01", "icu01", "new01", "new02").list("ws01", "S0").list("icu01", "S3")
     first, second, *_ = steps(script)
-    assert first == "Do not cut off unasked: `icu01` (S3); first speak to whoever is with the patient."
+    assert (
+        first == "Do not cut off unasked: `icu01` (S3); first speak to whoever is with the patient or runs the system."
+    )
     assert second.startswith("Office devices by your list (S0), which may be cut off without asking: `ws01`. ")
     assert "What `new01` and `new02` serve is not known" in second
 
@@ -108,7 +139,8 @@ def test_no_accounts_no_step_about_them_and_care_before_a_service_account_is_dis
     script.event(1, "dc01", "Security", 4728, **fields)
     (told,) = [step for step in steps(script) if "disable" in step]
     assert told.startswith(
-        "Of the accounts in it (`WPH\\n.ward` and `WPH\\svc-lims`), disable those that are one person's"
+        "Of the accounts in it (`WPH\\n.ward` and `WPH\\svc-lims`), disable at once those that were made in it, "
+        "and those that are one person's own"
     )
     assert told.endswith(
         "before a shared ward account or a service's, ask the ward or the system's owner: care may stop with it."
@@ -120,7 +152,7 @@ def test_a_policy_is_unlinked_and_a_senseless_name_is_not_blocked_before_the_rul
     script.sysmon(1, "ws01", 5, rule("Name", "T1480", triage=("Look at the program",)))
     told = steps(script)
     places = [next(p for p, step in enumerate(told) if step.startswith(start)) for start in (
-        "Do not block a senseless name", "Find the policy that was changed, unlink it", "Look at the program",
+        "Let a senseless name", "Find the policy that was changed, unlink it", "Look at the program",
     )]  # fmt: skip
     assert places == sorted(places)
 

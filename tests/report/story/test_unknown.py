@@ -106,7 +106,8 @@ def test_blind_spots_of_these_devices_are_told_what_was_cleared_first() -> None:
 @pytest.mark.parametrize(
     ("technique", "says"),
     [
-        ("T1567.002", "Whether files left the organisation is not known"),
+        ("T1567.002", "Files have probably left the organisation"),
+        ("T1560", "Whether files left the organisation is not known"),
         ("T1003.001", "Where the passwords of `WPH\\n.ward` were used elsewhere is not known"),
         ("T1021.002", "Whether it reached further devices is not known"),
     ],

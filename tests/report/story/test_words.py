@@ -37,7 +37,7 @@ def test_the_code_asks_for_every_sentence_and_the_catalogue_has_no_other() -> No
 
 ALWAYS = frozenset({
     "count", "span", "distinct", "sentence", "most", "last", "places", "gravest", "steps", "other", "did", "addresses",
-    "accounts", "host", "images", "reason", "why",
+    "accounts", "host", "images", "reason", "sources", "why",
 })  # fmt: skip
 """Places that the code always fills."""
 
@@ -78,7 +78,7 @@ BAD = [
     ("[ports]", "[harbours]", "harbours", "nothing asks for this section"),
     ('\nurl = "an', '\nurls = "an', "missing.urls", "no sentence has such a place"),
     ('about = ["T1480"]', 'for = ["T1480"]', "steps", "step 1 needs `about`"),
-    ("Do not block a senseless name", "Stop {image}", "steps.1", "`{image}` is no place"),
+    ("Let a senseless name", "Stop {image}", "steps.1", "`{image}` is no place"),
     ('has = ["comsvcs", "minidump"]', "has = []", "commands", "would hold for anything"),
     ('has = ["comsvcs", "minidump"]', "has = [7]", "commands", "lists `program` or `has`"),
     ("[care]", "[care", "no TOML", "line"),
@@ -105,7 +105,7 @@ def test_the_line_of_a_bad_sentence_is_named(key: str) -> None:
 
 def test_the_line_of_a_bad_step_is_that_of_its_entry() -> None:
     heads = [place for place, line in enumerate(TEXT.splitlines(), 1) if line == "[[steps]]"]
-    with pytest.raises(TheirFault, match=rf"^words\.toml:{heads[2]}: steps\.3"):
+    with pytest.raises(TheirFault, match=rf"^words\.toml:{heads[3]}: steps\.4"):
         words_of(TEXT.replace("Find the policy that was changed", "Find {image}"))
 
 
