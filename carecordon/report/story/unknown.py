@@ -94,10 +94,16 @@ def strangers(incident: Incident, events: Sequence[EventSeen]) -> dict[str, str 
             own.add(field(event.fields, "DestinationIp" if is_inbound else "SourceIp") or "")
         source = (source or "").removeprefix("::ffff:")
         if source and (is_inbound or not is_connection):
-            host = field(event.fields, "SourceHostname" if is_connection else "WorkstationName")
+            host = field(event.fields, "SourceHostname" if is_connection else "WorkstationName") or _computer(event)
             sources[source] = sources.get(source) or host
     strange = [address for address in sources if address not in own and _is_address(address)]
     return {one: sources[one] for one in strange if (sources[one] or "").partition(".")[0].lower() not in known}
+
+
+def _computer(event: EventSeen) -> str | None:
+    """Return the computer whose own account an event names."""
+    names = (field(event.fields, name) for name in ("TargetUserName", "SubjectUserName"))
+    return next((name.partition("@")[0].removesuffix("$") for name in names if name and "$" in name), None)
 
 
 def _addresses(strange: Mapping[str, str | None], voice: Voice) -> Iterator[str]:

@@ -66,10 +66,10 @@ def test_who_came_from_an_address_that_nobody_knows_is_to_be_found() -> None:
     inbound: Fields = {"Initiated": "false", "DestinationPort": 445, "DestinationIp": "10.20.8.1"}
     script.sysmon(1, "ws01", 3, SourceIp="10.20.9.9", **inbound)
     script.sysmon(2, "ws01", 3, SourceIp="203.0.113.9", **inbound)
-    (found,) = [step for step in steps(script) if step.startswith("Find out which device has")]
+    (found,) = [step for step in steps(script) if step.startswith("Find out what has")]
     assert "`10.20.9.9`" in found
     assert "203.0.113.9" not in found
-    assert not any("Find out which device" in step for step in steps(seen("ws01", technique="T1210")))
+    assert not any("Find out what has" in step for step in steps(seen("ws01", technique="T1210")))
 
 
 def test_elsewhere_who_is_with_the_patient_comes_before_the_office() -> None:

@@ -76,6 +76,18 @@ def test_an_address_is_known_where_its_logon_names_a_device_of_the_incident() ->
     assert "10.20.9.9" not in gaps(script)
 
 
+def test_an_address_is_known_where_a_device_of_the_incident_shows_its_own_account() -> None:
+    script = started(parent=SYSTEM32 + "services.exe")
+    script.sysmon(1, "ws02.wph.example.org", 5, ODD)
+    fields: dict[str, Value] = {"SubjectUserName": "WS02$", "ShareName": "SYSVOL", "IpAddress": "10.20.9.9"}
+    script.event(2, "ws01.wph.example.org", "Security", 5145, **fields)
+    assert "10.20.9.9" not in gaps(script)
+    script.event(3, "ws01.wph.example.org", "Security", 5145, **fields | {"SubjectUserName": "n.ward"})
+    other: dict[str, Value] = fields | {"SubjectUserName": "n.ward", "IpAddress": "10.20.9.8"}
+    script.event(3, "ws01.wph.example.org", "Security", 5145, **other)
+    assert "Which device `10.20.9.8` is, is not known" in gaps(script)
+
+
 def test_another_name_that_an_address_gives_itself_is_told_and_not_taken_for_known() -> None:
     script = started(parent=SYSTEM32 + "services.exe")
     fields: dict[str, Value] = {"TargetUserName": "x", "LogonType": 3, "IpAddress": "10.20.9.9"}

@@ -105,7 +105,7 @@ def test_the_line_of_a_bad_sentence_is_named(key: str) -> None:
 
 def test_the_line_of_a_bad_step_is_that_of_its_entry() -> None:
     heads = [place for place, line in enumerate(TEXT.splitlines(), 1) if line == "[[steps]]"]
-    with pytest.raises(TheirFault, match=rf"^words\.toml:{heads[3]}: steps\.4"):
+    with pytest.raises(TheirFault, match=rf"^words\.toml:{heads[1]}: steps\.2"):
         words_of(TEXT.replace("Find the policy that was changed", "Find {image}"))
 
 
