@@ -17,7 +17,7 @@ from carecordon.pipeline.triage.ordinary import base_name, is_root
 
 LIMIT = 20_000
 """Processes remembered of one device."""
-TOTAL = 80_000
+TOTAL = 100_000
 """Processes remembered of all devices together; beyond, those with most forget their oldest, down to three quarters."""
 DEPTH = 40
 """Ancestors followed: deeper chains are made to tire us."""
