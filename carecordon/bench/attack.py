@@ -25,10 +25,10 @@ from typing import Any
 
 import orjson
 
+from carecordon.pipeline.triage.subject import SESSIONS
+
 GRAVE = frozenset({"medium", "high", "critical"})
 STARTED = "Microsoft-Windows-Sysmon/Operational", 1
-SESSIONS = frozenset({4624, 4634, 4647, 4648, 4672})
-"""Security events of a logon's life. Source: Windows security auditing events."""
 _GUIDS = ("ProcessGuid", "ParentProcessGuid", "SourceProcessGUID", "TargetProcessGUID")
 _LOGONS = ("LogonId", "SubjectLogonId", "TargetLogonId")
 _SERVICES = frozenset({"0x0", "0x3e7", "0x3e4", "0x3e5"})

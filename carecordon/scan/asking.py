@@ -75,7 +75,7 @@ def _ask_processes(asked: Question, number: int, incident: Incident) -> None:
 
 
 def _ask_around(asked: Question, number: int, incident: Incident, names: set[Name]) -> None:
-    """Ask for what bears the names of an incident's logons, services, tasks, files, policies and callers."""
+    """Ask for what bears the names of an incident's logons, services, tasks, files and policies."""
     wide = (number, incident.first - WIDE_NS, incident.last + WIDE_NS, None)
     after = (number, incident.first, incident.last + AROUND_NS, None)
     for by, value in sorted(names.union(*map(_programs, incident.processes))):

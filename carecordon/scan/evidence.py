@@ -1,8 +1,8 @@
 """The events that belong to incidents, found by reading the same input once more.
 
-What belongs to an incident is a question over places, processes, logons, services and
-time, which is known only after everything has been read once. Reading is cheaper than
-matching, and where nothing was found nothing is read again.
+What belongs to an incident is a question over places, names and time, which is known only
+after everything has been read once. Reading is cheaper than matching, and where nothing was
+found nothing is read again.
 """
 
 from __future__ import annotations

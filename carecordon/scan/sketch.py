@@ -13,7 +13,17 @@ from zlib import crc32
 
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind, Value
-from carecordon.pipeline.triage.names import EVERY, LOGGED_ON, POWERSHELL, By, Name, call_of, fields_of, named_in
+from carecordon.pipeline.triage.names import (
+    EVERY,
+    LOGGED_ON,
+    POWERSHELL,
+    By,
+    Name,
+    call_of,
+    fields_of,
+    fields_of_kind,
+    named_in,
+)
 from carecordon.pipeline.triage.ordinary import telling_address
 from carecordon.pipeline.triage.subject import number
 
@@ -51,8 +61,8 @@ class Sketch:
 
     def _see(self, rows: Rows) -> None:
         for kind, fields in zip(rows.kinds, rows.fields, strict=True):
-            wanted = fields_of(kind)
-            try:
+            wanted = fields_of_kind(kind)
+            try:  # fields_of written out: a call, and a set for one field, would cost 2 % of the first reading
                 first = fields.get(wanted[0])
                 if first is not None and len(wanted) == 1:
                     self._values.add(first)
@@ -65,10 +75,7 @@ class Sketch:
 
 def bears_any(kind: Kind, fields: Mapping[str, Value], numbers: set[int]) -> bool:
     """Return whether an event may bear a name with one of these numbers."""
-    wanted = fields_of(kind)
-    if wanted is not POWERSHELL and fields.get(wanted[0]) is None:
-        wanted = EVERY
-    values = [*map(fields.get, wanted), call_of(fields) if kind.event_id in _CALLS else None]
+    values = [*map(fields.get, fields_of(kind, fields)), call_of(fields) if kind.event_id in _CALLS else None]
     return any(not numbers.isdisjoint(_numbers_in(value)) for value in values if value is not None)
 
 

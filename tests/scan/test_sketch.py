@@ -102,6 +102,6 @@ def test_a_block_with_too_much_in_it_may_hold_anything(monkeypatch: pytest.Monke
     sketch.see(rows(*many))
     assert sketch.numbers() is None
     broken = Sketch()
-    monkeypatch.setattr("carecordon.scan.sketch.fields_of", None)
+    monkeypatch.setattr("carecordon.scan.sketch.fields_of_kind", None)
     broken.see(rows((kind, {"ProcessGuid": "{AB-1}"})))
     assert broken.numbers() is None

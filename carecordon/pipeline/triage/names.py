@@ -101,9 +101,15 @@ _VERSION = "\\gpt.ini"
 """Where a policy's version stands, which every device reads every hour or two."""
 
 
+def fields_of(kind: Kind, fields: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return the fields of an event in which its names stand: those of its kind, EVERY where the first is absent."""
+    wanted = fields_of_kind(kind)
+    return wanted if wanted is POWERSHELL or fields.get(wanted[0]) is not None else EVERY
+
+
 @lru_cache(4096)
-def fields_of(kind: Kind) -> tuple[str, ...]:
-    """Return the fields of events of a kind in which names stand; where the first is absent they stand in EVERY."""
+def fields_of_kind(kind: Kind) -> tuple[str, ...]:
+    """Return the fields of events of a kind in which names stand, where the first of them is there."""
     channel = (kind.channel or "").lower()
     if channel in _POWERSHELLS:
         return POWERSHELL
@@ -112,12 +118,12 @@ def fields_of(kind: Kind) -> tuple[str, ...]:
 
 def names_of(kind: Kind, fields: Mapping[str, Value]) -> Iterator[Name]:
     """Yield the names that an event bears; some may come twice."""
-    wanted = fields_of(kind)
+    wanted = fields_of(kind, fields)
     if wanted is POWERSHELL:
         if (pid := number(fields, *POWERSHELL)) is not None:
             yield By.PID, str(pid)
         return
-    if wanted is not EVERY and fields.get(wanted[0]) is not None:
+    if wanted is not EVERY:
         fields = {name: fields[name] for name in (*wanted, *_WITH_THEM) if name in fields}
     subject = read_subject(fields, kind.channel, kind.event_id)
     yield from _processes(kind, subject)

@@ -90,4 +90,5 @@ def test_what_an_event_of_sysmon_has_is_looked_at(event_id: int, fields: dict[st
     for name in fields:
         less = {key: value for key, value in fields.items() if key != name}
         assert names(SYSMON, event_id, **{own: "{AB-1}"}, **fields) > names(SYSMON, event_id, **{own: "{AB-1}"}, **less)
-    assert set(fields_of(Kind(SYSMON, None, event_id))) <= set(EVERY)
+    assert set(fields_of(Kind(SYSMON, None, event_id), {own: "{AB-1}"})) <= set(EVERY)
+    assert fields_of(Kind(SYSMON, None, event_id), {}) is EVERY
