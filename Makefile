@@ -64,7 +64,7 @@ bench: setup ## print the figures of the detection engine and of whole scans
 # --build-deps-for makes pip-compile ask the build backend: read by itself, it loses the markers of the extras.
 lock: setup ## resolve requirements.lock anew from pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet --upgrade --generate-hashes \
-	  --allow-unsafe --strip-extras --build-deps-for=editable --extra fast --extra dev --no-emit-options \
+	  --allow-unsafe --strip-extras --build-deps-for=editable --extra fast --extra hub --extra dev --no-emit-options \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
 
 clean: ## remove .venv and what tools left behind

@@ -1,0 +1,101 @@
+"""What a device and its hub say to each other: a closed list of small words, msgpack, one to a message."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+PROTOCOL = 1
+MAX_NUMBER = (1 << 63) - 1
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+_Short = Annotated[str, msgspec.Meta(max_length=256)]
+_Long = Annotated[str, msgspec.Meta(max_length=1_024)]
+
+
+class Credit(msgspec.Struct, array_like=True, frozen=True):
+    """How fast a device may go on: at most `events_per_s`, and nothing before `delay_s` seconds have passed."""
+
+    events_per_s: float
+    delay_s: float
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True, tag="hello"):
+    """The device's first word: what it speaks, what it is, and the count that it would go on with.
+
+    `host` and `system` are what it calls itself: shown to people, believed by nobody.
+    """
+
+    protocol: int
+    release: _Short
+    host: _Short
+    system: _Short
+    epoch: _Number
+    next: _Number
+
+
+class Batch(msgspec.Struct, array_like=True, frozen=True, tag="batch"):
+    """Events `first` to `last` of an epoch, as `wire/codec.py` writes them."""
+
+    epoch: _Number
+    first: _Number
+    last: _Number
+    data: bytes
+
+
+class Renew(msgspec.Struct, array_like=True, frozen=True, tag="renew"):
+    """A certificate signing request (PEM) for a new certificate of the same device."""
+
+    request: Annotated[str, msgspec.Meta(max_length=16_384)]
+
+
+class Ping(msgspec.Struct, array_like=True, frozen=True, tag="ping"):
+    """Are you there? Either side may ask."""
+
+
+class Pong(msgspec.Struct, array_like=True, frozen=True, tag="pong"):
+    """The answer to a ping."""
+
+
+class Welcome(msgspec.Struct, array_like=True, frozen=True, tag="welcome"):
+    """The hub's first word: its clock (UTC ns), the highest number on disk of the device's epoch (-1: none), credit."""
+
+    protocol: int
+    now: int
+    mark: int
+    credit: Credit
+
+
+class Receipt(msgspec.Struct, array_like=True, frozen=True, tag="receipt"):
+    """Everything of `epoch` up to `mark` is on disk: the device may forget it."""
+
+    epoch: int
+    mark: int
+    credit: Credit
+
+
+class Refusal(msgspec.Struct, array_like=True, frozen=True, tag="refusal"):
+    """A batch was not taken and nothing of it kept; it may come again after `retry_s` (a negative one: never as it is)."""
+
+    epoch: int
+    first: int
+    reason: _Long
+    retry_s: float
+
+
+class Issued(msgspec.Struct, array_like=True, frozen=True, tag="issued"):
+    """A new certificate (PEM), the hub's CA behind it."""
+
+    certificate: Annotated[str, msgspec.Meta(max_length=65_536)]
+
+
+class Bye(msgspec.Struct, array_like=True, frozen=True, tag="bye"):
+    """The session ends, and why; the hub's word also says when to come back (seconds; negative: not without a person)."""
+
+    reason: _Long
+    retry_s: float
+
+
+FromDevice = Hello | Batch | Renew | Ping | Pong | Bye
+FromHub = Welcome | Receipt | Refusal | Issued | Ping | Pong | Bye

@@ -1,0 +1,1 @@
+"""The hub's processes and what they keep."""
