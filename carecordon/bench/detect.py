@@ -27,13 +27,13 @@ from carecordon.model.block import Block, Run
 from carecordon.model.event import Kind
 from carecordon.model.gather import gather
 from carecordon.pipeline import journey
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import read_rulebook
 from carecordon.pipeline.detect.sigma.accelerate import accelerator
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.normalise import Normaliser
-from carecordon.scan.cache import DiskCache
 from carecordon.scan.hand import Task
 from carecordon.scan.open import Opened, open_source
-from carecordon.scan.rulebook import read_rulebook
 from carecordon.scan.walk import Source, walk
 from carecordon.scan.worker import Setup, Worker
 from carecordon.wire import codec

@@ -20,12 +20,12 @@ from typing import Any
 
 from carecordon.model.match import Level, Match, RuleHead
 from carecordon.model.process import ProcessStart
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import read_rulebook
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.subject import start_of, subject_fields
 from carecordon.report import story
 from carecordon.report.story.catalogue import words_of
-from carecordon.scan.cache import DiskCache
-from carecordon.scan.rulebook import read_rulebook
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.worker import Setup
 

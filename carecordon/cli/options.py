@@ -10,8 +10,8 @@ import typer
 
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
+from carecordon.pipeline.detect.disk.rulebook import Collection, Rulebook, read_values
 from carecordon.report.visible import visible
-from carecordon.scan.rulebook import Collection, Rulebook, read_values
 
 CLEAN, FOUND, USAGE, UNREAD, STOPPED = 0, 1, 2, 3, 130
 """Exit statuses; where several apply, 2 comes before 130, then 3, then 1."""

@@ -27,16 +27,16 @@ from carecordon.cli.rule_lines import line, tell_cover, tell_noise, tell_refused
 from carecordon.model.errors import Refused, TheirFault
 from carecordon.model.match import Unseen
 from carecordon.model.result import Closing, RulesSummary
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.report.formats import jsonlines
 from carecordon.report.visible import visible
 from carecordon.scan import coverage
-from carecordon.scan.cache import DiskCache
 from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.noise import noise, watched
 from carecordon.scan.proving import prove, proving, proving_own
-from carecordon.scan.rulebook import Rulebook, read_rulebook
 from carecordon.scan.run import Scan
 from carecordon.scan.worker import Setup
 

@@ -37,6 +37,8 @@ from carecordon.cli.shown import Counted, at_least, redacted
 from carecordon.model.errors import TheirFault
 from carecordon.model.match import Level
 from carecordon.model.result import Result
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
 from carecordon.pipeline.ingest.times import NS, Clockwork
 from carecordon.pipeline.triage.score import Asset
 from carecordon.report import story
@@ -51,8 +53,6 @@ from carecordon.report.redact import Redactor
 from carecordon.report.story.catalogue import words_of
 from carecordon.report.story.words import Words
 from carecordon.scan.assets import read_assets
-from carecordon.scan.cache import DiskCache
-from carecordon.scan.rulebook import Rulebook, read_rulebook
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup

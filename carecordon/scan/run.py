@@ -20,6 +20,7 @@ from carecordon.model.block import Bad
 from carecordon.model.errors import Refused
 from carecordon.model.incident import Case
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
+from carecordon.model.paths import shown_path
 from carecordon.model.result import Begin, Closing, InputFile, Result, Summary
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
@@ -38,7 +39,7 @@ from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Opened, open_source
 from carecordon.scan.spool import Spool
 from carecordon.scan.stop import Stop, UntilStop
-from carecordon.scan.walk import STDIN, STDIN_NAME, Source, Unread, shown_path, walk
+from carecordon.scan.walk import STDIN, STDIN_NAME, Source, Unread, walk
 from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
 
 SMALL_BYTES = 24 * 1024 * 1024

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from carecordon.model.paths import shown_path
+
 STDIN = "-"
 """The path that means standard input."""
 STDIN_NAME = "stdin"
@@ -72,11 +74,6 @@ class _Place:
     real: str | None
     is_named: bool
     above: frozenset[str] = frozenset()
-
-
-def shown_path(path: str) -> str:
-    """Return a path as valid Unicode: bytes of a name that are none are written as escapes."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _enter(place: _Place, entered: dict[str, str]) -> Source | Unread | list[_Place]:

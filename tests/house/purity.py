@@ -9,8 +9,8 @@ from tests.house.floors import FLOORS
 from tests.house.tree import Source, Tree, Violation, dotted
 
 WORLDLY_FLOOR = 3
-TOUCHES_THE_WORLD = frozenset({"backends", "channels"})
-"""Folders whose files reach outside by design: stores, and the ways a notice takes to a person."""
+TOUCHES_THE_WORLD = frozenset({"backends", "channels", "disk"})
+"""Folders whose files reach outside by design: stores, the ways a notice takes to a person, where rules are read."""
 
 MODULES = frozenset({
     "os", "io.open", "pathlib", "shutil", "tempfile", "glob", "fcntl", "mmap", "sqlite3", "zoneinfo",

@@ -16,11 +16,11 @@ from carecordon.model.errors import OurFault
 from carecordon.model.incident import Case, EventSeen
 from carecordon.model.ports import NoCache
 from carecordon.model.result import Result
+from carecordon.pipeline.detect.disk.rulebook import read_rulebook
 from carecordon.scan.again import CHANGED, GONE, STOPPED, Again, Copied
 from carecordon.scan.cases import Triaged
 from carecordon.scan.evidence import Collector
 from carecordon.scan.open import Opened
-from carecordon.scan.rulebook import read_rulebook
 from carecordon.scan.run import Scan
 from carecordon.scan.worker import Setup
 

@@ -13,9 +13,9 @@ import pytest
 
 import carecordon
 from carecordon.model.errors import TheirFault
-from carecordon.scan import rulebook as room
-from carecordon.scan.cache import DiskCache
-from carecordon.scan.rulebook import Rulebook, own_files, read_files, read_rulebook, read_values
+from carecordon.pipeline.detect.disk import rulebook as room
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, own_files, read_files, read_rulebook, read_values
 from tests.pipeline.detect.sigma.matching import rule
 
 RULE = rule("s: {A: x}")

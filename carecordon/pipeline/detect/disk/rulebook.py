@@ -14,10 +14,10 @@ import yaml
 
 import carecordon
 from carecordon.model.errors import TheirFault
+from carecordon.model.paths import shown_path
 from carecordon.model.ports import Cache
 from carecordon.pipeline.detect.sigma.ir import IR_VERSION, RuleSet
 from carecordon.pipeline.detect.sigma.load import RuleText, load, rule_set_hash
-from carecordon.scan.walk import shown_path
 
 SUFFIXES = (".yml", ".yaml")
 MAX_RULE_BYTES = 8 * 1024 * 1024

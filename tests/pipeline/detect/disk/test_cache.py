@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.scan import cache as room
-from carecordon.scan.cache import DIGEST, DiskCache
+from carecordon.pipeline.detect.disk import cache as room
+from carecordon.pipeline.detect.disk.cache import DIGEST, DiskCache
 
 
 def only_file(folder: Path) -> Path:
