@@ -10,7 +10,6 @@ import msgspec
 NANOSECONDS = 1_000_000_000
 
 
-
 class Pulse(msgspec.Struct, frozen=True):
     """One process: its number, when it started and when it last said so (UTC ns), and its own figures.
 

@@ -98,7 +98,7 @@ class Columns:
     there are none such.
     """
 
-    __slots__ = ("_load", "_values", "index", "names", "places", "raws")
+    __slots__ = ("_load", "_load_all", "_values", "index", "names", "places", "raws")
 
     def __init__(
         self,
@@ -106,13 +106,15 @@ class Columns:
         index: npt.NDArray[np.int32],
         load: Callable[[int], tuple[Value, ...]],
         raws: Sequence[Buffer] | None = None,
+        load_all: Callable[[], Sequence[tuple[Value, ...]]] | None = None,
     ) -> None:
-        """Take what there is, and a function that gives the values of the field in a place."""
+        """Take what there is, and a function that gives the values of the field in a place, or those of all fields."""
         self.names = tuple(names)
         self.places = {name: place for place, name in enumerate(self.names)}
         self.index = index
         self.raws = raws
         self._load = load
+        self._load_all = load_all
         self._values: dict[int, tuple[Value, ...]] = {}
 
     def values(self, place: int) -> tuple[Value, ...]:
@@ -124,6 +126,17 @@ class Columns:
         found = self._values.get(place)
         if found is None:
             found = self._values[place] = self._load(place)
+        return found
+
+    def all_values(self) -> Sequence[tuple[Value, ...]]:
+        """Return the distinct values of every field, in the order of `names`: for whoever needs them all.
+
+        Raises TheirFault as `values` does.
+        """
+        if self._load_all is None or self._values:
+            return [self.values(place) for place in range(len(self.names))]
+        found = self._load_all()
+        self._values.update(enumerate(found))
         return found
 
 

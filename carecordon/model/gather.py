@@ -27,7 +27,7 @@ def gather(rows: Rows) -> Table:
                 index[name] = [ABSENT] * total
                 known_by_name[name], values[name] = {}, []
             known = known_by_name[name]
-            index[name][row] = known.setdefault(_told_apart(value), len(known))
+            index[name][row] = known.setdefault(told_apart(value), len(known))
             if len(known) > len(values[name]):
                 values[name].append(value)
     distinct = [tuple(found) for found in values.values()]
@@ -42,8 +42,8 @@ def gather(rows: Rows) -> Table:
     )
 
 
-def _told_apart(value: Value) -> Any:
+def told_apart(value: Value) -> Any:
     """Return a key that differs where values do: True, 1, 1.0 are equal in Python, and so are 0.0 and -0.0."""
     if isinstance(value, str):
         return value
-    return tuple(map(_told_apart, value)) if isinstance(value, tuple) else (type(value), repr(value))
+    return tuple(map(told_apart, value)) if isinstance(value, tuple) else (type(value), repr(value))

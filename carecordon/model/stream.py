@@ -47,13 +47,28 @@ class Entry:
 
     `position` is that of its group: parts committed together share it, and a pull never splits a group.
     `skip`: so many numbers at its beginning were on disk before it (a sender sent them twice); who reads leaves them out.
-    `received` UTC ns, the clock of the process that published.
+    `drop`: so many at its end, likewise (it came late and filled a gap). A part that filled several gaps stands in the
+    log once for each. `received` UTC ns, the clock of the process that published.
     """
 
     position: int
     received: int
     skip: int
     part: Part
+    drop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What the log can no longer give: the groups `first` to `last` (of which perhaps one part only), and why.
+
+    `partition` is -1 where it cannot be told. What is damaged was acknowledged and may be lost: somebody must be told.
+    """
+
+    partition: int
+    first: int
+    last: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,11 @@ class Stream(Protocol):
     @property
     def partitions(self) -> int:
         """Return the number of partitions, fixed when the log was made."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Return the number (63 bits) drawn at random when the log was made: its positions count in this epoch."""
         ...
 
     def partition_of(self, sender: str) -> int:
@@ -108,6 +128,10 @@ class Stream(Protocol):
 
     def trim(self, consumers: Sequence[str]) -> int:
         """Forget what all of these consumers have acknowledged; return how many bytes of parts went. Marks stay."""
+        ...
+
+    def damaged(self) -> list[Damage]:
+        """Return what this object has met so far that the log can no longer give, and has left out."""
         ...
 
     def close(self) -> None:

@@ -61,6 +61,10 @@ class TriageState:
 
     correlator: Correlator
     grouper: Grouper
+    is_live: bool = False
+    """Events come as they happen: windows close by the hub's clock too."""
+    newest: tuple[int, int] = (0, 0)
+    """Time of the newest match, and when it came (both UTC ns)."""
 
 
 def reading(engine: Engine, bound: LogSource | None) -> ReadState:
@@ -79,22 +83,31 @@ def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> D
     return DetectState(engine, heads, _correlated(rules), carries_all)
 
 
-def triaging(rules: RuleSet, estate: Estate | None = None, *, is_kept: bool = False) -> TriageState:
+def triaging(
+    rules: RuleSet, estate: Estate | None = None, *, is_kept: bool = False, horizon_ns: int | None = None
+) -> TriageState:
     """Return a fresh state for triage; `estate` is what is known of the devices.
 
-    `is_kept`: steps name the records that they changed, for whoever writes them.
+    `is_kept`: steps name the records that they changed, for whoever writes them. `horizon_ns`: matches come as they
+    happen, so much later than others at most; None: they come in order of time, until `triage_end`.
     """
-    correlator = Correlator([correlation_rule(correlation) for correlation in rules.correlations])
-    return TriageState(correlator, Grouper(_correlated(rules), estate, is_kept=is_kept))
+    correlator = Correlator([correlation_rule(one) for one in rules.correlations], horizon_ns or 0)
+    grouper = Grouper(_correlated(rules), estate, is_kept=is_kept)
+    return TriageState(correlator, grouper, horizon_ns is not None)
 
 
-def resuming(rules: RuleSet, records: Mapping[tuple[str, ...], bytes], estate: Estate | None = None) -> TriageState:
+def resuming(
+    rules: RuleSet,
+    records: Mapping[tuple[str, ...], bytes],
+    estate: Estate | None = None,
+    horizon_ns: int | None = None,
+) -> TriageState:
     """Return the state that these records are: triage goes on as if it had never ended.
 
     Windows of correlations are filled again with the events that are kept for them; what they told before is not told
     again. Raises TheirFault for a record that cannot be read.
     """
-    state = triaging(rules, estate, is_kept=True)
+    state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns)
     state.correlator.feed(state.grouper.restore(records))
     return state
 
@@ -155,11 +168,22 @@ def triage_step(
     """Return what is to be told of these matches and processes, which come in order of event time.
 
     `now` (UTC ns) decides when incidents are looked at again: each second, or when there is much more to look at.
+    Live, a step with nothing found lets time go by.
     """
     matches = [one for one in found if isinstance(one, Match)]
     state.grouper.feed(matches, (one for one in found if isinstance(one, ProcessStart)))
     effects: list[Effect] = [Record(match) for match in matches if not match.rule.is_silent]
-    return state, effects + _tied(state, state.correlator.feed(matches), now)
+    return state, effects + _tied(state, [*state.correlator.feed(matches), *_passed(state, now)], now)
+
+
+def _passed(state: TriageState, now: int) -> list[CorrelationMatch]:
+    """Return the correlations that are over because time goes by; event time is taken to go on as the clock does."""
+    if not state.is_live:
+        return []
+    time, came = state.newest
+    if state.correlator.newest > time or not came:
+        time, came = state.newest = state.correlator.newest, now
+    return state.correlator.pass_time(time + max(0, now - came))
 
 
 def triage_end(state: TriageState) -> tuple[list[Effect], list[BlindSpot]]:

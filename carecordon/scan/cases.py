@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from carecordon.model.effect import Effect, recorded
-from carecordon.model.incident import EventSeen, Incident
+from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.ir import RuleSet
@@ -52,14 +52,3 @@ def _take(effects: Sequence[Effect], triaged: Triaged, incidents: dict[str, Inci
             for former in item.aliases:
                 incidents.pop(former, None)
             incidents[item.id] = item
-
-
-def bare_events(incident: Incident) -> list[EventSeen]:
-    """Return the earliest match of each alert as an event, for want of the events themselves."""
-    events = []
-    for alert in incident.alerts:
-        match = alert.sample
-        fields = match.carried or match.subject | match.fields
-        place = (match.file, match.position, match.record_id, match.time or alert.first)
-        events.append(EventSeen(*place, match.device, match.channel, match.event_id, alert.process, fields))
-    return sorted(events, key=lambda event: (event.time, event.file, event.position))

@@ -25,13 +25,14 @@ from carecordon.model.result import Begin, Closing, InputFile, Result, Summary
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.score import Asset, Estate
+from carecordon.report.story.samples import sample_events
 from carecordon.report.story.tell import tell_story
 from carecordon.report.story.words import Words
 from carecordon.scan import coverage
 from carecordon.scan.again import Again, Copied
 from carecordon.scan.assembly import Assembly
 from carecordon.scan.assets import unlisted
-from carecordon.scan.cases import Triaged, bare_events, triage
+from carecordon.scan.cases import Triaged, triage
 from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.evidence import Evidence
 from carecordon.scan.fan import Fan
@@ -241,7 +242,7 @@ class Scan:
             self._stdin.close()
         cases = []
         for number, incident in enumerate(triaged.incidents):
-            events = evidence.events(number) or bare_events(incident)
+            events = evidence.events(number) or sample_events(incident)
             story = tell_story(incident, events, unseen, self.words)
             cases.append(Case(incident, story, events, evidence.left_out[number]))
         return cases, again.spots()

@@ -9,6 +9,7 @@ scan over them finds any text in any value.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Annotated
 
 import msgspec
@@ -53,6 +54,7 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
 
 _BATCH = msgspec.msgpack.Decoder(_Batch)
 _VALUES: msgspec.msgpack.Decoder[tuple[Value, ...]] = msgspec.msgpack.Decoder(_Values)
+_ALL_VALUES: msgspec.msgpack.Decoder[list[tuple[Value, ...]]] = msgspec.msgpack.Decoder(list[_Values])
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -103,6 +105,7 @@ def decode(data: bytes) -> Table:
     if rows > MAX_ROWS:
         raise TheirFault(f"batch: {rows} rows, at most {MAX_ROWS} are taken: send smaller batches")
     kinds = tuple(Kind(c, p, e, None if b is None else LogSource(*b)) for c, p, e, b in batch.kinds)
+    text = memoryview(raw)[len(raw) - sum(map(len, batch.values)) :]
     return Table(
         kinds,
         _index(batch.kind, rows, "kind", len(kinds)),
@@ -110,14 +113,22 @@ def decode(data: bytes) -> Table:
         _index(batch.device, rows, "device", len(batch.devices)),
         _int64(batch.time, rows, "time"),
         _int64(batch.sequence, rows, "sequence"),
-        _columns(batch, rows),
-        memoryview(raw)[len(raw) - sum(map(len, batch.values)) :],
+        _columns(batch, rows, text),
+        text,
     )
 
 
-def _unpacked(data: bytes) -> bytes:
+def check_frame(data: bytes) -> None:
+    """Raise TheirFault where the frame's header alone says that `decode` will not take it; unpacks nothing."""
     try:
         _check_size(len(data), zstandard.get_frame_parameters(data).content_size)
+    except zstandard.ZstdError as error:
+        raise TheirFault(f"batch: not zstd: {error}") from error
+
+
+def _unpacked(data: bytes) -> bytes:
+    check_frame(data)
+    try:
         return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise TheirFault(f"batch: not zstd: {error}") from error
@@ -138,8 +149,11 @@ def _check_shape(table: Table) -> None:
         )
 
 
-def _columns(batch: _Batch, rows: int) -> Columns:
-    """Return the columns, each to be decoded and held against its own size when it is asked for."""
+def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
+    """Return the columns, each to be decoded and held against its own size when it is asked for.
+
+    `text`: the bytes of all their values, one column behind the other.
+    """
     names, values = batch.names, batch.values
     if len(set(names)) < len(names):
         raise TheirFault("batch: a column stands in it twice")
@@ -159,9 +173,19 @@ def _columns(batch: _Batch, rows: int) -> Columns:
             raise TheirFault(f"batch: column {names[place]} has an index out of range")
         return found
 
-    return Columns(
-        names, np.frombuffer(batch.index, "<i4").reshape(len(names), rows), load, [memoryview(some) for some in values]
-    )
+    def load_all() -> list[tuple[Value, ...]]:
+        try:
+            found = _ALL_VALUES.decode(b"\xdd" + len(names).to_bytes(4, "big") + text)  # an array of what stands there
+        except _UNREADABLE as error:
+            raise TheirFault(f"batch: a column: {error}") from error
+        for name, some, least in zip(names, found, needed, strict=True):
+            if least > len(some):
+                raise TheirFault(f"batch: column {name} has an index out of range")
+        return found
+
+    ends = list(accumulate(map(len, values)))
+    raws = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return Columns(names, np.frombuffer(batch.index, "<i4").reshape(len(names), rows), load, raws, load_all)
 
 
 def _index(data: bytes, rows: int, name: str, limit: int) -> npt.NDArray[np.int32]:

@@ -103,6 +103,15 @@ class Correlator:
         newest = self._newest if now is None else min(self._newest, now)
         return self._advance(newest - self._horizon)
 
+    @property
+    def newest(self) -> int:
+        """Return the time of the newest match so far (UTC ns)."""
+        return self._newest
+
+    def pass_time(self, until: int) -> list[CorrelationMatch]:
+        """Let event time go on to `until` (UTC ns) though nothing matched; return the correlations that are over."""
+        return self._advance(max(self._newest, until) - self._horizon)
+
     def close(self) -> list[CorrelationMatch]:
         """Return everything that is left, as if nothing more will ever happen."""
         return self._advance(END_OF_TIME)

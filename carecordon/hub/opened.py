@@ -1,0 +1,99 @@
+"""Parts of stream 1 opened: decoded, given the name that their certificate says, merged; what is none is set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from carecordon.hub.found import Trouble
+from carecordon.hub.merge import Sent, merge, some
+from carecordon.hub.roster import Roster
+from carecordon.model.errors import TheirFault
+from carecordon.model.kept import Letter
+from carecordon.model.merged import Merged
+from carecordon.model.stream import Entry
+from carecordon.wire import codec
+
+NAMES_TOLD = 100
+"""Names that one sender has no right to and that are told."""
+SENDERS_WATCHED = 50_000
+
+
+@dataclass(slots=True)
+class Opened:
+    """A range of entries as one batch; `troubles` what is wrong with senders; `letters` what could not be opened."""
+
+    merged: Merged
+    troubles: list[Trouble] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+
+
+class Opener:
+    """Opens the parts of one partition."""
+
+    def __init__(self, roster: Roster) -> None:
+        """`roster` knows whose certificate is whose."""
+        self._roster = roster
+        self._told: dict[str, set[str]] = {}
+
+    def open(self, entries: Sequence[Entry]) -> Opened:
+        """Return the entries as one batch."""
+        batches: list[Sent] = []
+        troubles: list[Trouble] = []
+        letters: list[Letter] = []
+        for entry in entries:
+            try:
+                sent = self._sent(entry)
+            except TheirFault as fault:
+                letters.append(letter_of(entry, str(fault)))
+                troubles.append(_poison(entry, str(fault)))
+                continue
+            batches.append(sent)
+            troubles += self._strangers(sent)
+        return Opened(merge(batches), troubles, letters)
+
+    def _sent(self, entry: Entry) -> Sent:
+        """Return an entry's batch. Raises TheirFault where it is none, or has not as many rows as it has numbers."""
+        part = entry.part
+        table = codec.decode(part.data)
+        numbers = part.last - part.first + 1
+        if len(table) != numbers:
+            raise TheirFault(f"batch: {len(table)} rows under {numbers} numbers")
+        table.columns.all_values()  # a wrong value is this batch's fault, not that of those it is merged with
+        if entry.skip:
+            table = some(table, np.arange(entry.skip, len(table), dtype=np.int64))
+        name = self._roster.name(part.sender)
+        return Sent(table, part.sender, part.epoch, part.first + entry.skip, entry.received, name)
+
+    def _strangers(self, sent: Sent) -> list[Trouble]:
+        """Return the names that a sender has no right to, each told once."""
+        names = self._roster.strangers(sent.sender, sent.table.devices)
+        if not names or len(self._told) > SENDERS_WATCHED:
+            return []
+        told = self._told.setdefault(sent.sender, set())
+        fresh = [name for name in dict.fromkeys(names) if name not in told][: max(0, NAMES_TOLD - len(told))]
+        told.update(fresh)
+        return [
+            Trouble(
+                f"name/{sent.sender}/{name}",
+                "name",
+                sent.sender,
+                f"its events name {name}, which it has no right to speak for",
+                sent.received,
+            )
+            for name in fresh
+        ]
+
+
+def letter_of(entry: Entry, why: str) -> Letter:
+    """Return an entry as a dead letter."""
+    part = entry.part
+    place = f"{part.sender}/{part.epoch} numbers {part.first} to {part.last}"
+    return Letter(f"part/{place}", f"stream 1, position {entry.position}: {place}", why, part.data, entry.received)
+
+
+def _poison(entry: Entry, why: str) -> Trouble:
+    sender = entry.part.sender
+    return Trouble(f"poison/{sender}", "poison", sender, f"a batch was set aside: {why}", entry.received)

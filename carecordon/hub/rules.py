@@ -1,0 +1,108 @@
+"""A hub's rules while it runs: read again when their files change, with the last that worked until then."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from carecordon.hub.config import Paths, Settings, read_settings
+from carecordon.model.errors import TheirFault
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import NoRules, Rulebook, read_rulebook
+
+
+def cache_of(paths: Paths) -> DiskCache:
+    """Return where a hub keeps what compiling gave."""
+    return DiskCache(paths.data / "cache")
+
+
+def read_rules(settings: Settings, paths: Paths) -> Rulebook:
+    """Return our own rules, those that the settings name, and those in the hub's own folder, compiled.
+
+    Raises TheirFault where a path that the settings name cannot be read.
+    """
+    named = [Path(one) if Path(one).is_absolute() else paths.data / one for one in settings.rules]
+    try:
+        return read_rulebook([*named, *_beside(paths)], cache_of(paths), own=settings.own_rules)
+    except NoRules:
+        if not settings.own_rules:
+            raise
+        return read_rulebook([], cache_of(paths), own=True)
+
+
+def _beside(paths: Paths) -> list[Path]:
+    return [paths.rules] if any(_files(paths.rules)) else []
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.suffix.lower() in (".yml", ".yaml") and file.is_file())
+
+
+class RuleWatch:
+    """Says when the rules are other ones. Compiling happens in a process of its own, so that nothing waits for it."""
+
+    def __init__(self, settings: Settings, paths: Paths) -> None:
+        """Take the files as they are now for known."""
+        self._settings = settings
+        self._paths = paths
+        self._known = self._state()
+        self._making: subprocess.Popen[bytes] | None = None
+        self._tried = self._known
+        self.trouble: str | None = None
+
+    def changed(self) -> Rulebook | None:
+        """Return the new rules where they have changed and compile; what is wrong with them stands in `trouble`."""
+        if self._making is not None:
+            return self._made()
+        state = self._state()
+        if state != self._tried:
+            self._tried = state
+            command = [sys.executable, "-m", "carecordon.hub.rules", str(self._paths.data), str(self._paths.keys)]
+            self._making = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603  # our own module
+        return None
+
+    def _made(self) -> Rulebook | None:
+        going = self._making
+        if going is None or going.poll() is None:
+            return None
+        self._making = None
+        said = b"" if going.stderr is None else going.stderr.read()
+        if going.returncode:
+            self.trouble = said.decode("utf-8", "replace").strip()[-500:] or f"status {going.returncode}"
+            return None
+        try:
+            book = read_rules(self._settings, self._paths)
+        except TheirFault as fault:
+            self.trouble = str(fault)
+            return None
+        self.trouble = None
+        self._known = self._tried
+        return book
+
+    def _state(self) -> str:
+        digest = hashlib.sha256()
+        named = [self._paths.data / one for one in self._settings.rules]
+        for place in [*named, self._paths.rules]:
+            for file in sorted(_files(place)) if place.is_dir() else [place]:
+                try:
+                    status = file.stat()
+                except OSError:
+                    continue
+                digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+def main() -> None:
+    """Compile the rules of the hub in `sys.argv`, so that the next who asks has them at once."""
+    paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        read_rules(read_settings(paths.settings), paths)
+    except TheirFault as fault:
+        sys.exit(str(fault))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""One partition of stream 1 on its way: pulled, merged, matched, handed on and stored, each step single by its key.
+
+Theory. Both steps that leave the worker are keyed by a range of positions: what was found goes
+to stream 2 as numbers `after+1` to `upto` of this partition, the events go to the store under
+a token made of the range. So a range must never change once one of them may have happened:
+it is written to the register first, and after a crash exactly it is taken again.
+
+Finding and storing have a position each. As long as the store answers they go together and the
+batch is merged once; where it does not, finding goes on and storing catches up later.
+
+What kills the process is met by trying a range three times, then entry by entry, each written
+down before it is tried: the one that kills is set aside, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import msgspec
+
+from carecordon.hub import found as stream2
+from carecordon.hub.detector import Detector
+from carecordon.hub.found import Found, Trouble, Word
+from carecordon.hub.merge import picked
+from carecordon.hub.opened import Opener, letter_of
+from carecordon.hub.roster import Roster
+from carecordon.model.errors import TheirFault
+from carecordon.model.kept import Letter
+from carecordon.model.merged import Merged
+from carecordon.model.stream import Entry, Part, Stream
+from carecordon.model.telemetry import Telemetry
+from carecordon.register.register import Register
+
+DETECT, STORE = "detect", "store"
+"""The consumers of stream 1."""
+PULL_BYTES = 8 * 1024 * 1024
+PULL_ROWS = 20_000
+TRIES = 3
+POISON_TOLD = 100
+"""Events of one range that no rule could be held against, and that are told one by one."""
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Positions behind `after`, up to `upto`; `tries` begun so far; `alone` the entry that is tried by itself.
+
+    `poisoned`: entries of the range that are left out, because the process died of them.
+    """
+
+    after: int
+    upto: int
+    tries: int = 0
+    alone: int | None = None
+    poisoned: tuple[int, ...] = ()
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """How far finding and storing are, and the range that each has begun; `epoch` is that of stream 1."""
+
+    epoch: int
+    detected: int = 0
+    stored: int = 0
+    detect: Range | None = None
+    store: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What a shard works with. `events` and `found` are streams 1 and 2; `clock` gives UTC ns."""
+
+    events: Stream
+    found: Stream
+    register: Register
+    telemetry: Telemetry
+    roster: Roster
+    threads: Executor
+    clock: Callable[[], int]
+
+
+class Shard:
+    """One partition's worker."""
+
+    def __init__(self, doors: Doors, partition: int) -> None:
+        """Go on where the register says; a log that was made anew is begun at its beginning."""
+        self._doors = doors
+        self.partition = partition
+        self._name = f"shard-{partition}"
+        self._opener = Opener(doors.roster)
+        self._is_storing: Future[list[Letter]] | None = None
+        self.store_trouble: str | None = None
+        self.figures: dict[str, float] = dict.fromkeys(
+            ("events_total", "matches_total", "merges_total", "letters_total"), 0
+        )
+        kept = doors.register.checkpoints.get(self._name)
+        self._at = Checkpoint(doors.events.epoch) if kept is None else msgspec.msgpack.decode(kept, type=Checkpoint)
+        if self._at.epoch != doors.events.epoch:
+            self._at = Checkpoint(doors.events.epoch)
+        if self._at.detect is not None and doors.events.acked(DETECT, partition) >= self._at.detect.upto:
+            self._set(detected=self._at.detect.upto, detect=None)
+        if self._at.store is not None and doors.events.acked(STORE, partition) >= self._at.store.upto:
+            self._set(stored=self._at.store.upto, store=None)
+
+    def turn(self, detector: Detector) -> bool:
+        """Take the next range; return whether there was one. Raises OSError where a log or the register fails."""
+        found = self._pulled(self._at.detected, self._at.detect, None)
+        if found is None:
+            return self.store_behind()
+        begun, entries = found
+        together = self._at.stored == self._at.detected and self._at.store in (None, self._at.detect)
+        begun = msgspec.structs.replace(begun, tries=begun.tries + 1)
+        self._set(detect=begun, store=begun if together else self._at.store)
+        self._write()
+        if begun.tries > TRIES:
+            begun = self._one_by_one(detector, begun, entries)
+            self._set(detect=begun, store=begun if together else self._at.store)
+            self._write()
+        opened = self._opener.open(_without(entries, begun))
+        self._set_aside(opened.letters)
+        if together:
+            self._begin_storing(begun, opened.merged)
+        self._hand_on(begun, [*opened.troubles, *self._found(detector, opened.merged)])
+        self._set(detected=begun.upto, detect=None)
+        self._doors.events.ack(DETECT, self.partition, begun.upto)
+        if together:
+            self._end_storing(begun)
+        return True
+
+    def store_behind(self) -> bool:
+        """Store the next range of what was matched while the store did not answer; return whether there was one."""
+        if self._at.stored >= self._at.detected:
+            return False
+        found = self._pulled(self._at.stored, self._at.store, self._at.detected)
+        if found is None:  # nothing lies there any more
+            self._set(stored=self._at.detected, store=None)
+            return False
+        begun, entries = found
+        self._set(store=begun)
+        self._write()
+        self._begin_storing(begun, self._opener.open(_without(entries, begun)).merged)
+        self._end_storing(begun)
+        return self.store_trouble is None
+
+    def _pulled(self, after: int, again: Range | None, limit: int | None) -> tuple[Range, list[Entry]] | None:
+        """Return the next range and what lies in it: the one that was begun, as it was, or a new one."""
+        upto = limit if again is None else again.upto
+        entries = self._doors.events.pull(self.partition, after, PULL_BYTES, upto)
+        while again is not None and entries and entries[-1].position < again.upto:
+            entries += self._doors.events.pull(self.partition, entries[-1].position, PULL_BYTES, again.upto)
+        if not entries:
+            return None if again is None else (again, [])
+        if again is None:
+            entries = _bounded(entries)
+            again = Range(after, entries[-1].position)
+        return again, entries
+
+    def _found(self, detector: Detector, merged: Merged) -> list[Word]:
+        """Return what the rules find; events that they cannot be held against are set aside."""
+        if not len(merged):
+            return []
+        now = self._doors.clock()
+        detected = detector.find(merged, now)
+        self.figures["events_total"] += len(merged)
+        self.figures["matches_total"] += len(detected.matches)
+        self.figures["merges_total"] += 1
+        words: list[Word] = []
+        for row, why in detected.poisoned:
+            place = f"{merged.file(row)} number {int(merged.sequence[row])}"
+            self._set_aside([Letter(f"event/{place}", f"event {place}: it lies in the store", why, b"", now)])
+            if len(words) < POISON_TOLD:
+                text = f"an event could not be held against the rules: {why}"
+                words.append(Trouble(f"poison/{place}", "poison", merged.senders[int(merged.sender[row])], text, now))
+        if detected.matches or detected.starts:
+            words.append(Found(detected.matches, detected.starts, int(merged.received.max())))
+        return words
+
+    def _set_aside(self, letters: Sequence[Letter]) -> None:
+        if letters:
+            self._doors.register.letters.add(letters)
+            self.figures["letters_total"] += len(letters)
+
+    def _hand_on(self, begun: Range, words: Sequence[Word]) -> None:
+        """Publish what was found under the range's own numbers; a range with nothing in it leaves no trace."""
+        if words:
+            part = Part(self._name, self._at.epoch, begun.after + 1, begun.upto, stream2.encode(words))
+            self._doors.found.publish([part], self._doors.clock())
+
+    def _one_by_one(self, detector: Detector, begun: Range, entries: Sequence[Entry]) -> Range:
+        """Return the range without what kills the process: each entry is written down, then tried by itself."""
+        if begun.alone is not None and begun.alone not in begun.poisoned:
+            why = "the worker died of it"
+            self._set_aside([letter_of(entries[begun.alone], why)])
+            begun = msgspec.structs.replace(begun, poisoned=(*begun.poisoned, begun.alone))
+        start = 0 if begun.alone is None else begun.alone + 1
+        for number in range(start, len(entries)):
+            begun = msgspec.structs.replace(begun, alone=number)
+            self._set(detect=begun)
+            self._write()
+            detector.find(self._opener.open([entries[number]]).merged, self._doors.clock())
+        return msgspec.structs.replace(begun, alone=None, tries=1)
+
+    def _begin_storing(self, begun: Range, merged: Merged) -> None:
+        token = f"{self.partition}:{begun.after}-{begun.upto}:{self._at.epoch:x}"
+        if len(merged):
+            self._is_storing = self._doors.threads.submit(self._store, merged, token)
+
+    def _store(self, merged: Merged, token: str) -> list[Letter]:
+        """Insert a batch; where the store will never take it, its halves, and in the end set one event aside."""
+        try:
+            self._doors.telemetry.insert(merged, token)
+        except TheirFault as fault:
+            if len(merged) == 1:
+                place = f"{merged.file(0)} number {int(merged.sequence[0])}"
+                where = f"event {place}: the store does not take it"
+                return [Letter(f"stored/{place}", where, str(fault), b"", self._doors.clock())]
+            half = len(merged) // 2
+            halves = picked(merged, range(half)), picked(merged, range(half, len(merged)))
+            return [letter for number, part in enumerate(halves) for letter in self._store(part, f"{token}/{number}")]
+        return []
+
+    def _end_storing(self, begun: Range) -> None:
+        """Wait for the store; where it does not answer, storing stays behind and is tried again."""
+        going, self._is_storing = self._is_storing, None
+        try:
+            if going is not None:
+                self._set_aside(going.result())
+        except ConnectionError as fault:
+            self.store_trouble = str(fault)
+            return
+        self.store_trouble = None
+        self._set(stored=begun.upto, store=None)
+        self._doors.events.ack(STORE, self.partition, begun.upto)
+
+    def _set(self, **changes: object) -> None:
+        self._at = msgspec.structs.replace(self._at, **changes)
+
+    def _write(self) -> None:
+        self._doors.register.checkpoints.set(self._name, msgspec.msgpack.encode(self._at))
+
+
+def _bounded(entries: Sequence[Entry]) -> list[Entry]:
+    """Return whole groups from the beginning with no more than PULL_ROWS events, but at least one group."""
+    kept: list[Entry] = []
+    rows = 0
+    for entry in entries:
+        rows += entry.part.last - entry.part.first + 1
+        if rows > PULL_ROWS and kept and entry.position != kept[-1].position:
+            break
+        kept.append(entry)
+    return kept
+
+
+def _without(entries: Sequence[Entry], begun: Range) -> list[Entry]:
+    """Return the entries that the process did not die of."""
+    return [entry for number, entry in enumerate(entries) if number not in begun.poisoned]

@@ -1,0 +1,62 @@
+"""What a hub needs before its processes start, and which processes those are."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+from carecordon.hub.authority import open_authority, server_is_due
+from carecordon.hub.config import Paths, Settings
+from carecordon.hub.main import Job
+from carecordon.register.backends.sqlite import SQLITE as REGISTER
+from carecordon.stream.backends.sqlite import SQLITE as STREAM
+
+OWNER_ONLY = 0o700
+KEEPER, TRIAGE, GATE, CARRY, API = "keeper", "triage", "gate", "carry", "api"
+
+
+def prepare(paths: Paths, settings: Settings, now: int) -> None:
+    """Make the folders and logs that lack, bring the register up to date, renew the hub's own certificate if it is due.
+
+    Raises TheirFault where something is another version's, or not this organisation's.
+    """
+    for folder in (paths.data, paths.events.parent, paths.telemetry, paths.rules, paths.run, paths.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    paths.data.chmod(OWNER_ONLY)
+    for left in paths.run.iterdir():
+        left.unlink(missing_ok=True)  # what lived only while the hub did, the last time
+    REGISTER.prepare(str(paths.register))
+    STREAM.open(str(paths.events), settings.partitions).close()
+    STREAM.open(str(paths.found), 1).close()
+    authority = open_authority(paths.keys, settings.ods)
+    names = server_names()
+    if server_is_due(authority, paths.keys, names, now):
+        authority.issue_server(paths.keys, names, now)
+
+
+def server_names() -> tuple[str, ...]:
+    """Return the names that devices may know this machine by."""
+    return tuple(dict.fromkeys((socket.gethostname(), socket.getfqdn())))
+
+
+def workers_wanted(settings: Settings) -> int:
+    """Return how many workers share the partitions: one a core, the gate and the keeper taken as one."""
+    return max(1, min(settings.partitions, (os.cpu_count() or 1) - 1))
+
+
+def jobs(paths: Paths, workers: int) -> list[Job]:
+    """Return the hub's processes in the order in which they are to be ended: who takes in first, who keeps last."""
+    where = (str(paths.data.resolve()), str(paths.keys.resolve()))
+
+    def job(name: str, module: str, *rest: str) -> Job:
+        return Job(name, (sys.executable, "-m", module, *where, *rest))
+
+    return [
+        job(GATE, "carecordon.hub.gate"),
+        *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers)) for one in range(workers)),
+        job(TRIAGE, "carecordon.hub.triage"),
+        job(CARRY, "carecordon.hub.carry"),
+        job(API, "carecordon.console.app"),
+        Job(KEEPER, (sys.executable, "-m", "carecordon.hub.keeper", str(paths.data.resolve()))),
+    ]

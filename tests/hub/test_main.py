@@ -1,0 +1,75 @@
+"""The supervisor starts what it is told to, starts again what dies, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from carecordon.hub.main import Job, Supervisor
+
+STEADY = "import sys,time; print('ready', flush=True); time.sleep(600)"
+DEAF = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
+SHORT = "import sys; sys.stderr.write('my last words'); sys.exit(3)"
+DEADLINE_S = 30.0
+
+
+def job(name: str, code: str) -> Job:
+    """Return a job that runs this Python code."""
+    return Job(name, (sys.executable, "-c", code))
+
+
+def until(supervisor: Supervisor, claim: Callable[[], bool]) -> None:
+    """Let the supervisor look until the claim holds."""
+    end = time.monotonic() + DEADLINE_S
+    while not claim():
+        assert time.monotonic() < end, "it did not come about"
+        supervisor.look(0.05)
+
+
+def test_what_dies_is_started_again(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    supervisor = Supervisor([job("one", STEADY), job("two", STEADY)], tmp_path, lambda *said: told.append(said))
+    supervisor.start()
+    try:
+        until(supervisor, lambda: supervisor.is_ready)
+        first, other = supervisor.pid("one"), supervisor.pid("two")
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until(supervisor, lambda: supervisor.pid("one") != first and supervisor.is_ready)
+        assert supervisor.pid("two") == other, "the others go on"
+        assert any(name == "one" and "signal 9" in text for name, text in told)
+    finally:
+        supervisor.stop()
+
+
+def test_what_dies_at_once_is_started_with_longer_pauses_and_its_words_are_kept(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    supervisor = Supervisor([job("short", SHORT)], tmp_path, lambda *said: told.append(said))
+    supervisor.start()
+    try:
+        until(supervisor, lambda: len(told) >= 2)
+    finally:
+        supervisor.stop()
+    assert all("status 3" in text for _, text in told)
+    assert (tmp_path / "short.log").read_text() == "my last words" * len(told)
+    assert not supervisor.is_ready
+
+
+def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carecordon.hub.main.STOP_S", 0.2)
+    told: list[tuple[str, str]] = []
+    supervisor = Supervisor([job("deaf", DEAF)], tmp_path, lambda *said: told.append(said))
+    supervisor.start()
+    until(supervisor, lambda: supervisor.is_ready)
+    pid = supervisor.pid("deaf")
+    supervisor.stop()
+    assert told[-1] == ("deaf", "did not end when it was asked to, and was killed")
+    assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
