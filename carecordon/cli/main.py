@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import typer
@@ -13,7 +15,7 @@ from typer.exceptions import TyperException
 
 import carecordon
 from carecordon.cli import bench, exercise, rules, scan
-from carecordon.cli.options import USAGE, say
+from carecordon.cli.options import USAGE, fail, say
 
 READER_GONE = 141
 """What a shell makes of a program that wrote into a closed pipe: 128 + SIGPIPE."""
@@ -21,8 +23,34 @@ DEFECT = 70
 """Source: BSD sysexits.h, EX_SOFTWARE."""
 
 
+LATE = {
+    "up": ("carecordon.cli.up", "up"),
+    "hub": ("carecordon.cli.hub", "app"),
+    "send": ("carecordon.cli.send", "send"),
+}
+"""Commands whose code is loaded when they are called: a scan need not wait for a hub's libraries, nor have them."""
+HUB_EXTRA = "this command needs more than a scan does: install carecordon[hub] (without it: %s)"
+
+
 class _Quiet(TyperGroup):
     """The commands; where the reader of standard output goes away, as `| head` does, they end without a word."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return [*super().list_commands(ctx), *LATE]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; one that is loaded late says what it lacks when it is called."""
+        if cmd_name not in LATE:
+            return super().get_command(ctx, cmd_name)
+        module, name = LATE[cmd_name]
+        try:
+            late = getattr(importlib.import_module(module), name)
+        except ImportError as fault:
+            late = _lacking(str(fault))
+        found = typer.main.get_command(late if isinstance(late, typer.Typer) else _alone(late))
+        found.name = cmd_name
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that is called."""
@@ -36,6 +64,25 @@ class _Quiet(TyperGroup):
                 os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
             )  # else Python itself would flush, and complain
             raise typer.Exit(READER_GONE) from None
+
+
+def _alone(command: Callable[..., None]) -> typer.Typer:
+    """Return a command that has no others beside it."""
+    alone = typer.Typer(add_completion=False)
+    alone.command()(command)
+    return alone
+
+
+def _lacking(reason: str) -> typer.Typer:
+    """Return a command that says what is missing, whatever it is called with."""
+    lacking = typer.Typer(add_completion=False)
+
+    @lacking.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+    def tell() -> None:
+        """Not installed: it comes with carecordon[hub]."""
+        fail(HUB_EXTRA % reason)
+
+    return lacking
 
 
 app = typer.Typer(

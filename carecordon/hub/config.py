@@ -14,13 +14,18 @@ SETTINGS = "hub.toml"
 
 
 class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the hub listens: `devices` and `enrol` for devices, `api` for people and other software (loopback)."""
+    """Where the hub listens: `devices` and `enrol` for devices, `api` for people and other software.
+
+    The API listens on anything but loopback only over TLS: `api_certificate` and `api_key` are PEM files.
+    """
 
     host: str = "0.0.0.0"  # noqa: S104  # devices come from the hospital's whole network
     devices: int = 8443
     enrol: int = 8444
     api_host: str = "127.0.0.1"
     api: int = 8480
+    api_certificate: str | None = None
+    api_key: str | None = None
 
 
 class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ a second, and after ever longer pauses where it dies again at once; the others g
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
 import signal
@@ -25,6 +26,10 @@ STEADY_S = 5.0
 STOP_S = 20.0
 """How long a process may take to end when it is asked to."""
 LOG_BYTES = 20 * 1024 * 1024
+
+
+_PR_SET_PDEATHSIG = 1
+"""Source: Linux, prctl(2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,7 @@ class Supervisor:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
             )
         finally:
             log.close()
@@ -126,8 +132,9 @@ class Supervisor:
         process = child.process
         if process is None or process.stdout is None or pipe is not process.stdout:
             return
-        said = process.stdout.read()
-        if said is None:  # nothing after all
+        try:
+            said = os.read(process.stdout.fileno(), 65_536)
+        except BlockingIOError:  # nothing after all
             return
         if not said:
             self._selector.unregister(process.stdout)
@@ -161,3 +168,8 @@ class Supervisor:
         child.deaths += 1
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self.tell(child.job.name, f"{how}; it is started again (its words: {self.logs / child.job.name}.log)")
+
+
+def _end_with_parent() -> None:
+    """Let the system end this process when its supervisor is gone, however that went: two hubs share no disk."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -20,11 +20,16 @@ class Roster:
         self._known: dict[str, Device] = {}
         self._first: dict[str, tuple[int, str]] = {}
         """Lower-case name to (enrolled, id) of the device that had it first."""
+        self._unknown: set[str] = set()
         self._revision = 0
         self.refresh()
 
     def refresh(self) -> None:
-        """Take in what has changed; cheap where nothing has."""
+        """Take in what has changed; cheap where nothing has. Who was not known is looked for again."""
+        self._unknown.clear()
+        self._load()
+
+    def _load(self) -> None:
         self._revision, changed = self._devices.changed_since(self._revision)
         for device in changed:
             self._known[device.id] = device
@@ -40,10 +45,11 @@ class Roster:
         A name belongs to the device that enrolled with it first: whoever comes later under it is told apart by its id.
         """
         device = self._known.get(sender)
-        if device is None:
-            self.refresh()
+        if device is None and sender not in self._unknown:
+            self._load()
             device = self._known.get(sender)
         if device is None:
+            self._unknown.add(sender)  # not looked for again before the next refresh
             return f"{UNKNOWN} {sender}"
         if device.kind is DeviceKind.FORWARDER:
             return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from carecordon.hub.config import Paths, Settings, read_settings
+from carecordon.hub.exceptions import rule_files, sort_files
 from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk.cache import DiskCache
-from carecordon.pipeline.detect.disk.rulebook import NoRules, Rulebook, read_rulebook
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
 
 
 def cache_of(paths: Paths) -> DiskCache:
@@ -19,26 +20,23 @@ def cache_of(paths: Paths) -> DiskCache:
     return DiskCache(paths.data / "cache")
 
 
-def read_rules(settings: Settings, paths: Paths) -> Rulebook:
+def read_rules(settings: Settings, paths: Paths, today: date) -> Rulebook:
     """Return our own rules, those that the settings name, and those in the hub's own folder, compiled.
 
-    Raises TheirFault where a path that the settings name cannot be read.
+    Exceptions that are over on the day `today` (UTC) are left out. Raises TheirFault where a path that the settings
+    name cannot be read.
     """
-    named = [Path(one) if Path(one).is_absolute() else paths.data / one for one in settings.rules]
-    try:
-        return read_rulebook([*named, *_beside(paths)], cache_of(paths), own=settings.own_rules)
-    except NoRules:
-        if not settings.own_rules:
-            raise
-        return read_rulebook([], cache_of(paths), own=True)
+    beside = sort_files(rule_files(paths.rules), today).used
+    return read_rulebook([*_named(settings, paths), *beside], cache_of(paths), own=settings.own_rules)
 
 
-def _beside(paths: Paths) -> list[Path]:
-    return [paths.rules] if any(_files(paths.rules)) else []
+def today() -> date:
+    """Return the day, UTC."""
+    return datetime.now(UTC).date()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.suffix.lower() in (".yml", ".yaml") and file.is_file())
+def _named(settings: Settings, paths: Paths) -> list[Path]:
+    return [paths.data / one for one in settings.rules]  # an absolute one stays what it is
 
 
 class RuleWatch:
@@ -64,6 +62,10 @@ class RuleWatch:
             self._making = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603  # our own module
         return None
 
+    def unused(self) -> list[str]:
+        """Return which files in the hub's own folder are not used today, and why."""
+        return list(sort_files(rule_files(self._paths.rules), today()).unused)
+
     def _made(self) -> Rulebook | None:
         going = self._making
         if going is None or going.poll() is None:
@@ -74,7 +76,7 @@ class RuleWatch:
             self.trouble = said.decode("utf-8", "replace").strip()[-500:] or f"status {going.returncode}"
             return None
         try:
-            book = read_rules(self._settings, self._paths)
+            book = read_rules(self._settings, self._paths, today())
         except TheirFault as fault:
             self.trouble = str(fault)
             return None
@@ -84,9 +86,9 @@ class RuleWatch:
 
     def _state(self) -> str:
         digest = hashlib.sha256()
-        named = [self._paths.data / one for one in self._settings.rules]
-        for place in [*named, self._paths.rules]:
-            for file in sorted(_files(place)) if place.is_dir() else [place]:
+        digest.update(str(today()).encode())  # an exception may end
+        for place in [*_named(self._settings, self._paths), self._paths.rules]:
+            for file in rule_files(place) if place.is_dir() else [place]:
                 try:
                     status = file.stat()
                 except OSError:
@@ -99,7 +101,7 @@ def main() -> None:
     """Compile the rules of the hub in `sys.argv`, so that the next who asks has them at once."""
     paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
     try:
-        read_rules(read_settings(paths.settings), paths)
+        read_rules(read_settings(paths.settings), paths, today())
     except TheirFault as fault:
         sys.exit(str(fault))
 

@@ -89,6 +89,8 @@ class Shard:
         self._opener = Opener(doors.roster)
         self._is_storing: Future[list[Letter]] | None = None
         self.store_trouble: str | None = None
+        self.heard: Callable[[Merged], None] = lambda _: None
+        """Told of every merged batch."""
         self.figures: dict[str, float] = dict.fromkeys(
             ("events_total", "matches_total", "merges_total", "letters_total"), 0
         )
@@ -159,6 +161,7 @@ class Shard:
         if not len(merged):
             return []
         now = self._doors.clock()
+        self.heard(merged)
         detected = detector.find(merged, now)
         self.figures["events_total"] += len(merged)
         self.figures["matches_total"] += len(detected.matches)

@@ -12,7 +12,7 @@ from carecordon.hub.desk import Desk, Office
 from carecordon.hub.process import Process
 from carecordon.hub.pulse import read_pulses
 from carecordon.hub.receivers import names
-from carecordon.hub.rules import RuleWatch, read_rules
+from carecordon.hub.rules import RuleWatch, read_rules, today
 from carecordon.hub.silence import Silence
 from carecordon.model.match import Level
 from carecordon.notify.teller import Teller
@@ -39,7 +39,7 @@ def main() -> None:
     register = REGISTER.open_register(str(paths.register))
     stream = STREAM.open(str(paths.found), None)
     watch = RuleWatch(settings, paths)
-    desk = Desk(register.cases, read_rules(settings, paths).rules, _estate(register), _office(settings))
+    desk = Desk(register.cases, read_rules(settings, paths, today()).rules, _estate(register), _office(settings))
     silence = Silence(register, settings.limits.silent_after_s)
     process.ready()
     looked = 0.0

@@ -8,14 +8,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from carecordon.hub.channels_heard import ChannelsHeard
+from carecordon.hub.complaints import Complaints
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.detector import Detector
 from carecordon.hub.process import Process
 from carecordon.hub.roster import Roster
-from carecordon.hub.rules import RuleWatch, cache_of, read_rules
+from carecordon.hub.rules import RuleWatch, cache_of, read_rules, today
 from carecordon.hub.shard import DETECT, STORE, Doors, Shard
 from carecordon.hub.store import open_telemetry
-from carecordon.model.kept import Trouble
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
@@ -25,6 +26,7 @@ IDLE_S = 0.05
 LOOK_S = 5.0
 """How often the roster and the rules are looked at."""
 TRIM_S = 10.0
+NAMED = 3
 NICENESS = 5
 """The gate goes first: a device waits for its receipt, nobody waits for a worker's turn."""
 
@@ -55,11 +57,14 @@ class _Worker:
         )
         self._cache = cache_of(paths)
         self._watch = RuleWatch(settings, paths)
-        self._detector = Detector(read_rules(settings, paths), self._cache)
+        self._detector = Detector(read_rules(settings, paths, today()), self._cache)
         self._shards = [Shard(self._doors, one) for one in range(settings.partitions) if one % of == number]
+        self._channels = ChannelsHeard(settings.limits.silent_after_s)
+        for shard in self._shards:
+            shard.heard = self._channels.see
         self._is_first = number == 0
         self._looked = self._trimmed = 0.0
-        self._said: str | None = None
+        self._complaints = Complaints(self._register.cases, time.time_ns)
 
     def run(self) -> None:
         """Take turns until somebody asks for an end."""
@@ -86,28 +91,43 @@ class _Worker:
             if book is not None:
                 self._detector = Detector(book, self._cache)
                 self._process.log.info("rules changed", rules=len(book.rules.rules), refused=len(book.rules.refused))
-            self._tell_trouble()
+            self._complain()
+            if stopped := self._channels.news(time.time_ns()):
+                self._register.cases.trouble(stopped)
         if self._is_first and now - self._trimmed >= TRIM_S:
             self._trimmed = now
             self._doors.events.trim((DETECT, STORE))
 
-    def _tell_trouble(self) -> None:
-        """Write down that the store does not answer or the rules do not compile, and when that is over."""
+    def _complain(self) -> None:
+        """Write down what is wrong with the store, and with the rules (one worker for all)."""
         trouble = next((one.store_trouble for one in self._shards if one.store_trouble), None)
-        if trouble != self._said:
-            now = time.time_ns()
-            text = f"the store of events does not answer: {trouble or self._said}"
-            until = None if trouble else now
-            self._register.cases.trouble([Trouble(f"store/{self._process.name}", "store", None, text, now, until)])
+        text = None if trouble is None else f"the store of events does not answer, what comes waits for it: {trouble}"
+        if self._complaints.set(f"store/{self._process.name}", "store", text):
             self._process.log.warning("store", trouble=trouble)
-            self._said = trouble
+        if not self._is_first:
+            return
+        broken = self._watch.trouble
+        text = None if broken is None else f"the changed rules do not load, the former ones stay in use: {broken}"
+        self._complaints.set("rules/broken", "rule", text)
+        refused = self._detector.rules.refused
+        self._complaints.set("rules/refused", "rule", _several("rules were refused", list(map(str, refused))))
+        self._complaints.set("rules/unused", "rule", _several("exceptions are not used", self._watch.unused()))
 
     def _figures(self) -> dict[str, float]:
         totals: dict[str, float] = {}
         for shard in self._shards:
             for name, value in shard.figures.items():
                 totals[name] = totals.get(name, 0) + value
-        return totals
+        rules = self._detector.rules
+        return {**totals, "rules": len(rules.rules), "rules_refused": len(rules.refused)}
+
+
+def _several(what: str, reasons: list[str]) -> str | None:
+    """Return one sentence for what is wrong with several; None where there are none."""
+    if not reasons:
+        return None
+    more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
+    return f"{len(reasons):,} {what}: {'; '.join(reasons[:NAMED])}{more}"
 
 
 if __name__ == "__main__":

@@ -206,8 +206,9 @@ class AlertQuery:
 
 @dataclass(frozen=True, slots=True)
 class LetterRow:
-    """A dead letter as the register keeps it; `replayed` UTC ns, None while it waits."""
+    """A dead letter as the register keeps it: `replayed`, a person wants it played again; `done`, it was (UTC ns)."""
 
     number: int
     letter: Letter
     replayed: int | None
+    done: int | None = None

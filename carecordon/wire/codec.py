@@ -4,7 +4,8 @@ Layout (an array, in this order): version, kinds, row kinds, devices, row device
 sequences, names of the columns, their indexes (one column behind the other), their values.
 Row arrays are little-endian bytes: int32 for indexes, int64 for times (UTC ns, INT64_MIN = unknown)
 and sequences. Text stands in the unpacked bytes as it is and all values stand together, so one
-scan over them finds any text in any value.
+scan over them finds any text in any value. Frames are packed with the latest dictionary (wire/dictionary.py); those
+of every dictionary, and of none, are read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import zstandard
 from carecordon.model.batch import Columns, Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource, Value
+from carecordon.wire.dictionary import LATEST, dictionary
 
 VERSION = 1
 MAX_PACKED = 16 * 1024 * 1024
@@ -83,7 +85,7 @@ def encode(table: Table) -> bytes:
         )
     except (OverflowError, UnicodeEncodeError) as error:
         raise TheirFault(f"batch: a value cannot be sent: {error}") from error
-    packed = zstandard.ZstdCompressor(level=LEVEL).compress(raw)
+    packed = zstandard.ZstdCompressor(level=LEVEL, dict_data=dictionary(LATEST, LEVEL)).compress(raw)
     _check_size(len(packed), len(raw))
     return packed
 
@@ -94,7 +96,7 @@ def decode(data: bytes) -> Table:
     Sizes are checked before unpacking. A column is decoded when it is first asked for: values
     of another type and indexes out of range raise TheirFault then.
     """
-    raw = _unpacked(data)
+    raw = unpack(data)
     try:
         batch = _BATCH.decode(raw)
     except _UNREADABLE as error:
@@ -120,18 +122,33 @@ def decode(data: bytes) -> Table:
 
 def check_frame(data: bytes) -> None:
     """Raise TheirFault where the frame's header alone says that `decode` will not take it; unpacks nothing."""
+    _dictionary_of(data)
+
+
+def unpack(data: bytes) -> bytes:
+    """Return what is in a frame. Raises TheirFault where it is none, or too large; sizes are checked before."""
+    known = _dictionary_of(data)
     try:
-        _check_size(len(data), zstandard.get_frame_parameters(data).content_size)
+        return zstandard.ZstdDecompressor(dict_data=known).decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise TheirFault(f"batch: not zstd: {error}") from error
 
 
-def _unpacked(data: bytes) -> bytes:
-    check_frame(data)
+def _dictionary_of(data: bytes) -> zstandard.ZstdCompressionDict | None:
+    """Return the dictionary that a frame was packed with, None for none, if its header is within the limits."""
     try:
-        return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
+        head = zstandard.get_frame_parameters(data)
     except zstandard.ZstdError as error:
         raise TheirFault(f"batch: not zstd: {error}") from error
+    _check_size(len(data), head.content_size)
+    if not head.dict_id:
+        return None
+    known = dictionary(head.dict_id, LEVEL)
+    if known is None:
+        raise TheirFault(
+            f"batch: packed with dictionary {head.dict_id}, unknown here: bring the hub to a newer release"
+        )
+    return known
 
 
 def _check_size(packed: int, unpacked: int) -> None:

@@ -24,6 +24,7 @@ class Credit(msgspec.Struct, array_like=True, frozen=True):
 class Hello(msgspec.Struct, array_like=True, frozen=True, tag="hello"):
     """The device's first word: what it speaks, what it is, and the count that it would go on with.
 
+    `next` is the number that its next new event will get: one above the highest that it ever gave in this epoch.
     `host` and `system` are what it calls itself: shown to people, believed by nobody.
     """
 
@@ -76,12 +77,23 @@ class Receipt(msgspec.Struct, array_like=True, frozen=True, tag="receipt"):
 
 
 class Refusal(msgspec.Struct, array_like=True, frozen=True, tag="refusal"):
-    """A batch was not taken and nothing of it kept; it may come again after `retry_s` (a negative one: never as it is)."""
+    """A batch was not taken, nothing of it kept; it may come again after `retry_s` (a negative one: never as it is)."""
 
     epoch: int
     first: int
     reason: _Long
     retry_s: float
+
+
+class Recount(msgspec.Struct, array_like=True, frozen=True, tag="recount"):
+    """Numbers behind `mark` of the epoch are somebody else's: what has no receipt gets new ones, in a new epoch.
+
+    Said where two go on with one device's count (a copy of it), so that what both saw is kept.
+    """
+
+    epoch: int
+    mark: int
+    reason: _Long
 
 
 class Issued(msgspec.Struct, array_like=True, frozen=True, tag="issued"):
@@ -91,11 +103,11 @@ class Issued(msgspec.Struct, array_like=True, frozen=True, tag="issued"):
 
 
 class Bye(msgspec.Struct, array_like=True, frozen=True, tag="bye"):
-    """The session ends, and why; the hub's word also says when to come back (seconds; negative: not without a person)."""
+    """The session ends, and why; the hub's word also says when to come back (s; negative: not without a person)."""
 
     reason: _Long
     retry_s: float
 
 
 FromDevice = Hello | Batch | Renew | Ping | Pong | Bye
-FromHub = Welcome | Receipt | Refusal | Issued | Ping | Pong | Bye
+FromHub = Welcome | Receipt | Refusal | Recount | Issued | Ping | Pong | Bye

@@ -22,6 +22,7 @@ from carecordon.pipeline.ingest.feeds import all_feeds
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.scan.open import open_source
 from carecordon.scan.walk import Source, Unread
+from tests.fuzz import wire
 from tests.pipeline.ingest.feeds.evtx_made import made_event, made_log
 from tests.pipeline.ingest.feeds.evtx_sample import CHUNK, HEADER, SHARED
 
@@ -49,7 +50,14 @@ class Target:
 def targets() -> dict[str, Target]:
     """Return every target by name; a feed without seeds here has none, which the test of this folder tells."""
     feeds = (Target(feed.name, SEEDS[feed.name], functools.partial(_read, feed)) for feed in all_feeds())
-    return {target.name: target for target in (*feeds, Target("archive", _archives, _open))}
+    return {target.name: target for target in (*feeds, Target("archive", _archives, _open), *WIRE)}
+
+
+WIRE = (
+    Target("codec", wire.batches, wire.read_batch),
+    Target("codec-unpacked", wire.unpacked_batches, wire.read_unpacked),
+    Target("session", wire.talks, wire.talk),
+)
 
 
 def _read(feed: Feed, content: bytes) -> int:

@@ -9,7 +9,7 @@ import pytest
 from carecordon.pipeline.ingest.feeds import all_feeds
 from tests.fuzz.__main__ import fuzz
 from tests.fuzz.mutate import mutated
-from tests.fuzz.targets import SEEDS, targets
+from tests.fuzz.targets import SEEDS, WIRE, targets
 
 INPUTS = 300
 
@@ -18,7 +18,7 @@ def test_every_feed_is_fuzzed() -> None:
     assert set(SEEDS) == {feed.name for feed in all_feeds()}
 
 
-@pytest.mark.parametrize("name", [*SEEDS, "archive"])
+@pytest.mark.parametrize("name", [*SEEDS, "archive", *(target.name for target in WIRE)])
 def test_damaged_input_never_escapes_a_reader(name: str) -> None:
     target = targets()[name]
     result = fuzz(target, 1, range(INPUTS))

@@ -13,7 +13,8 @@ from carecordon.hub import found as stream2
 from carecordon.hub.desk import Desk, Office
 from carecordon.hub.found import Found, Trouble
 from carecordon.model.event import Fields
-from carecordon.model.kept import IncidentQuery
+from carecordon.model.incident import Incident
+from carecordon.model.kept import IncidentQuery, IncidentRow
 from carecordon.model.match import Level, Match, RuleHead
 from carecordon.model.stream import Entry, Part
 from carecordon.notify.teller import Teller
@@ -53,6 +54,18 @@ def match(number: int, device: str = "ward-7", level: Level = Level.HIGH, rule: 
     return Match(head, "5e/9", number, None, T0 + number * SECOND, device, "Security", 4688, fields, subject=subject)
 
 
+def whole(register: Register, number: int) -> IncidentRow:
+    """Return an incident with its body, which lists leave out."""
+    row = register.cases.incident(number)
+    assert row is not None
+    return row
+
+
+def incidents(register: Register) -> list[Incident]:
+    """Return all incidents, whole."""
+    return [incident_of(whole(register, row.number).body) for row in register.cases.incidents(IncidentQuery())]
+
+
 def entry(position: int, *words: stream2.Word) -> Entry:
     return Entry(position, T0, 0, Part("shard-0", 1, position, position, stream2.encode(words)))
 
@@ -62,7 +75,7 @@ def test_matches_become_an_incident_that_people_are_told_of_once(register: Regis
     assert one.turn([entry(1, Found([match(1), match(2)], [], T0))], T0)
     (row,) = register.cases.incidents(IncidentQuery())
     assert (row.title, row.level, row.devices) == ("Rule r1", Level.HIGH, ("ward-7",))
-    assert len(incident_of(row.body).alerts) == 1
+    assert len(incident_of(whole(register, row.number).body).alerts) == 1
     assert [notice.channel for notice in register.outbox.all()] == ["smtp/soc@example.org"]
     one.turn([entry(2, Found([match(3)], [], T0))], T0 + 5 * SECOND)
     assert len(register.outbox.all()) == 1, "it got no worse"
@@ -87,8 +100,8 @@ def test_a_desk_that_starts_anew_goes_on_where_the_last_one_was(register: Regist
     """Two desks, the second from the records of the first, leave what one alone leaves."""
     steps = [entry(number, Found([match(number, rule=f"r{number % 3}")], [], T0)) for number in range(1, 7)]
     SQLITE.prepare(str(tmp_path / "whole.db"))
-    whole = SQLITE.open_register(str(tmp_path / "whole.db"))
-    alone = desk(whole)
+    other = SQLITE.open_register(str(tmp_path / "whole.db"))
+    alone = desk(other)
     for number, step in enumerate(steps):
         alone.turn([step], T0 + number * 2 * SECOND)
     first = desk(register)
@@ -97,11 +110,9 @@ def test_a_desk_that_starts_anew_goes_on_where_the_last_one_was(register: Regist
     second = desk(register)
     for number, step in enumerate(steps[cut:], cut):
         second.turn([step], T0 + number * 2 * SECOND)
-    assert [incident_of(row.body) for row in register.cases.incidents(IncidentQuery())] == [
-        incident_of(row.body) for row in whole.cases.incidents(IncidentQuery())
-    ]
-    assert len(register.outbox.all()) == len(whole.outbox.all())
-    whole.close()
+    assert incidents(register) == incidents(other)
+    assert len(register.outbox.all()) == len(other.outbox.all())
+    other.close()
 
 
 def test_a_step_that_comes_again_changes_nothing(register: Register) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -59,6 +60,25 @@ def test_what_dies_at_once_is_started_with_longer_pauses_and_its_words_are_kept(
     assert all("status 3" in text for _, text in told)
     assert (tmp_path / "short.log").read_text() == "my last words" * len(told)
     assert not supervisor.is_ready
+
+
+def test_when_the_supervisor_is_killed_nobody_is_left(tmp_path: Path) -> None:
+    """Its children end with it: a hub that is started next has the disk for itself."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom carecordon.hub.main import Job, Supervisor\n"
+        f"s = Supervisor([Job('one', (sys.executable, '-c', {STEADY!r}))], Path({str(tmp_path)!r}), print)\n"
+        "s.start()\nprint(s.pid('one'), flush=True)\nwhile True: s.look(0.1)\n"
+    )
+    supervisor = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert supervisor.stdout is not None
+    child = int(supervisor.stdout.readline())
+    assert "ready" in supervisor.stdout.readline()
+    supervisor.kill()
+    supervisor.wait()
+    supervisor.stdout.close()
+    end = time.monotonic() + DEADLINE_S
+    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split():
+        assert time.monotonic() < end, "it outlived its supervisor"
 
 
 def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

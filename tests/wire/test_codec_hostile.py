@@ -27,7 +27,7 @@ GOOD = codec.encode(
         ]
     )
 )
-RAW: bytes = zstandard.decompress(GOOD)
+RAW: bytes = codec.unpack(GOOD)
 NAMES, INDEXES, VALUES = 7, 8, 9
 """Places of what a batch says of its columns."""
 

@@ -1,0 +1,145 @@
+"""The connection to the hub: held open, made anew when it breaks, and given up only when the hub says so.
+
+A WebSocket over TLS 1.3 with the device's certificate; what is said on it is decided by `agent/exchange.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import carecordon
+from carecordon.agent.exchange import Exchange, Queue
+from carecordon.agent.identity import Identity, make_key, make_request, renew_at
+from carecordon.agent.link import Link
+from carecordon.model.errors import TheirFault
+from carecordon.wire.reconnect import Reconnect
+from carecordon.wire.session import NANOSECONDS, Ended, Fault
+
+CONNECT_S = 20.0
+RENEW_AGAIN_S = 600.0
+"""So long after asking for a certificate it is asked for again."""
+_AT_ONCE_S = 0.05
+
+
+@dataclass(slots=True)
+class Standing:
+    """How the connection stands, for a person who looks on."""
+
+    is_open: bool = False
+    sessions: int = 0
+    """Sessions that the hub welcomed."""
+    last_end: Ended | None = None
+    """Why the last one ended, or could not begin."""
+    is_refused: bool = False
+    """The hub does not want us without a person's help; it is asked again now and then."""
+
+
+class Carrier:
+    """Carries a queue to the hub for as long as `run` is awaited; `wake` it when something was put in."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        identity: Identity,
+        *,
+        host: str,
+        system: str,
+        rng: Random,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Carry `queue` as `identity`; `on_change` is called when a receipt came or the link came or went."""
+        self.standing = Standing()
+        self._queue, self._identity = queue, identity
+        self._host, self._system = host, system
+        self._rng, self._clock, self._on_change = rng, clock, on_change
+        self._link: Link | None = None
+        self._chance = rng.random()
+        self._due: int | None = None
+        """When to ask for a new certificate, by the hub's clock, UTC ns."""
+        self._asked_at: int | None = None
+        """When a certificate was last asked for."""
+        self._key: bytes | None = None
+        """The key that it is for, until it has come."""
+
+    def wake(self) -> None:
+        """Say that something was put in the queue."""
+        if self._link is not None:
+            self._link.pump()
+
+    @property
+    def pause_s(self) -> float:
+        """Return how long the hub asks us to wait between batches: what comes meanwhile is better sent together."""
+        link = self._link
+        return link.exchange.session.credit.delay_s if link is not None and link.exchange.is_open else 0.0
+
+    async def run(self) -> None:
+        """Carry until cancelled. Raises TheirFault where our own files cannot be used."""
+        again = Reconnect(self._rng)
+        while True:
+            began = self._clock()
+            ended = await self._once()
+            self.standing.is_open, self.standing.last_end = False, ended
+            self.standing.is_refused = ended.retry_s is not None and ended.retry_s < 0
+            self._on_change()
+            again.lasted((self._clock() - began) / NANOSECONDS)
+            if ended.fault is Fault.NOBODY and ended.retry_s == 0.0:
+                await asyncio.sleep(_AT_ONCE_S)
+            else:
+                await asyncio.sleep(again.delay_s(ended.retry_s))
+
+    async def _once(self) -> Ended:
+        """Return why a session ended, or why there was none."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Ended] = loop.create_future()
+        exchange = Exchange(self._queue, carecordon.__version__, self._host, self._system, self._clock())
+        link = Link(exchange, done, self._clock, self._changed)
+        context, hub = self._identity.context(), self._identity.hub
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await loop.create_connection(lambda: link, hub.host, hub.port, ssl=context)
+        except (OSError, TimeoutError) as fault:
+            return Ended(f"the hub at {hub.host}:{hub.port} cannot be reached: {_words(fault)}", Fault.THEIRS)
+        self._link = link
+        try:
+            return await done
+        finally:
+            link.leave("the device goes")
+            self._link = None
+            await link.closed()
+
+    def _changed(self) -> None:
+        """Look at what came: a first welcome, a new certificate, a receipt."""
+        link = self._link
+        if link is not None and link.exchange.is_open and not link.done.done():
+            if not self.standing.is_open:
+                self.standing.is_open, self.standing.is_refused = True, False
+                self.standing.sessions += 1
+            self._renew(link)
+        self._on_change()
+
+    def _renew(self, link: Link) -> None:
+        """Take a new certificate that has come; ask for one when it is time by the hub's own clock."""
+        certificate = link.exchange.take_renewed()
+        if certificate is not None and self._key is not None:
+            with contextlib.suppress(TheirFault):  # the old one is good still, and is shown until a right one comes
+                self._identity.renew(self._key, certificate)
+                self._key, self._due, self._chance = None, None, self._rng.random()
+        now, ahead = self._clock(), link.exchange.clock_ahead
+        if self._due is None:
+            self._due = renew_at(self._identity.life(), self._chance)
+        is_asked = self._asked_at is not None and now - self._asked_at < RENEW_AGAIN_S * NANOSECONDS
+        if ahead is None or is_asked or now + ahead < self._due:
+            return
+        self._asked_at, self._key = now, make_key()
+        link.say(link.exchange.renew(make_request(self._key, self._host)))
+
+
+def _words(fault: BaseException) -> str:
+    text = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
+    return text or type(fault).__name__

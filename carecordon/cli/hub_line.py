@@ -1,0 +1,141 @@
+"""The line from a command to a running hub: its socket, which only the hub's own user and root can open."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode
+
+import typer
+
+from carecordon.cli.options import USAGE, say
+from carecordon.hub.config import Paths
+
+NO_HUB = 4
+REFUSED = 3
+"""The hub was asked, and did not do or answer it."""
+ROOT = "/api/v1"
+TIMEOUT_S = 120.0
+ADDRESS_BYTES = 100
+"""What a socket's address holds, with some to spare. Source: unix(7), sun_path."""
+Query = Mapping[str, str | int | float | list[str] | None]
+
+
+class _Unix(http.client.HTTPConnection):
+    """HTTP over a socket of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("hub", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        """Open the socket, by way of its folder's descriptor where the path is longer than an address may be."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        if len(os.fsencode(self._path)) <= ADDRESS_BYTES:
+            self.sock.connect(str(self._path))
+            return
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self.sock.connect(f"/proc/self/fd/{folder}/{self._path.name}")
+        finally:
+            os.close(folder)
+
+
+class Line:
+    """Calls to the hub whose data lie in a folder. Ends the command in plain words where none runs, or it refuses."""
+
+    def __init__(self, paths: Paths) -> None:
+        """Speak to the hub of these folders."""
+        self._paths = paths
+
+    def get(self, path: str, query: Query | None = None, form: str = "json") -> bytes:
+        """Return the answer to a question."""
+        return self._call("GET", path, query, None, form)
+
+    def rows(self, path: str, query: Query | None = None) -> tuple[list[dict[str, Any]], str]:
+        """Return the rows of an answer, and why there are more ('' where there are none)."""
+        whole = json.loads(self.get(path, query))
+        return whole["rows"], whole["cut"] or ""
+
+    def one(self, path: str, query: Query | None = None) -> dict[str, Any]:
+        """Return an answer that is one thing."""
+        found = json.loads(self.get(path, query))
+        assert isinstance(found, dict)  # noqa: S101  # the API's contract
+        return found
+
+    def post(self, path: str, body: Mapping[str, Any], form: str = "json") -> bytes:
+        """Return the answer to an act."""
+        return self._call("POST", path, None, body, form)
+
+    def is_there(self, path: str) -> bool:
+        """Return whether there is such a thing."""
+        with self._answer("GET", path, None, None, "json") as answer:
+            answer.read()
+            return answer.status != 404
+
+    def lines(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of an answer as they come."""
+        with self._answer("GET", path, None, None, "jsonl") as answer:
+            if answer.status != 200:
+                _refuse(answer.status, answer.read())
+            while line := answer.readline():
+                yield json.loads(line)
+
+    def _call(self, method: str, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str) -> bytes:
+        with self._answer(method, path, query, body, form) as answer:
+            found = answer.read()
+        if answer.status >= 300:
+            _refuse(answer.status, found)
+        return found
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str
+    ) -> Iterator[http.client.HTTPResponse]:
+        connection = _Unix(self._paths.control)
+        known = {name: value for name, value in (query or {}).items() if value is not None}
+        if form != "json":
+            known["format"] = form
+        target = f"{ROOT}{path}" + (f"?{urlencode(known, doseq=True)}" if known else "")
+        try:
+            data = None if body is None else json.dumps(body).encode()
+            connection.request(method, target, data, {"content-type": "application/json"} if data else {})
+            yield connection.getresponse()
+        except PermissionError:
+            say(f"{self._paths.control}: only the hub's own user and root may speak to it; use sudo -u")
+            raise typer.Exit(NO_HUB) from None
+        except (OSError, http.client.HTTPException) as fault:
+            self._no_hub(fault)
+        finally:
+            connection.close()
+
+    def _no_hub(self, fault: Exception) -> NoReturn:
+        data = self._paths.data
+        if not self._paths.settings.exists():
+            say(f"{data}: there is no hub here; make one with `carecordon hub init`, or name its folder with --data")
+        elif isinstance(fault, FileNotFoundError | ConnectionRefusedError):
+            say(f"{data}: the hub is not running; start it with `carecordon up --data {data}`")
+        else:
+            say(f"{data}: the hub does not answer ({type(fault).__name__}: {fault}); see {self._paths.logs}/api.log")
+        raise typer.Exit(NO_HUB) from None
+
+
+def segment(text: str) -> str:
+    """Return text as one part of a path."""
+    return quote(text, safe="")
+
+
+def _refuse(status: int, body: bytes) -> NoReturn:
+    try:
+        detail = json.loads(body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = ""
+    say(detail if isinstance(detail, str) and detail else f"the hub answered {status}")
+    raise typer.Exit(USAGE if status in {400, 404, 409, 422} else REFUSED)

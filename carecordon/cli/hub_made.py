@@ -1,0 +1,94 @@
+"""A hub made anew, brought back from a backup, or read through: what needs the hub's engines, but no running hub."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import typer
+
+from carecordon.cli.options import USAGE, fail, say
+from carecordon.hub.check import check as check_hub
+from carecordon.hub.config import Paths
+from carecordon.hub.founding import Wishes, found
+from carecordon.hub.restore import restore as bring_back
+from carecordon.model.errors import TheirFault
+
+PASSPHRASE = "CARECORDON_PASSPHRASE"  # noqa: S105  # the name of a variable, no secret
+WRONG = 3
+"""Exit status: something is not as it was written."""
+
+
+def init(paths: Paths, ods: str, name: str, admin: str) -> None:
+    """Make a hub and say what to do next; its first administrator's token is shown this once."""
+    try:
+        made = found(paths, Wishes(ods, name, admin), time.time_ns())
+    except (TheirFault, OSError) as fault:
+        fail(str(fault))
+    places = _places(paths)
+    typer.echo(f"A hub is made in {paths.data}; its keys lie in {paths.keys}.")
+    typer.echo("Keep a copy of the keys elsewhere, away from the data.")
+    typer.echo("")
+    typer.echo("Your token for the API, shown this once; keep it like a password:")
+    typer.echo(f"  {made.token}")
+    typer.echo("")
+    typer.echo("What to do next:")
+    typer.echo(f"  1. start the hub:                    carecordon up{places}")
+    typer.echo(f"  2. make a token that devices enrol with: carecordon hub enrol-token --data {paths.data}")
+    typer.echo(f"  3. say in {paths.settings} who is told of incidents ([notify]), and start the hub again")
+
+
+def restore(paths: Paths, archive: Path) -> None:
+    """Bring a hub back into an empty folder, and say what did not come back."""
+    if not archive.is_file():
+        fail(f"{archive}: there is no backup here")
+    try:
+        came = bring_back(archive, paths.data, paths.keys, passphrase(is_new=False), time.time_ns())
+    except (TheirFault, OSError) as fault:
+        fail(str(fault))
+    typer.echo(f"The hub of {came.manifest.ods} is back in {paths.data}, its keys in {paths.keys}.")
+    if not came.manifest.has_telemetry:
+        typer.echo("The backup holds no events: incidents are there, what else the devices did is not.")
+    if came.revoked:
+        typer.echo(f"Revoked again, by the journal of revocations: {len(came.revoked):,}.")
+    if came.held:
+        typer.echo(f"{came.held:,} devices are held until you confirm them: what was revoked since is not known.")
+    if came.token is not None:
+        typer.echo("")
+        typer.echo(f"All tokens are revoked. A new one of {came.person}, shown this once; keep it like a password:")
+        typer.echo(f"  {came.token}")
+    typer.echo("")
+    typer.echo(f"Start it with: carecordon up{_places(paths)}")
+
+
+def check(paths: Paths) -> None:
+    """Read all that a hub keeps; exit status 3 where something was lost or altered."""
+    if not paths.settings.exists():
+        fail(f"{paths.data}: there is no hub here; make one with `carecordon hub init`, or name its folder with --data")
+    findings = check_hub(paths, time.time_ns())
+    for one in findings:
+        typer.echo(f"{'WRONG' if one.is_grave else 'note '}  {one.where}: {one.what}")
+    if not findings:
+        typer.echo("All is as it was written: register, audit log, streams and keys.")
+    raise typer.Exit(WRONG if any(one.is_grave for one in findings) else 0)
+
+
+def passphrase(*, is_new: bool) -> str:
+    """Return the passphrase of a backup, from the environment or asked for at the terminal."""
+    given = os.environ.get(PASSPHRASE)
+    if given is not None:
+        return given
+    try:
+        found = typer.prompt("The backup's passphrase", hide_input=True, confirmation_prompt=is_new, err=True)
+    except typer.Abort:
+        say(f"no passphrase was given; without a terminal, set {PASSPHRASE}")
+        raise typer.Exit(USAGE) from None
+    assert isinstance(found, str)  # noqa: S101  # what a prompt gives
+    return found
+
+
+def _places(paths: Paths) -> str:
+    """Return the options that the next command needs."""
+    parts = (("--data", paths.data, "carecordon-data"), ("--keys", paths.keys, "carecordon-keys"))
+    return "".join(f" {option} {place}" for option, place, usual in parts if str(place) != usual)

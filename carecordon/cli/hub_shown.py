@@ -1,0 +1,131 @@
+"""What a hub says, as it is shown at a terminal: tables, states and one incident whole."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from carecordon.model.incident import Case
+from carecordon.model.match import Level
+from carecordon.model.times import span_text
+from carecordon.report.case_entries import cases
+from carecordon.report.format import View
+from carecordon.report.layout import BADGES, labelled, number
+from carecordon.report.visible import shortened, visible
+
+PIPE_WIDTH = 160
+CELL_CHARS = 2_000
+Row = dict[str, Any]
+
+
+def screen() -> Console:
+    """Return standard output: in colour and as wide as a terminal, or plain and wide for a pipe."""
+    if sys.stdout.isatty():
+        return Console(highlight=False, markup=False)
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    return Console(highlight=False, markup=False, width=width, force_terminal=False, color_system=None)
+
+
+def table(rows: Iterable[Row], columns: Sequence[tuple[str, str]]) -> Table:
+    """Return rows as a table; `columns`: the name in the row, and the heading."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for _, heading in columns:
+        made.add_column(heading, overflow="fold")
+    for row in rows:
+        made.add_row(*(cell(row.get(name), name) for name, _ in columns))
+    return made
+
+
+def cell(value: Any, name: str = "") -> Text:
+    """Return one value, fit for a terminal."""
+    if name == "level" and isinstance(value, str):
+        return badge(value)
+    return Text(shortened(visible(_text(value)), CELL_CHARS), overflow="fold")
+
+
+def badge(level: str) -> Text:
+    """Return a level in its colour."""
+    known = next((one for one in Level if one.value == level), None)
+    return Text(level, BADGES[known]) if known else Text(visible(level))
+
+
+def moment(text: str | None) -> str:
+    """Return a time to the second: `2026-11-27 12:00:00Z`."""
+    return "never" if text is None else f"{text[:10]} {text[11:19]}Z"
+
+
+def told_case(case: Case, width: int) -> Group:
+    """Return an incident whole, as a scan tells it."""
+    return Group(*cases([case], View(width=width)))
+
+
+def status(told: Row) -> Iterable[RenderableType]:
+    """Return how the hub is, part by part."""
+    organisation, now = told["organisation"], told["now"]
+    yield Text(f"{visible(organisation['name'])} ({visible(organisation['ods'])}), {moment(told['at'])}", style="bold")
+    yield Text()
+    yield labelled([(label, text) for label, text in _facts(told, now) if text])
+    yield Text()
+    yield table(map(_process, told["processes"]), PROCESSES)
+    if told["troubles"]:
+        yield Text()
+        yield Text("What is wrong", style="bold")
+        rows = [{**one, "since": moment(one["since"])} for one in told["troubles"]]
+        yield table(rows, (("since", "Since"), ("kind", "Kind"), ("device", "Device"), ("text", "What")))
+        if told["troubles_are_cut"]:
+            yield Text("  and more")
+
+
+PROCESSES = (("name", "Process"), ("state", "State"), ("pid", "Number"), ("since", "Since"), ("rates", "A second"))
+
+
+def _facts(told: Row, now: Row) -> list[tuple[str, str]]:
+    devices, notices = told["devices"], told["notices"]
+    lag = now["lag_s"]
+    return [
+        ("Agents online", _figure(now["agents_online"])),
+        ("Events", f"{now['events_per_s']:,.0f} a second" if now["events_per_s"] is not None else "not known"),
+        ("Lag", "not known" if lag is None else "none" if lag < 1 else span_text(lag)),
+        ("Devices", _counts(devices) or "none is enrolled yet"),
+        ("Incidents", _counts(told["incidents"]) or "none is open"),
+        ("Notices", _counts(notices)),
+        ("Dead letters", number(told["dead_letters"], "waits", "wait") if told["dead_letters"] else ""),
+    ]
+
+
+def _process(row: Row) -> Row:
+    rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in list(row["per_second"].items())[:6] if rate)
+    return {
+        "name": row["name"],
+        "state": "alive" if row["is_alive"] else "SILENT",
+        "pid": row["pid"],
+        "since": moment(row["started"]),
+        "rates": rates,
+    }
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {visible(name)}" for name, count in counts.items() if count)
+
+
+def _figure(value: float | None) -> str:
+    return "not known" if value is None else f"{value:,.0f}"
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(_text, value))
+        case dict():
+            return ", ".join(f"{name}={_text(item)}" for name, item in value.items())
+    return str(value)

@@ -1,0 +1,224 @@
+"""`carecordon send`: real logs go to a hub over the real wire, from files, folders, standard input, or as they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import SystemRandom
+from typing import Annotated, NoReturn
+
+import platformdirs
+import typer
+from rich.console import Console
+
+from carecordon.agent.enrol import NotEnrolled, enrol, read_token
+from carecordon.agent.fill import Fresh
+from carecordon.agent.identity import Identity, open_identity
+from carecordon.agent.run import Agent
+from carecordon.agent.state import State, open_state
+from carecordon.cli.options import CLEAN, STOPPED, UNREAD, LogSourceOption, bound_of, fail, say
+from carecordon.cli.sending import Report, check_followed, files, following, next_of
+from carecordon.model.errors import TheirFault
+from carecordon.model.event import LogSource
+
+ENROL_PORT = 8444
+REFUSED = 4
+LOOK_S = 0.1
+LEAVE_S = 10.0
+"""Who is stopped while it follows waits so long for the last receipts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked for."""
+
+    paths: list[str]
+    bound: LogSource | None
+    is_following: bool
+    timeout_s: float
+
+
+def send(
+    *,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Event files, archives, folders; - for stdin.")],
+    hub: Annotated[str, typer.Option(metavar="HOST[:PORT]", help="The hub, and its port for enrolment.")],
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CARECORDON_TOKEN", help="Enrolment token, needed the first time: `hub enrol-token --forwarder`."
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Identity, undelivered events and positions are kept here.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on reading JSON lines as they are written, until stopped.")
+    ] = False,
+    logsource: LogSourceOption = None,
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds without any progress before giving up.")] = 60.0,
+) -> None:
+    """Send the events in PATH... to a hub and wait until it has all of them on disk.
+
+    What was sent before from the same state folder is not sent again; what was interrupted goes on where it stopped.
+    Exit status: 0 all acknowledged, 2 wrong usage, 3 part of the input unreadable, 4 the hub refused or cannot be
+    reached, 130 stopped.
+    """
+    host, port = _address(hub)
+    bound = bound_of(logsource)
+    if follow:
+        for path in paths:
+            check_followed(path)
+    folder = state or Path(platformdirs.user_state_dir("carecordon", appauthor=False), "send", f"{host}-{port}")
+    identity = _identity(folder, host, port, token, timeout)
+    try:
+        with open_state(folder, socket.gethostname()) as opened:
+            status = asyncio.run(_send(Job(paths, bound, follow, timeout), identity, opened))
+    except BlockingIOError:
+        fail(f"--state {folder}: another `carecordon send` is using it; wait for it, or name another folder")
+    except (OSError, TheirFault) as fault:
+        fail(f"--state {folder}: {fault}")
+    raise typer.Exit(status)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Return host and port as `HOST[:PORT]` or `[HOST]:PORT` writes them."""
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]") or (":" in host and not host.startswith("[")):
+        host, port = text, str(ENROL_PORT)
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        fail(f"--hub {text}: write it like hub.example.org or hub.example.org:{ENROL_PORT}")
+    return host.strip("[]"), int(port)
+
+
+def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: float) -> Identity:
+    """Return who we are to the hub; enrols the first time."""
+    try:
+        known = open_identity(folder)
+        if known is not None:
+            return replace(known, hub=known.hub.at(host))
+        if token is None:
+            fail("this state folder is not enrolled yet: give --token, as `carecordon hub enrol-token` prints it")
+        name, system = socket.gethostname(), platform.platform()
+        made = enrol(folder, host, port, read_token(token), name=name, system=system, timeout_s=timeout_s)
+    except TheirFault as fault:
+        fail(str(fault))
+    except OSError as fault:
+        fail(f"--state {folder}: {fault.strerror or fault}")
+    if isinstance(made, NotEnrolled):
+        _give_up(made.reason)
+    say(f"enrolled with {host} as device {made.hub.device}")
+    return made
+
+
+def _give_up(reason: str) -> NoReturn:
+    say(reason)
+    raise typer.Exit(REFUSED)
+
+
+async def _send(job: Job, identity: Identity, state: State) -> int:
+    """Return the exit status when everything is acknowledged, or it is clear that it will not be."""
+    report, stop = Report(), asyncio.Event()
+    _on_signals(stop)
+    agent = Agent(
+        state.spool,
+        identity,
+        host=socket.gethostname(),
+        system=platform.platform(),
+        rng=SystemRandom(),
+        positions=state.positions,
+    )
+    source = _source(job, state, report, stop)
+    working = asyncio.ensure_future(agent.run(source, is_patient=True))
+    watching = asyncio.ensure_future(_watch(job, agent, state, report, stop))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        reason = None if working.done() else watching.result()
+    finally:
+        for task in (working, watching):
+            task.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+    typer.echo(_summary(agent, state, report))
+    if reason is not None:
+        say(reason)
+        return REFUSED
+    if stop.is_set() and (not job.is_following or state.spool.pending):
+        say("stopped; the same command goes on from here")
+        return STOPPED
+    return UNREAD if report.is_partial or agent.filler.unsendable_total else CLEAN
+
+
+async def _source(job: Job, state: State, report: Report, stop: asyncio.Event) -> AsyncIterator[Fresh]:
+    """Yield the events asked for; each piece is read in a thread, so that the connection goes on meanwhile."""
+    if job.is_following:
+        async for fresh in following(job.paths, job.bound, state.positions, report, stop):
+            yield fresh
+        return
+    pieces: Iterator[Fresh] = files(job.paths, job.bound, state.positions, report)
+    while not stop.is_set():
+        piece = await asyncio.to_thread(next_of, pieces)
+        if piece is None:
+            return
+        yield piece
+
+
+async def _watch(job: Job, agent: Agent, state: State, report: Report, stop: asyncio.Event) -> str | None:
+    """Return why it is given up; None where it was stopped. Shows meanwhile how far it has come."""
+    loop = asyncio.get_running_loop()
+    moved, before, left = loop.time(), (-1, -1), None
+    with contextlib.ExitStack() as stack:
+        console = Console(stderr=True)
+        line = stack.enter_context(console.status("connecting")) if console.is_terminal else None
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now, figures = loop.time(), (state.spool.acked_total, agent.filler.kept_total)
+            standing = agent.standing
+            is_content = standing.is_open and (not state.spool.pending or job.is_following)
+            if figures != before or is_content or (job.is_following and standing.sessions):
+                moved, before = now, figures
+            if line is not None:
+                line.update(_progress(agent, state, report))
+            if standing.is_refused and standing.last_end is not None:
+                return f"the hub refused this device: {standing.last_end.reason}"
+            if now - moved > job.timeout_s:
+                why = agent.trouble or (standing.last_end.reason if standing.last_end else "the hub gives no receipt")
+                return f"no progress for {job.timeout_s:.0f} s: {why}; the same command goes on from here"
+            if stop.is_set():
+                left = left or now
+                if not job.is_following or now - left > LEAVE_S:
+                    return None
+
+
+def _progress(agent: Agent, state: State, report: Report) -> str:
+    link = "connected" if agent.standing.is_open else "not connected"
+    trouble = f", {agent.trouble}" if agent.trouble else ""
+    return (
+        f"{link}: {agent.filler.kept_total:,} events read, {state.spool.acked_total:,} acknowledged, "
+        f"{report.files:,} of {report.found:,} files{trouble}"
+    )
+
+
+def _summary(agent: Agent, state: State, report: Report) -> str:
+    filler, spool = agent.filler, state.spool
+    sent = f"{filler.kept_total:,} read now in {filler.batches_total:,} batches of {filler.bytes_total:,} bytes"
+    unread = f"{report.already:,} sent before, {report.unread:,} not read"
+    lost = f"{filler.unsendable_total:,} events too large to send, {spool.dropped_total:,} dropped"
+    return (
+        f"{spool.acked_total:,} events acknowledged ({sent}), {spool.pending:,} waiting\n"
+        f"{report.files:,} files read, {unread}; {report.bad:,} bad records, {lost}"
+    )
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    """Let the first signal stop in order."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or a thread of a test
+            loop.add_signal_handler(number, stop.set)

@@ -1,0 +1,88 @@
+"""`carecordon up`: a whole hub in one command, in the foreground, until it is told to end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from carecordon.cli.options import USAGE, say
+from carecordon.cli.places import DATA, KEYS
+from carecordon.hub.config import Paths, Settings, read_settings
+from carecordon.hub.founding import Wishes, found
+from carecordon.hub.main import Supervisor
+from carecordon.hub.start import jobs, lock, prepare, workers_wanted
+from carecordon.model.errors import TheirFault
+
+LOOK_S = 0.5
+
+
+def up(
+    *,
+    data: Path = DATA,
+    keys: Path = KEYS,
+    workers: int = typer.Option(0, min=0, help="Worker processes; 0: as many as there are cores to spare."),
+) -> None:
+    """Run the hub: gate, workers, keeper, triage, notices and API. Ctrl-C ends it, and nothing is lost."""
+    paths = Paths(data, keys)
+    try:
+        settings = _settings(paths)
+        held = lock(paths)
+        prepare(paths, settings, time.time_ns())
+    except TheirFault as fault:
+        say(str(fault))
+        raise typer.Exit(USAGE) from fault
+    with held:
+        run(paths, settings, workers or workers_wanted(settings))
+
+
+def run(paths: Paths, settings: Settings, workers: int) -> None:
+    """Run the processes until somebody asks for an end."""
+    supervisor = Supervisor(jobs(paths, workers), paths.logs, _tell)
+    stopping: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda one, _: stopping.append(one))
+    began = time.monotonic()
+    supervisor.start()
+    was_ready = False
+    while not stopping:
+        supervisor.look(LOOK_S)
+        if supervisor.is_ready and not was_ready:
+            was_ready = True
+            _greet(paths, settings, time.monotonic() - began)
+    say("ending: what was acknowledged is on disk")
+    supervisor.stop()
+
+
+def _settings(paths: Paths) -> Settings:
+    """Return the hub's settings; where there is no hub yet, ask for what it needs, or say how to make one."""
+    if not paths.settings.exists():
+        if not sys.stdin.isatty():
+            raise TheirFault(
+                f"{paths.data}: there is no hub here, and no terminal to ask who it is for; "
+                "make one with `carecordon hub init --ods CODE --name NAME --admin NAME`"
+            )
+        say(f"There is no hub in {paths.data} yet. Three questions, and it is made.")
+        ods = typer.prompt("The organisation's ODS code (three to six letters and digits)")
+        name = typer.prompt("Its name")
+        admin = typer.prompt("Your own name, the first administrator's")
+        made = found(paths, Wishes(ods, name, admin), time.time_ns())
+        say(f"Your token, shown once; keep it like a password: {made.token}")
+    return read_settings(paths.settings)
+
+
+def _greet(paths: Paths, settings: Settings, seconds: float) -> None:
+    listen = settings.listen
+    say(f"{settings.name} ({settings.ods}): ready after {seconds:.1f} s")
+    say(f"devices  {listen.host}:{listen.devices}, enrolment {listen.host}:{listen.enrol}")
+    say(f"API      http://{listen.api_host}:{listen.api}/api/v1/ (its description: /docs)")
+    say(f"look at  carecordon hub watch --data {paths.data}")
+    say(f"a device carecordon hub enrol-token --data {paths.data}")
+
+
+def _tell(name: str, what: str) -> None:
+    if what != "ready":
+        say(f"{name} {what}")

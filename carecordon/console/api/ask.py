@@ -1,0 +1,50 @@
+"""A question in SQL: one SELECT over the published views, taken apart and put together anew; never passed through."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, HTTPException, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from carecordon.console import answer
+from carecordon.console.answer import respond
+from carecordon.console.endpoint import Endpoint, Endpoints
+from carecordon.console.premises import Hub, Premises
+from carecordon.model.person import Role
+from carecordon.telemetry.answer import Answer, Ceiling, Denied
+
+SQL_CHARS = 32_768
+
+
+class Question(BaseModel):
+    """What is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sql: str = Field(min_length=1, max_length=SQL_CHARS, description="One SELECT over the views in docs/questions.md.")
+    rows: int | None = Field(None, ge=1, le=100_000, description="No more rows than this.")
+
+
+def ask(request: Request, hub: Hub, question: Annotated[Question, Body()]) -> Response:
+    """Answer one SELECT over the published views."""
+    with hub.questions.reader() as reader:
+        found = reader.ask(question.sql, ceiling(hub, question.rows))
+    return respond(request, rows_of(found))
+
+
+def ceiling(hub: Premises, rows: int | None = None) -> Ceiling:
+    """Return what a question may cost here."""
+    limits = hub.settings.limits
+    return Ceiling(limits.question_s, min(rows or limits.question_rows, limits.question_rows), limits.question_bytes)
+
+
+def rows_of(found: Answer | Denied) -> answer.Answer:
+    """Return what the store gave, as rows. Raises HTTPException, 400, where it was not asked rightly."""
+    if isinstance(found, Denied):
+        raise HTTPException(400, str(found))
+    rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    return answer.Answer(found.columns, rows, (found.why or "there are more rows") if found.is_cut else "")
+
+
+ASK = Endpoints("ask", (Endpoint("POST", "/ask", ask, Role.READER, "ask"),))

@@ -1,0 +1,34 @@
+"""What is wrong with a process's own work: written into the register when it begins, and when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from carecordon.model.kept import Trouble
+from carecordon.register.register import Cases
+
+
+@dataclass(slots=True)
+class Complaints:
+    """The complaints of one process; `clock` gives UTC ns."""
+
+    cases: Cases
+    clock: Callable[[], int]
+    _open: dict[str, Trouble] = field(default_factory=dict)
+
+    def set(self, key: str, kind: str, text: str | None, count: int = 1) -> bool:
+        """Complain of `key` in these words, or of nothing any more (None); return whether that is news."""
+        known = self._open.get(key)
+        if text is None:
+            if known is None:
+                return False
+            del self._open[key]
+            self.cases.trouble([replace(known, until=self.clock())])
+            return True
+        if known is not None and known.text == text:
+            return False
+        trouble = Trouble(key, kind, None, text, known.since if known else self.clock(), None, count)
+        self._open[key] = trouble
+        self.cases.trouble([trouble])
+        return True

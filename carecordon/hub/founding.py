@@ -1,0 +1,112 @@
+"""A hub is founded: its authority, its register with the organisation and the first administrator, its settings.
+
+The settings are written last: a folder without them is one where founding was cut off, and no hub starts there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from carecordon.hub.access import make_token
+from carecordon.hub.authority import make_authority
+from carecordon.hub.config import SETTINGS, Paths
+from carecordon.hub.keyfile import make_folder
+from carecordon.model.errors import TheirFault
+from carecordon.model.person import Organisation, Person, Role
+from carecordon.register.backends.sqlite import SQLITE
+
+ODS = re.compile(r"[A-Z0-9]{3,6}", re.ASCII)
+"""Source: NHS Digital, Organisation Data Service, codes of three to six letters and digits."""
+NAME_CHARS = 200
+PERSON_CHARS = 100
+LABEL = "made with the hub"
+_EXPLAINED = """\
+# The hub's settings; what each does: docs/hub.md. They are read when the hub starts.
+ods = {ods}
+name = {name}
+
+# Who is told of incidents, by mail and by signed webhooks. Secrets lie in files in the folder of keys.
+# [notify]
+# level = "high"
+# [[notify.mail]]
+# host = "mail.example.org"
+# sender = "carecordon@example.org"
+# to = ["on-call@example.org"]
+# [[notify.webhook]]
+# url = "https://example.org/hook"
+# secret_file = "hook.secret"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What whoever founds a hub says: the organisation's ODS code and name, and the first administrator's name."""
+
+    ods: str
+    name: str
+    admin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """What came of it: the first administrator's token, to be shown once, and the SHA-256 of the hub's CA."""
+
+    token: str
+    authority: str
+
+
+def found(paths: Paths, wishes: Wishes, now: int) -> Founded:
+    """Make a hub where there is none. Raises TheirFault for what is no code or name, and where a hub is already."""
+    asked = _checked(wishes)
+    _check_empty(paths)
+    make_folder(paths.keys)
+    make_folder(paths.data)
+    authority = make_authority(paths.keys, asked.ods, asked.name, now)
+    SQLITE.prepare(str(paths.register))
+    register = SQLITE.open_register(str(paths.register))
+    try:
+        token, shown = make_token(asked.admin, LABEL, now)
+        register.people.found(Organisation(asked.ods, asked.name, now), Person(asked.admin, Role.ADMIN, now), token)
+    finally:
+        register.close()
+    text = _EXPLAINED.format(ods=_toml(asked.ods), name=_toml(asked.name))
+    new = paths.data / f"{SETTINGS}.new"
+    new.write_text(text, "utf-8")
+    new.chmod(0o600)
+    new.replace(paths.settings)
+    return Founded(shown, authority.fingerprint)
+
+
+def _checked(wishes: Wishes) -> Wishes:
+    ods, name, admin = wishes.ods.strip().upper(), " ".join(wishes.name.split()), " ".join(wishes.admin.split())
+    if not ODS.fullmatch(ods):
+        raise TheirFault(f"--ods {wishes.ods}: an ODS code is three to six letters and digits, like RX1 or B81001")
+    for option, text, most in (("--name", name, NAME_CHARS), ("--admin", admin, PERSON_CHARS)):
+        if not text or len(text) > most or not text.isprintable():
+            raise TheirFault(f"{option}: a name of 1 to {most} printable characters is needed")
+    return Wishes(ods, name, admin)
+
+
+def _check_empty(paths: Paths) -> None:
+    if paths.data.resolve() == paths.keys.resolve():
+        raise TheirFault(f"{paths.keys}: data and keys lie apart, so that a copy of one gives nobody the other")
+    if paths.settings.exists():
+        raise TheirFault(f"{paths.data}: there is a hub here already; start it with `carecordon up`")
+    for folder in (paths.data, paths.keys):
+        if folder.exists() and not folder.is_dir():
+            raise TheirFault(f"{folder}: this is no folder")
+    for folder in (paths.data, paths.keys):
+        others = sorted(one.name for one in folder.iterdir()) if folder.exists() else []
+        if others:
+            raise TheirFault(
+                f"{folder}: it is not empty ({', '.join(others[:3])}): give an empty folder, or none; "
+                "a hub from a backup comes back with `carecordon hub restore`"
+            )
+
+
+def _toml(text: str) -> str:
+    """Return a text as TOML writes it; JSON's escapes are TOML's too, but for one that `_checked` lets nobody write."""
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,67 @@
+"""What has fallen quiet, told: one by one where it is little, as one thing where much stops at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from carecordon.model.kept import Trouble
+from carecordon.model.times import span_text
+
+SECOND = 1_000_000_000
+MANY = 10
+"""So many that stop between two looks are one trouble: a switch, a link, a power cut, an update gone wrong."""
+NAMED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """One thing that is quiet: its name for people, the device that it is or is on, when it was last heard (UTC ns)."""
+
+    name: str
+    device: str
+    last: int
+
+
+@dataclass(slots=True)
+class Quiet:
+    """Remembers what was told. `kind` of its troubles; `what` one such thing is, and many are, in words."""
+
+    kind: str
+    many: str
+    _lone: dict[str, Trouble] = field(default_factory=dict)
+    _crowds: dict[str, tuple[Trouble, frozenset[str]]] = field(default_factory=dict)
+
+    def news(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
+        """Return what is to be written down, now that these are quiet (by key), all others not."""
+        return [*self._over(quiet, now), *self._begun(quiet, now)]
+
+    def _begun(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
+        known = set(self._lone).union(*(names for _, names in self._crowds.values()))
+        fresh = {key: hush for key, hush in quiet.items() if key not in known}
+        if len(fresh) >= MANY:
+            trouble = self._crowd(list(fresh.values()), now)
+            self._crowds[trouble.key] = trouble, frozenset(fresh)
+            return [trouble]
+        for key, hush in fresh.items():
+            text = f"{hush.name} has been quiet for {span_text((now - hush.last) / SECOND)}"
+            self._lone[key] = Trouble(f"{self.kind}/{key}", self.kind, hush.device, text, hush.last)
+        return [self._lone[key] for key in fresh]
+
+    def _crowd(self, fresh: Sequence[Hush], now: int) -> Trouble:
+        names = ", ".join(sorted(hush.name for hush in fresh)[:NAMED])
+        more = f" and {len(fresh) - NAMED:,} more" if len(fresh) > NAMED else ""
+        text = f"{len(fresh):,} {self.many} fell quiet together: {names}{more}"
+        return Trouble(f"{self.kind}/{now}", self.kind, None, text, min(hush.last for hush in fresh), None, len(fresh))
+
+    def _over(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
+        found = [replace(trouble, until=now) for key, trouble in self._lone.items() if key not in quiet]
+        self._lone = {key: trouble for key, trouble in self._lone.items() if key in quiet}
+        for key, (trouble, names) in list(self._crowds.items()):
+            left = frozenset(names.intersection(quiet))
+            if left:
+                self._crowds[key] = trouble, left
+            else:
+                found.append(replace(trouble, until=now))
+                del self._crowds[key]
+        return found

@@ -1,0 +1,53 @@
+"""Who is told, by the settings: each person and each program by a name that outbox, logs and audit use."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from carecordon.hub.config import Notify, Webhook
+from carecordon.model.errors import TheirFault
+from carecordon.notify.channel import Target
+from carecordon.notify.channels.smtp import SMTP
+from carecordon.notify.channels.webhook import WEBHOOK
+
+
+def names(notify: Notify) -> tuple[str, ...]:
+    """Return the names of all receivers, each once, in the order of the settings."""
+    found = [_person(to) for mail in notify.mail for to in mail.to]
+    return tuple(dict.fromkeys([*found, *(_program(hook) for hook in notify.webhook)]))
+
+
+def targets(notify: Notify, folder: Path) -> dict[str, Target]:
+    """Return how each receiver is reached, by its name. Files named in the settings are looked for from `folder`.
+
+    Raises TheirFault where a secret's file cannot be read.
+    """
+    found: dict[str, Target] = {}
+    for mail in notify.mail:
+        secret = "" if mail.password_file is None else _secret(folder / mail.password_file)
+        for to in mail.to:
+            name = _person(to)
+            found.setdefault(name, Target(SMTP.name, name, {**msgspec.to_builtins(mail), "to": to}, secret))
+    for hook in notify.webhook:
+        name = _program(hook)
+        found.setdefault(name, Target(WEBHOOK.name, name, {"url": hook.url}, _secret(folder / hook.secret_file)))
+    return found
+
+
+def _person(to: str) -> str:
+    return f"{SMTP.name}/{to}"
+
+
+def _program(hook: Webhook) -> str:
+    """Return a name that gives away nothing of the address, which may hold a secret."""
+    return f"{WEBHOOK.name}/{hashlib.sha256(hook.url.encode()).hexdigest()[:12]}"
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise TheirFault(f"{path}: a receiver's secret cannot be read: {fault}") from fault

@@ -1,0 +1,1 @@
+"""The register: devices, people, incidents, the outbox, checkpoints and the audit log of one hub."""

@@ -1,0 +1,132 @@
+"""Writing incidents in SQL: whatever id one comes under, it keeps its number, its status and its alerts' first day.
+
+An incident's lineage is every row whose present id is its id or one of its aliases. The smallest number of them goes
+on; the others become part of it. An id that is no row's present one any more stays a name of the row it was last of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from carecordon.model.kept import Status, StatusChange, ToldIncident
+from carecordon.register.backends.sql.alerts import write_alerts
+from carecordon.register.backends.sql.door import add_missing, chunks, replace
+from carecordon.register.backends.sql.outbox import merge_notices
+from carecordon.register.tables import INCIDENT_DEVICES, INCIDENT_IDS, INCIDENTS
+
+HUB = "hub"
+_ADDED = "something was added to it after it was closed"
+_PRESENT = select(
+    *(INCIDENTS.c[name] for name in ("number", "id", "status", "version", "reopened", "known", "digest", "devices"))
+)
+
+
+def write_incident(connection: Connection, told: ToldIncident, now: int) -> int:
+    """Write an incident and its alerts and return its number; what has not changed is not written."""
+    names = (told.id, *told.aliases)
+    rows = sorted(_rows_named(connection, names), key=lambda row: row.number)
+    first = rows[0] if rows else None
+    number = _insert(connection, told, now) if first is None else first.number
+    losers = [row.number for row in rows[1:]]
+    if losers:
+        _merge(connection, losers, number)
+    has_more = write_alerts(connection, told.alerts, number, [number, *losers], now)
+    if first is not None:
+        _change(connection, told, rows, now, has_more=has_more)
+    replace(connection, INCIDENT_IDS, [{"id": name, "incident": number} for name in names])
+    return number
+
+
+def set_status(connection: Connection, change: StatusChange, now: int) -> bool:
+    """Write what a person made of an incident; return False where there is none of this name."""
+    number = number_of(connection, change.incident)
+    if number is None:
+        return False
+    values: dict[str, Any] = {"status": change.status.value, "status_by": change.who, "status_why": change.why}
+    values |= {"changed": now, "version": INCIDENTS.c.version + 1}
+    connection.execute(update(INCIDENTS).where(INCIDENTS.c.number == number).values(**values))
+    return True
+
+
+def number_of(connection: Connection, name: str | int) -> int | None:
+    """Return the number that an incident of this name goes by now, None where there is none."""
+    if isinstance(name, str):
+        statement = select(INCIDENT_IDS.c.incident).where(INCIDENT_IDS.c.id == name)
+        return connection.execute(statement).scalar()
+    row = connection.execute(
+        select(INCIDENTS.c.number, INCIDENTS.c.merged_into).where(INCIDENTS.c.number == name)
+    ).first()
+    return None if row is None else row.merged_into or row.number
+
+
+def _rows_named(connection: Connection, names: Sequence[str]) -> list[Row[Any]]:
+    found: list[Row[Any]] = []
+    for some in chunks(names):
+        found += connection.execute(_PRESENT.where(INCIDENTS.c.id.in_(some))).all()
+    return found
+
+
+def _insert(connection: Connection, told: ToldIncident, now: int) -> int:
+    fixed = {"status": Status.NEW.value, "status_by": HUB, "status_why": "", "version": 1, "reopened": 0}
+    row = _values(told) | fixed | {"known": now, "changed": now, "merged_into": None}
+    number = connection.execute(insert(INCIDENTS).returning(INCIDENTS.c.number), row).scalar_one()
+    _write_devices(connection, told.devices, number)
+    return int(number)
+
+
+def _change(connection: Connection, told: ToldIncident, rows: Sequence[Row[Any]], now: int, *, has_more: bool) -> None:
+    first = rows[0]
+    values = _values(told)
+    status = _status([Status(row.status) for row in rows], has_more=has_more)
+    if len(rows) == 1 and first.digest == values["digest"] and first.id == told.id and status == first.status:
+        return
+    values |= {"version": first.version + 1, "changed": now, "known": min(row.known for row in rows)}
+    if status != first.status:
+        values |= {"status": status.value, "status_by": HUB, "status_why": _ADDED if has_more else "merged"}
+        values["reopened"] = first.reopened + (first.status == Status.CLOSED)
+    connection.execute(update(INCIDENTS).where(INCIDENTS.c.number == first.number).values(**values))
+    if first.devices != values["devices"] or len(rows) > 1:
+        connection.execute(delete(INCIDENT_DEVICES).where(INCIDENT_DEVICES.c.incident == first.number))
+        _write_devices(connection, told.devices, first.number)
+
+
+def _status(met: Sequence[Status], *, has_more: bool) -> Status:
+    """Return the status of an incident that these became: closed only where all were, and nothing was added."""
+    if all(one is Status.CLOSED for one in met):
+        return Status.OPEN if has_more else Status.CLOSED
+    return Status.NEW if all(one is Status.NEW for one in met) else Status.OPEN
+
+
+def _merge(connection: Connection, losers: Sequence[int], survivor: int) -> None:
+    for some in chunks(losers):
+        gone = INCIDENTS.c.number.in_(some) | INCIDENTS.c.merged_into.in_(some)
+        connection.execute(update(INCIDENTS).where(gone).values(merged_into=survivor, id=None))
+        named = INCIDENT_IDS.c.incident.in_(some)
+        connection.execute(update(INCIDENT_IDS).where(named).values(incident=survivor))
+        connection.execute(delete(INCIDENT_DEVICES).where(INCIDENT_DEVICES.c.incident.in_(some)))
+        merge_notices(connection, some, survivor)
+
+
+def _write_devices(connection: Connection, devices: Iterable[str], number: int) -> None:
+    rows = [{"device": device, "incident": number} for device in dict.fromkeys(devices)]
+    add_missing(connection, INCIDENT_DEVICES, rows)
+
+
+def _values(told: ToldIncident) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "title": told.title,
+        "level": told.level.value,
+        "rank": told.level.rank,
+        "score": told.score,
+        "devices": msgspec.msgpack.encode(told.devices),
+        "first": told.first,
+        "last": told.last,
+        "body": told.body,
+    }
+    digest = hashlib.sha256(msgspec.msgpack.encode(tuple(values.values()))).digest()
+    return values | {"id": told.id, "alerts": len(told.alerts), "digest": digest}

@@ -1,0 +1,1 @@
+"""The durable log between processes: numbers, frames and partitions here, what keeps them in `backends/`."""

@@ -1,0 +1,1 @@
+"""Shelf: one file for each engine that can keep a log."""

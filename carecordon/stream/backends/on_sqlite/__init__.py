@@ -1,0 +1,1 @@
+"""How a log lies in one SQLite file."""

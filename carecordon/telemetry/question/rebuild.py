@@ -1,0 +1,378 @@
+"""A question taken apart and put together again: nothing that a person typed reaches the store as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from carecordon.telemetry.answer import Denied
+from carecordon.telemetry.columns import DATABASE
+from carecordon.telemetry.question.functions import FUNCTIONS, KEYWORDS, TYPES
+from carecordon.telemetry.question.grammar import SHAPES, WORDS
+from carecordon.telemetry.question.parameters import Parameters, literal_of
+from carecordon.telemetry.question.views import VIEWS
+
+DIALECT = "clickhouse"
+MAX_CHARACTERS = 20_000
+MAX_TOKENS = 4_000
+MAX_DEPTH = 40
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
+_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_ORDINARY_CASE = {name.lower(): name for name in FUNCTIONS}
+
+
+class _DeniedHere(Exception):
+    """What a part of the question is refused for."""
+
+    def __init__(self, reason: str, node: exp.Expr | None = None) -> None:
+        super().__init__(reason)
+        meta = {} if node is None else next((one.meta for one in node.walk() if one.meta.get("line")), {})
+        self.denied = Denied(reason, int(meta.get("line", 0)), int(meta.get("col", 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A question that may be asked, as the store is to read it."""
+
+    sql: str
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What may be named: columns of the views in the question and names that it gives itself."""
+
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of each `WITH` name."""
+    names: set[str] = field(default_factory=set)
+    views: set[str] = field(default_factory=set)
+    parameters: Parameters = field(default_factory=dict)
+
+
+def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
+    """Return one SELECT over published views, made anew from allowed parts, or why not.
+
+    `parameters` fill `{name:Type}`, as ClickHouse's own do. Rebuilt again, it comes out the same.
+    """
+    try:
+        _check_size(sql)
+        parsed = sqlglot.parse(sql, dialect=DIALECT)
+        if len(parsed) != 1 or not isinstance(parsed[0], exp.Select | exp.SetOperation | exp.Subquery):
+            raise _DeniedHere("a question is one SELECT; nothing else is taken")
+        scope = _Scope(parameters=parameters or {})
+        _gather_names(parsed[0], scope)
+        made = _node(parsed[0], scope)
+        text = made.sql(DIALECT, comments=False, identify=True)
+        _check_words(text)
+        return Rebuilt(text)
+    except _DeniedHere as fault:
+        return fault.denied
+    except SqlglotError as fault:
+        return _unreadable(fault)
+    except RecursionError:
+        return Denied("it is nested too deeply; ask in several smaller questions")
+
+
+def _unreadable(fault: SqlglotError) -> Denied:
+    errors: list[dict[str, Any]] = getattr(fault, "errors", [])
+    if errors:
+        return Denied(
+            f"it cannot be read: {errors[0].get('description')}", errors[0].get("line") or 0, errors[0].get("col") or 0
+        )
+    return Denied(f"it cannot be read: {str(fault).splitlines()[0][:200]}")
+
+
+def _check_size(sql: str) -> None:
+    if len(sql) > MAX_CHARACTERS:
+        raise _DeniedHere(f"it has {len(sql)} characters, at most {MAX_CHARACTERS} are taken")
+    if "\0" in sql:
+        raise _DeniedHere("it has a zero byte")
+    tokens = sqlglot.tokenize(sql, dialect=DIALECT)
+    if len(tokens) > MAX_TOKENS:
+        raise _DeniedHere(f"it has {len(tokens)} words, at most {MAX_TOKENS} are taken")
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
+        if depth > MAX_DEPTH:
+            raise _DeniedHere(f"it is nested more than {MAX_DEPTH} deep; ask in several smaller questions")
+
+
+def _gather_names(tree: exp.Expr, scope: _Scope) -> None:
+    """Take all names that the question gives and the columns of all views that it names."""
+    for node in tree.walk():
+        if isinstance(node, exp.CTE):
+            name = node.alias
+            if name in VIEWS or name in scope.tables:
+                raise _DeniedHere(f"the name {name!r} is taken already: choose another", node)
+            scope.tables[name] = ()
+        if isinstance(node, exp.Alias | exp.TableAlias):
+            scope.names.add(_name(node.args.get("alias") if isinstance(node, exp.Alias) else node.this, node))
+    for table in tree.find_all(exp.Table):
+        if table.name in VIEWS:
+            scope.views.add(table.name)
+    for name in scope.views:
+        scope.names |= VIEWS[name].names
+
+
+def _name(identifier: Any, node: exp.Expr) -> str:
+    name = identifier.name if isinstance(identifier, exp.Identifier) else str(identifier or "")
+    if not _NAME.fullmatch(name):
+        raise _DeniedHere(f"the name {name[:70]!r} is not taken: letters, digits and _ only, a letter first", node)
+    return name
+
+
+def _node(node: exp.Expr, scope: _Scope) -> exp.Expr:
+    """Return a part made anew."""
+    match node:
+        case exp.Table():
+            return _table(node, scope)
+        case exp.Column():
+            return _column(node, scope)
+        case exp.Identifier():
+            return exp.to_identifier(_name(node, node), quoted=True)
+        case exp.Literal():
+            return _literal(node)
+        case exp.DataType():
+            return _type(node)
+        case exp.Placeholder():
+            return _placeholder(node, scope)
+        case exp.Select():
+            return _select(node, scope)
+        case exp.Star():
+            raise _DeniedHere("`*` stands only alone in a SELECT or in count(*)", node)
+        case exp.Var():
+            return _word(node)
+        case _ if type(node) in SHAPES:
+            return _shaped(node, SHAPES[type(node)], scope)
+        case exp.Func():
+            return _function(node, scope)
+        case _:
+            raise _DeniedHere(f"{type(node).__name__.upper()} is not taken in a question", node)
+
+
+def _shaped(node: exp.Expr, allowed: frozenset[str], scope: _Scope) -> exp.Expr:
+    made: dict[str, Any] = {}
+    for key, value in node.args.items():
+        if value is None or value == []:
+            continue
+        if value is False:
+            made |= {key: False} if key in allowed else {}
+            continue
+        if key not in allowed:
+            what = key.rstrip("_").upper()
+            raise _DeniedHere(f"{what} is not taken in a question", node)
+        made[key] = _part(value, scope, node)
+    return type(node)(**made)
+
+
+def _part(value: Any, scope: _Scope, node: exp.Expr) -> Any:
+    match value:
+        case exp.Expr():
+            return _node(value, scope)
+        case list():
+            return [_part(one, scope, node) for one in value]
+        case bool():
+            return value
+        case str() if value.upper() in WORDS:
+            return value.upper()
+        case _:
+            raise _DeniedHere(f"{str(value)[:40]!r} is not taken in a question", node)
+
+
+def _function(node: exp.Func, scope: _Scope) -> exp.Expr:
+    if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc | exp.CombinedAggFunc | exp.ParameterizedAgg):
+        # These carry the name as it was typed: the store's own spelling goes on.
+        name = _ORDINARY_CASE.get(str(node.this).lower(), "")
+        if not name:
+            raise _DeniedHere(f"the function {str(node.this)[:60]!r} is not on the list (docs/questions.md)", node)
+        rest = {key: _part(value, scope, node) for key, value in node.args.items() if key != "this" and value}
+        return type(node)(this=name, **rest)
+    made: dict[str, Any] = {}
+    for key, value in node.args.items():
+        if value is None or value is False or value == []:
+            continue
+        if isinstance(value, exp.Star) and isinstance(node, exp.Count):
+            continue
+        made[key] = _part(value, scope, node)
+    built = type(node)(**made)
+    if str(node.meta.get("clickhouse_name")).lower() in _ORDINARY_CASE:  # as it was typed, for the head of its column
+        built.meta["clickhouse_name"] = _ORDINARY_CASE[node.meta["clickhouse_name"].lower()]
+    called = _CALL.match(built.sql(DIALECT, comments=False, identify=True))
+    if called is None or called.group(1).lower() not in _ORDINARY_CASE:
+        name = called.group(1) if called else type(node).__name__
+        raise _DeniedHere(f"the function {name!r} is not on the list (docs/questions.md)", node)
+    return built
+
+
+def _literal(node: exp.Literal) -> exp.Expr:
+    if node.is_string:
+        return exp.Literal.string(node.this)
+    if not _NUMBER.fullmatch(node.this):
+        raise _DeniedHere(f"the number {node.this[:40]!r} is not taken", node)
+    return exp.Literal.number(node.this)
+
+
+def _type(node: exp.DataType) -> exp.Expr:
+    name = node.sql(DIALECT)
+    if name not in TYPES:
+        raise _DeniedHere(f"the type {name[:40]} is not taken: {', '.join(sorted(TYPES))}", node)
+    return exp.DataType.build(name, dialect=DIALECT)
+
+
+def _word(node: exp.Var) -> exp.Expr:
+    if node.name.upper() not in WORDS:
+        raise _DeniedHere(f"the word {node.name[:40]!r} is not taken in a question", node)
+    return exp.var(node.name.upper())
+
+
+def _placeholder(node: exp.Placeholder, scope: _Scope) -> exp.Expr:
+    name = node.this.name if isinstance(node.this, exp.Expr) else str(node.this or "")
+    kind = node.args.get("kind")
+    if name not in scope.parameters or not isinstance(kind, exp.DataType):
+        raise _DeniedHere(f"there is no value for the parameter {name[:40]!r}", node)
+    made = literal_of(kind.sql(DIALECT), scope.parameters[name])
+    if made is None:
+        raise _DeniedHere(f"the parameter {name[:40]!r} is no {kind.sql(DIALECT)[:40]}", node)
+    return made
+
+
+def _table(node: exp.Table, scope: _Scope) -> exp.Expr:
+    for key, value in node.args.items():
+        if value and key not in ("this", "db", "alias"):
+            raise _DeniedHere(f"{key.upper()} is not taken beside a view", node)
+    if not isinstance(node.this, exp.Identifier):
+        raise _DeniedHere("functions that make tables are not taken: ask the views (docs/questions.md)", node)
+    database = node.args.get("db")
+    if database is not None and (not isinstance(database, exp.Identifier) or database.name != DATABASE):
+        raise _DeniedHere("no other database can be asked", node)
+    alias = node.args.get("alias")
+    made_alias = None if alias is None else _node(alias, scope)
+    if node.name in scope.tables and database is None:
+        return exp.Table(this=exp.to_identifier(node.name, quoted=True), alias=made_alias)
+    if node.name not in VIEWS:
+        raise _DeniedHere(f"there is no view {node.name[:60]!r}; there are {', '.join(VIEWS)}", node)
+    return exp.Table(
+        this=exp.to_identifier(node.name, quoted=True), db=exp.to_identifier(DATABASE, quoted=True), alias=made_alias
+    )
+
+
+def _column(node: exp.Column, scope: _Scope) -> exp.Expr:
+    if any(value for key, value in node.args.items() if key not in ("this", "table")):
+        raise _DeniedHere("a column is named by itself or with its view before it", node)
+    if not isinstance(node.this, exp.Identifier):
+        raise _DeniedHere("`*` stands only alone in a SELECT or in count(*)", node)
+    if node.name not in scope.names:
+        where = f" in {', '.join(sorted(scope.views))}" if scope.views else ""
+        raise _DeniedHere(f"there is no column {node.name[:60]!r}{where}", node)
+    table = node.args.get("table")
+    made = {} if table is None else {"table": exp.to_identifier(_source(table, scope, node), quoted=True)}
+    return exp.Column(this=exp.to_identifier(node.name, quoted=True), **made)
+
+
+def _source(table: Any, scope: _Scope, node: exp.Expr) -> str:
+    name = _name(table, node)
+    if name not in scope.names and name not in scope.views and name not in scope.tables:
+        raise _DeniedHere(f"there is no view or name {name!r}", node)
+    return name
+
+
+def _select(node: exp.Select, scope: _Scope) -> exp.Expr:
+    with_ = node.args.get("with_")
+    made_with = None
+    if with_ is not None:
+        made_with = exp.With(expressions=[_common(one, scope) for one in with_.expressions])
+        if with_.args.get("recursive"):
+            raise _DeniedHere("WITH RECURSIVE is not taken in a question", node)
+    bare = exp.Select(**{key: value for key, value in node.args.items() if key not in ("with_", "expressions")})
+    made = _shaped(bare, SHAPES[exp.Select], scope)
+    if not node.expressions:
+        raise _DeniedHere("a SELECT names what it wants", node)
+    columns: list[exp.Expr] = []
+    for one in node.expressions:
+        columns += _starred(one, node, scope) if _is_star(one) else [_node(one, scope)]
+    made.set("expressions", columns)
+    if made_with is not None:
+        made.set("with_", made_with)
+    return made
+
+
+def _common(node: exp.Expr, scope: _Scope) -> exp.Expr:
+    if (
+        not isinstance(node, exp.CTE)
+        or not isinstance(node.this, exp.Select | exp.SetOperation)
+        or node.args.get("scalar")
+    ):
+        raise _DeniedHere("WITH names a SELECT: `WITH name AS (SELECT …)`", node)
+    made = _node(node.this, scope)
+    scope.tables[node.alias] = tuple(_names_of(made))
+    scope.names |= {name for name in _names_of(made) if _NAME.fullmatch(name)}
+    return exp.CTE(this=made, alias=exp.TableAlias(this=exp.to_identifier(_name(node.alias, node), quoted=True)))
+
+
+def _names_of(select: exp.Expr) -> Sequence[str]:
+    return select.named_selects if isinstance(select, exp.Query) else ()
+
+
+def _is_star(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star))
+
+
+def _starred(star: exp.Expr, select: exp.Select, scope: _Scope) -> Sequence[exp.Expr]:
+    """Return the columns that a `*` means: those of the published views, nothing internal."""
+    inner = star.this if isinstance(star, exp.Column) else star
+    if any(inner.args.values()):
+        raise _DeniedHere("`*` is taken without EXCEPT, REPLACE or APPLY: name the columns", star)
+    wanted = star.args.get("table") if isinstance(star, exp.Column) else None
+    from_ = select.args.get("from_")
+    sources = [] if from_ is None else [from_.this, *(join.this for join in select.args.get("joins") or ())]
+    found: list[exp.Expr] = []
+    for source in sources:
+        if wanted is not None and source.alias_or_name != wanted.name:
+            continue
+        qualifier = source.alias_or_name if wanted is not None or len(sources) > 1 else None
+        for name in _columns_of(source, scope):
+            made = {} if not qualifier else {"table": exp.to_identifier(_name(qualifier, star), quoted=True)}
+            found.append(exp.Column(this=exp.to_identifier(name, quoted=True), **made))
+    if not found:
+        raise _DeniedHere("`*` has nothing to stand for here", star)
+    return found
+
+
+def _columns_of(source: exp.Expr, scope: _Scope) -> Sequence[str]:
+    if isinstance(source, exp.Table):
+        return VIEWS[source.name].starred if source.name in VIEWS else scope.tables.get(source.name, ())
+    if isinstance(source, exp.Subquery):
+        names = _names_of(_node(source.this, scope))
+        return [name for name in names if _NAME.fullmatch(name)]
+    return ()
+
+
+def _check_words(text: str) -> None:
+    """Hold what was made against the closed lists once more, word by word, whatever the parser's own idea of it was."""
+    tokens = sqlglot.tokenize(text, dialect=DIALECT)
+    for place, token in enumerate(tokens):
+        follows = tokens[place + 1].token_type if place + 1 < len(tokens) else None
+        if token.token_type is TokenType.SEMICOLON or not _is_known(token, is_call=follows is TokenType.L_PAREN):
+            raise _DeniedHere(f"the word {token.text[:40]!r} is not taken in a question")
+
+
+def _is_known(token: Token, *, is_call: bool) -> bool:
+    if token.token_type in (TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER):
+        return True
+    word = token.text
+    if not re.search(r"[A-Za-z_@#$?:{}\\`]", word):
+        return True
+    if KEYWORDS.issuperset(word.upper().split()):
+        return True
+    if is_call:
+        return word.lower() in _ORDINARY_CASE or word == "DateTime64"
+    return word in TYPES

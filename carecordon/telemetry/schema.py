@@ -1,0 +1,64 @@
+"""The statements that make the store: database, table, published views; the same for chDB and a ClickHouse server."""
+
+from __future__ import annotations
+
+from carecordon.telemetry.columns import COLUMNS, DATABASE, HASHES, TABLE
+from carecordon.telemetry.question.views import VIEWS
+
+TOKENS = 10_000
+"""Inserts that the table remembers by their token, so that one that comes again is kept once."""
+INDEXES = (
+    "INDEX by_time time TYPE minmax GRANULARITY 1",
+    "INDEX by_sender sender TYPE set(16) GRANULARITY 1",
+    "INDEX by_sequence sequence TYPE minmax GRANULARITY 1",
+)
+TABLE_SETTINGS = {
+    "non_replicated_deduplication_window": str(TOKENS),
+    "fsync_after_insert": "1",
+    "fsync_part_directory": "1",
+    "ttl_only_drop_parts": "1",
+    "merge_max_block_size": "1024",
+    "merge_max_block_size_bytes": str(4 << 20),
+    "vertical_merge_algorithm_min_rows_to_activate": "1",
+    "max_bytes_to_merge_at_max_space_in_pool": str(4 << 30),
+}
+
+
+def _hash(name: str) -> str:
+    return f"lower(extract(Hashes, '{name}=([0-9A-Fa-f]+)'))"
+
+
+ALIASES = tuple((name, _hash(name)) for name in HASHES)
+"""Columns that are made of others when they are asked for; on disk they are nothing."""
+
+
+def create_table(retention_days: int) -> str:
+    """Return the statement that makes the table, where it is not there."""
+    columns = [f"`{column.name}` {' '.join(column.storage.value)}".strip() for column in COLUMNS]
+    columns += [f"`{name}` LowCardinality(String) ALIAS {made}" for name, made in ALIASES]
+    settings = ", ".join(f"{name} = {value}" for name, value in TABLE_SETTINGS.items())
+    return (
+        f"CREATE TABLE IF NOT EXISTS {DATABASE}.{TABLE} ({', '.join([*columns, *INDEXES])}) "
+        "ENGINE = MergeTree PARTITION BY day ORDER BY (device, time, sender, epoch, sequence) "
+        f"TTL {time_to_live(retention_days)} SETTINGS allow_nullable_key = 1, {settings}"
+    )
+
+
+def time_to_live(retention_days: int) -> str:
+    """Return when an event may go: counted from when it was received."""
+    return f"toDateTime(received) + toIntervalDay({retention_days})"
+
+
+def _modify_ttl(retention_days: int) -> str:
+    kept = time_to_live(retention_days)
+    return f"ALTER TABLE {DATABASE}.{TABLE} MODIFY TTL {kept} SETTINGS materialize_ttl_after_modify = 0"
+
+
+def migrations(retention_days: int) -> tuple[str, ...]:
+    """Return everything that makes a store fit for this release, in order; done again it changes nothing."""
+    return (
+        f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
+        create_table(retention_days),
+        _modify_ttl(retention_days),
+        *(view.create() for view in VIEWS.values() if view.name != TABLE),
+    )

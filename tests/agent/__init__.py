@@ -1,0 +1,1 @@
+"""The agent: nothing that it was given is lost, and what cannot be kept is counted."""

@@ -1,0 +1,1 @@
+"""What breaks on purpose: power that fails, disks that lie, processes that are killed."""

@@ -1,0 +1,17 @@
+"""What the tests of failing disks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stream.places import quick_folder
+
+
+@pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """Give a folder that is gone after the test."""
+    with quick_folder() as folder:
+        yield folder

@@ -1,0 +1,1 @@
+"""The fleet: many agents that are real where it counts."""

@@ -1,0 +1,136 @@
+"""What falls quiet is told once: alone, or together with what stopped at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from carecordon.hub.channels_heard import OFTEN, ChannelsHeard
+from carecordon.hub.merge import Sent, merge
+from carecordon.hub.quiet import MANY
+from carecordon.hub.silence import LOOK_S, Silence
+from carecordon.model.batch import Rows
+from carecordon.model.device import Certificate, DeviceKind, NewDevice
+from carecordon.model.event import Kind
+from carecordon.model.gather import gather
+from carecordon.model.merged import Merged
+from carecordon.register.backends.sqlite import SQLITE
+from carecordon.register.register import Register
+
+SECOND = 1_000_000_000
+T0 = 1_700_000_000 * SECOND
+LIMIT_S = 600.0
+
+
+@pytest.fixture
+def register(tmp_path: Path) -> Iterator[Register]:
+    SQLITE.prepare(str(tmp_path / "register.db"))
+    opened = SQLITE.open_register(str(tmp_path / "register.db"))
+    yield opened
+    opened.close()
+
+
+def enrol(register: Register, count: int) -> list[str]:
+    """Return the ids of so many devices that were enrolled at T0."""
+    ids = [f"{number:032x}" for number in range(count)]
+    for number, name in enumerate(ids):
+        certificate = Certificate(f"{number:064x}", f"{number:x}", T0, T0 * 2)
+        register.devices.add(NewDevice(name, f"pc-{number:02}", "Windows", DeviceKind.AGENT, certificate), "t", T0)
+    return ids
+
+
+def open_troubles(register: Register) -> list[str]:
+    return [trouble.text for trouble in register.cases.troubles()]
+
+
+def at(minutes: float) -> int:
+    return T0 + int(minutes * 60) * SECOND
+
+
+def test_a_device_that_says_nothing_is_told_until_it_speaks(register: Register) -> None:
+    one, other = enrol(register, 2)
+    silence = Silence(register, LIMIT_S)
+    silence.look(at(0), at(0))
+    register.devices.seen({one: at(9), other: at(1)})
+    silence.look(at(12), at(12))
+    assert open_troubles(register) == ["pc-01 has been quiet for 11 min"]
+    silence.look(at(13), at(13))
+    assert len(register.cases.troubles(is_over=None)) == 1, "told once"
+    register.devices.seen({one: at(13), other: at(13)})
+    silence.look(at(14), at(14))
+    assert open_troubles(register) == []
+
+
+def test_many_at_once_are_one(register: Register) -> None:
+    ids = enrol(register, MANY + 3)
+    silence = Silence(register, LIMIT_S)
+    silence.look(at(0), at(0))
+    register.devices.seen(dict.fromkeys(ids, at(1)))
+    silence.look(at(12), at(12))
+    (text,) = open_troubles(register)
+    assert text.startswith(f"{MANY + 3} devices fell quiet together: pc-00, pc-01")
+    register.devices.seen(dict.fromkeys(ids[1:], at(12)))
+    silence.look(at(13), at(13))
+    assert len(open_troubles(register)) == 1, "one of them is still away"
+    register.devices.seen({ids[0]: at(13)})
+    silence.look(at(14), at(14))
+    assert open_troubles(register) == []
+
+
+def test_while_nobody_listens_nobody_is_silent(register: Register) -> None:
+    enrol(register, 1)
+    silence = Silence(register, LIMIT_S)
+    silence.look(at(0), at(0))
+    silence.look(at(20), at(5))  # the gate has been away since
+    silence.look(at(21), at(21))
+    assert open_troubles(register) == []
+    silence.look(at(32), at(32))
+    assert len(open_troubles(register)) == 1
+
+
+def test_between_two_looks_time_goes_by(register: Register) -> None:
+    enrol(register, 1)
+    silence = Silence(register, LIMIT_S)
+    silence.look(at(0), at(0))
+    silence.look(at(0) + int(LOOK_S - 1) * SECOND, at(11))
+    assert open_troubles(register) == []
+
+
+def heard(channels: list[str], now: int) -> Merged:
+    """Return a batch of one event of each channel."""
+    count = len(channels)
+    rows = Rows(
+        [Kind(channel, None, 1) for channel in channels],
+        [{} for _ in channels],
+        [now] * count,
+        ["pc-00"] * count,
+        [None] * count,
+        list(range(count)),
+    )
+    return merge([Sent(gather(rows), "5e", 1, 0, now, None)])
+
+
+def test_a_source_that_stops_while_its_device_goes_on_is_told() -> None:
+    channels = ChannelsHeard(LIMIT_S)
+    for minute in range(OFTEN):
+        channels.see(heard(["Security", "System"], at(minute)))
+    assert channels.news(at(OFTEN)) == []
+    for minute in range(OFTEN, OFTEN + 40):
+        channels.see(heard(["System"], at(minute)))
+    (trouble,) = channels.news(at(OFTEN + 40))
+    assert trouble.text.startswith("Security of pc-00 has been quiet for")
+    assert channels.news(at(OFTEN + 40)) == []
+    channels.see(heard(["Security"], at(OFTEN + 41)))
+    (over,) = channels.news(at(OFTEN + 41))
+    assert over.until == at(OFTEN + 41)
+
+
+def test_a_source_that_seldom_speaks_or_whose_device_is_gone_is_not_missed() -> None:
+    channels = ChannelsHeard(LIMIT_S)
+    for minute in range(OFTEN - 1):
+        channels.see(heard(["Setup"], at(minute)))
+    for minute in range(OFTEN):
+        channels.see(heard(["System"], at(minute)))
+    assert channels.news(at(600)) == []

@@ -1,0 +1,65 @@
+"""The steps of alembic lead to the tables that the statements are made of, and a file of another version is refused."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from carecordon.model.errors import TheirFault
+from carecordon.register.backends.sqlite import SQLITE
+from carecordon.register.tables import METADATA
+
+
+def test_the_steps_lead_to_the_tables(place: Path) -> None:
+    engine = create_engine(f"sqlite:///{place}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+    engine.dispose()
+
+
+def test_preparing_twice_changes_nothing(place: Path) -> None:
+    register = SQLITE.open_register(str(place))
+    register.checkpoints.set("worker", b"kept")
+    register.close()
+    SQLITE.prepare(str(place))
+    register = SQLITE.open_register(str(place))
+    assert register.checkpoints.get("worker") == b"kept"
+    register.close()
+
+
+def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
+    place = tmp_path / "new.db"
+    SQLITE.prepare(str(place))
+    assert place.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("call", [SQLITE.prepare, SQLITE.open_register])
+def test_a_newer_file_is_left_alone(place: Path, call: object) -> None:
+    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert callable(call)
+    with pytest.raises(TheirFault, match=r"register\.db: a newer Carecordon has written it \(9999\)"):
+        call(str(place))
+
+
+def test_what_is_not_prepared_is_not_opened(tmp_path: Path) -> None:
+    with pytest.raises(TheirFault, match="hub init"):
+        SQLITE.open_register(str(tmp_path / "none.db"))
+    sqlite3.connect(tmp_path / "old.db").close()
+    with pytest.raises(TheirFault, match="older Carecordon"):
+        SQLITE.open_register(str(tmp_path / "old.db"))
+
+
+def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "text.db"
+    place.write_text("not a database, only text of some length\n" * 100, "utf-8")
+    for call in (SQLITE.prepare, SQLITE.open_register):
+        with pytest.raises(TheirFault, match="cannot be used"):
+            call(str(place))

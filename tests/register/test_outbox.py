@@ -1,0 +1,64 @@
+"""The outbox: told once for ever, marked before and after, repeated at most once after a crash."""
+
+from __future__ import annotations
+
+from carecordon.model.kept import Commit
+from carecordon.model.notice import NoticeState
+from carecordon.register.register import Register
+from tests.register.example import NOW, alert, incident, notice
+
+
+def put(register: Register, *notices: object) -> None:
+    told = [incident("i1", [alert(10)])]
+    register.cases.commit(Commit(NOW, 0, 1, incidents=told, notices=notices))  # type: ignore[arg-type]  # made by `notice`
+
+
+def test_a_notice_goes_out_and_is_done(register: Register) -> None:
+    put(register, notice("i1"))
+    assert register.outbox.due(NOW - 1, 10) == []
+    (due,) = register.outbox.due(NOW, 10)
+    assert (due.incident, due.tries, due.is_repeat) == (1, 0, False)
+    register.outbox.begun([due.number], NOW, "digest 1")
+    assert register.outbox.due(NOW, 10) == []
+    register.outbox.done([due.number], NOW + 1)
+    (done,) = register.outbox.all()
+    assert (done.state, done.tries, done.sent, done.digest) == (NoticeState.DONE, 1, NOW + 1, "digest 1")
+    assert register.outbox.went("mail", NOW + 1) == [done]
+    assert register.outbox.went("mail", NOW + 2) == register.outbox.went("hook", NOW) == []
+
+
+def test_the_same_is_not_told_twice(register: Register) -> None:
+    put(register, notice("i1"), notice("i1"), notice("i1", channel="hook"), notice(None), notice(None))
+    assert len(register.outbox.due(NOW, 10)) == 3
+
+
+def test_what_failed_comes_again_or_is_given_up(register: Register) -> None:
+    put(register, notice("i1"))
+    (due,) = register.outbox.due(NOW, 10)
+    register.outbox.begun([due.number], NOW)
+    register.outbox.failed([due.number], "no answer", NOW + 60)
+    assert register.outbox.due(NOW + 59, 10) == []
+    (again,) = register.outbox.due(NOW + 60, 10)
+    assert (again.why, again.is_repeat) == ("no answer", False)
+    register.outbox.begun([due.number], NOW + 60)
+    register.outbox.failed([due.number], "refused", None)
+    assert register.outbox.count() == {"failed": 1}
+    assert register.outbox.all()[0].tries == 2
+
+
+def test_after_a_crash_only_what_was_on_its_way_is_repeated(register: Register) -> None:
+    put(register, notice("i1"), notice("i1", "critical"), notice(None, "silent"))
+    going, waiting, sent = register.outbox.due(NOW, 10)
+    register.outbox.begun([going.number, sent.number], NOW)
+    register.outbox.done([sent.number], NOW)
+    assert register.outbox.resume(NOW + 1) == 1
+    assert register.outbox.resume(NOW + 1) == 0
+    due = register.outbox.due(NOW + 1, 10)
+    assert [(one.number, one.is_repeat) for one in due] == [(going.number, True), (waiting.number, False)]
+
+
+def test_what_is_not_on_its_way_cannot_be_done(register: Register) -> None:
+    put(register, notice("i1"))
+    register.outbox.done([1], NOW)
+    register.outbox.failed([1], "why", None)
+    assert register.outbox.count() == {"waiting": 1}

@@ -1,0 +1,1 @@
+"""How a log keeps its promises."""

@@ -1,0 +1,1 @@
+"""Proof of the stores against a real one."""

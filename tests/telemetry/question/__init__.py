@@ -1,0 +1,1 @@
+"""Proof of what a question may be and what it may not."""

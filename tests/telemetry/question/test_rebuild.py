@@ -1,0 +1,111 @@
+"""What a question may be, what comes out of it, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carecordon.telemetry.answer import Denied
+from carecordon.telemetry.question.rebuild import MAX_CHARACTERS, Rebuilt, rebuild
+from carecordon.telemetry.question.views import VIEWS
+from tests.telemetry.injections import INJECTIONS
+
+ALLOWED = (
+    "SELECT DeviceName, count() AS n FROM DeviceProcessEvents GROUP BY DeviceName HAVING n > 1 ORDER BY n DESC",
+    "SELECT FileName FROM DeviceProcessEvents WHERE Timestamp > now() - INTERVAL 1 DAY AND MD5 ILIKE '%-enc%'",
+    "SELECT e.Image, f.Image FROM events e LEFT JOIN events AS f ON e.ProcessGuid = f.ParentProcessGuid",
+    "WITH t AS (SELECT User AS d, count() AS c FROM events GROUP BY d) SELECT d FROM t WHERE c BETWEEN 1 AND 3",
+    "SELECT row_number() OVER (PARTITION BY DeviceName ORDER BY Timestamp) AS r FROM DeviceFileEvents",
+    "SELECT sum(sequence) OVER (ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM events",
+    "SELECT Image FROM events WHERE Image IN (SELECT FolderPath FROM DeviceProcessEvents) OR User IN ('a', 'b')",
+    "SELECT CASE WHEN event_id = 1 THEN 'a' ELSE 'b' END, CAST(event_id AS String), event_id::Int64 FROM events",
+    "SELECT fields['Unit'], mapKeys(fields)[1] FROM events WHERE mapContains(fields, 'Unit') AND device IS NOT NULL",
+    "SELECT Image FROM events UNION ALL SELECT FileName FROM DeviceFileEvents",
+    "SELECT DISTINCT Image FROM events LIMIT 1 BY Image",
+    "SELECT count(DISTINCT Image), count(*), quantile(0.9)(sequence), uniqIf(Image, User = '') FROM events",
+    "select image from (select Image as image from events) limit 3 offset 2",
+    "SELECT 1 -- why\n",
+    "SELECT /* why */ 1",
+    "SELECT shape, day, SHA256 FROM events",
+)
+
+
+@pytest.mark.parametrize("sql", ALLOWED)
+def test_allowed_and_the_same_when_rebuilt_again(sql: str) -> None:
+    found = rebuild(sql)
+    assert isinstance(found, Rebuilt), found
+    assert rebuild(found.sql) == found
+
+
+@pytest.mark.parametrize("sql", INJECTIONS)
+def test_refused(sql: str) -> None:
+    found = rebuild(sql)
+    assert isinstance(found, Denied), found
+    assert found.reason
+
+
+def test_a_refusal_says_where() -> None:
+    found = rebuild("SELECT Image,\n  sleep(3) FROM events")
+    assert isinstance(found, Denied)
+    assert (found.line, "sleep" in found.reason) == (2, True)
+
+
+def test_names_go_out_quoted_with_their_database_and_comments_do_not() -> None:
+    found = rebuild("select Image i from events -- drop")
+    assert found == Rebuilt('SELECT "Image" AS "i" FROM "carecordon"."events"')
+
+
+def test_a_star_means_what_is_published() -> None:
+    found = rebuild("SELECT * FROM DeviceLogonEvents")
+    assert isinstance(found, Rebuilt)
+    assert found.sql.count(", ") == len(VIEWS["DeviceLogonEvents"].columns) - 1
+    found = rebuild("SELECT * FROM events")
+    assert isinstance(found, Rebuilt)
+    assert '"shape"' not in found.sql
+    found = rebuild("WITH t AS (SELECT Image AS a FROM events) SELECT * FROM t")
+    assert isinstance(found, Rebuilt)
+    assert found.sql.endswith('SELECT "a" FROM "t"')
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT " + "(" * 500 + "1" + ")" * 500,
+        "SELECT " + "NOT " * 3_000 + "1",
+        "SELECT " + "- " * 3_000 + "1",
+        "SELECT " + "1 + " * 3_900 + "1",
+        "SELECT " + "[" * 30 + "1" + "]" * 30 + "1",
+        "SELECT " + "CASE WHEN 1 THEN " * 900 + "1",
+        "SELECT '" + "a" * MAX_CHARACTERS + "'",
+        "SELECT 1" + " UNION ALL SELECT 1" * 1_200,
+    ],
+)
+def test_bombs_are_refused_and_not_fallen_over(sql: str) -> None:
+    assert isinstance(rebuild(sql), Denied)
+
+
+@given(st.text())
+def test_text_stays_text(text: str) -> None:
+    """A parameter is one literal of what is asked, whatever stands in it."""
+    found = rebuild("SELECT {x:String} AS a FROM events", {"x": text})
+    if isinstance(found, Rebuilt):
+        again = rebuild(found.sql)
+        assert again == found or "\0" in text
+        assert found.sql.startswith("SELECT '")
+        assert found.sql.endswith('\' AS "a" FROM "carecordon"."events"')
+
+
+PIECES = """SELECT FROM WHERE events file( url( 'x' ) ( , * SETTINGS FORMAT Null ; -- /* */ UNION ALL INSERT INTO
+FUNCTION Image system.one JOIN ON 1 = IN WITH x AS ` " ' \\ { } : :: -> $$ LIMIT [ ] INTERVAL DAY OVER"""
+WORDS = st.sampled_from(PIECES.split())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WORDS, max_size=14).map(" ".join).map("SELECT ".__add__))
+def test_whatever_is_typed_only_the_known_comes_out(sql: str) -> None:
+    found = rebuild(sql)
+    if isinstance(found, Rebuilt):
+        assert rebuild(found.sql) == found
+        for bad in ("file(", "url(", "SETTINGS", "FORMAT", ";", "INSERT", "->", "--", "/*"):
+            assert bad not in found.sql.replace("'x'", "")
