@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 import carecordon
+from carecordon.agent.enrol import NotEnrolled, renew_expired
 from carecordon.agent.exchange import Exchange, Queue
 from carecordon.agent.identity import Identity, make_key, make_request, renew_at
 from carecordon.agent.link import Link
@@ -24,6 +25,8 @@ CONNECT_S = 20.0
 RENEW_AGAIN_S = 600.0
 """So long after asking for a certificate it is asked for again."""
 _AT_ONCE_S = 0.05
+UNHEARD = 5
+"""So many connections in a row that broke without a word of the hub: our certificate may have expired by its clock."""
 
 
 @dataclass(slots=True)
@@ -64,6 +67,10 @@ class Carrier:
         """When to ask for a new certificate, by the hub's clock, UTC ns."""
         self._asked_at: int | None = None
         """When a certificate was last asked for."""
+        self._revived_at: int | None = None
+        """When one was asked for in place of one that had expired."""
+        self._was_cut, self._unheard = False, 0
+        """The last connection broke before the hub said anything, and how many did so in a row."""
         self._key: bytes | None = None
         """The key that it is for, until it has come."""
 
@@ -88,6 +95,9 @@ class Carrier:
             self.standing.is_refused = ended.retry_s is not None and ended.retry_s < 0
             self._on_change()
             again.lasted((self._clock() - began) / NANOSECONDS)
+            self._unheard = 0 if ended.fault is Fault.NOBODY or not self._was_cut else self._unheard + 1
+            if self._may_have_expired() and await self._revive():
+                continue
             if ended.fault is Fault.NOBODY and ended.retry_s == 0.0:
                 await asyncio.sleep(_AT_ONCE_S)
             else:
@@ -99,13 +109,13 @@ class Carrier:
         done: asyncio.Future[Ended] = loop.create_future()
         exchange = Exchange(self._queue, carecordon.__version__, self._host, self._system, self._clock())
         link = Link(exchange, done, self._clock, self._changed)
-        context, hub = self._identity.context(), self._identity.hub
+        context, hub, self._was_cut = self._identity.context(), self._identity.hub, False
         try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.create_connection(lambda: link, hub.host, hub.port, ssl=context)
         except (OSError, TimeoutError) as fault:
             return Ended(f"the hub at {hub.host}:{hub.port} cannot be reached: {_words(fault)}", Fault.THEIRS)
-        self._link = link
+        self._link, self._was_cut = link, True
         try:
             return await done
         finally:
@@ -113,10 +123,34 @@ class Carrier:
             self._link = None
             await link.closed()
 
+    def _may_have_expired(self) -> bool:
+        """Say whether it is time to ask for a certificate in place of ours, by the way that is for expired ones."""
+        now = self._clock()
+        is_over = time.time_ns() >= self._identity.life()[1] or self._unheard >= UNHEARD
+        if not is_over or (self._revived_at is not None and now - self._revived_at < RENEW_AGAIN_S * NANOSECONDS):
+            return False
+        self._revived_at = now
+        return True
+
+    async def _revive(self) -> bool:
+        """Ask for a certificate in place of one that has expired; say whether there is a new one."""
+        try:
+            refused = await asyncio.to_thread(renew_expired, self._identity, self._host)
+        except (TheirFault, OSError) as fault:
+            refused = NotEnrolled(str(fault), may_retry=False)
+        if refused is None:
+            self._due, self._unheard, self.standing.is_refused = None, 0, False
+            return True
+        self.standing.last_end = Ended(f"the certificate has expired; {refused.reason}", Fault.NOBODY, -1.0)
+        self.standing.is_refused = not refused.may_retry
+        self._on_change()
+        return False
+
     def _changed(self) -> None:
         """Look at what came: a first welcome, a new certificate, a receipt."""
         link = self._link
         if link is not None and link.exchange.is_open and not link.done.done():
+            self._was_cut = False
             if not self.standing.is_open:
                 self.standing.is_open, self.standing.is_refused = True, False
                 self.standing.sessions += 1

@@ -6,6 +6,7 @@ connection, that believes nobody and says nothing, takes that CA from the server
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import re
@@ -17,12 +18,23 @@ from typing import Annotated
 
 import msgspec
 
-from carecordon.agent.identity import Hub, Identity, make_key, make_request, settle, trusting
+from carecordon.agent.identity import (
+    Hub,
+    Identity,
+    certificate_in,
+    make_key,
+    make_request,
+    settle,
+    sign,
+    trusting,
+)
 from carecordon.model.errors import TheirFault
 
 TIMEOUT_S = 20.0
 MAX_ANSWER = 65_536
 MAX_CHAIN = 8
+_PROOF = b"carecordon renewal 1\n"
+"""What the old key signs begins with this: its signature is good for nothing else."""
 _DER = 2
 """Source: `ENCODING_DER` of Python's `_ssl`."""
 _TOKEN = re.compile(r"([0-9a-f]{64})\.([\x21-\x7e]{1,256})", re.ASCII)
@@ -49,6 +61,12 @@ class _Request(msgspec.Struct, frozen=True):
     request: str
     host: str
     system: str
+
+
+class _Renewal(msgspec.Struct, frozen=True):
+    certificate: str
+    request: str
+    proof: str
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -86,7 +104,7 @@ def enrol(  # each is a fact of this one device or of its hub
             return _impostor(host, port)
         key = make_key()
         wanted = _Request(token.secret, make_request(key, name), name[:256], system[:256])
-        answer = _post(host, port, trusting(authority), msgspec.json.encode(wanted), timeout_s)
+        answer = _post("/enrol", host, port, trusting(authority), msgspec.json.encode(wanted), timeout_s)
     except ssl.SSLCertVerificationError:
         return _impostor(host, port)
     except (OSError, http.client.HTTPException) as fault:
@@ -95,7 +113,30 @@ def enrol(  # each is a fact of this one device or of its hub
         return answer
     if _fingerprint(answer.authority) != token.authority:
         raise TheirFault("the hub's answer names another CA than the token does: nothing was kept")
-    return settle(folder, Hub(host, answer.devices_port, answer.device, authority), key, answer.certificate)
+    hub = Hub(host, answer.devices_port, answer.device, authority, port)
+    return settle(folder, hub, key, answer.certificate)
+
+
+def renew_expired(identity: Identity, name: str, timeout_s: float = TIMEOUT_S) -> NotEnrolled | None:
+    """Get a new certificate in place of one that has expired, with proof of its key; blocks. None: it is done.
+
+    The hub gives one for 180 days after the old one's end, unless the device was revoked. Raises TheirFault where its
+    answer cannot be used, OSError where the certificate cannot be kept.
+    """
+    hub, old = identity.hub, identity.file.read_bytes()
+    key = make_key()
+    request = make_request(key, name)
+    proof = base64.b64encode(sign(old, _PROOF + request.encode())).decode("ascii")
+    wanted = _Renewal(certificate_in(old), request, proof)
+    try:
+        body = msgspec.json.encode(wanted)
+        answer = _post("/renew", hub.host, hub.enrol_port, trusting(hub.authority), body, timeout_s)
+    except (OSError, http.client.HTTPException) as fault:
+        return NotEnrolled(f"the hub at {hub.host}:{hub.enrol_port} cannot be reached: {_words(fault)}", may_retry=True)
+    if isinstance(answer, NotEnrolled):
+        return answer
+    identity.renew(key, answer.certificate)
+    return None
 
 
 def _impostor(host: str, port: int) -> NotEnrolled:
@@ -129,11 +170,13 @@ def _chain(link: ssl.SSLSocket) -> list[bytes]:
     return [one.public_bytes(_DER) for one in inner.get_unverified_chain() or ()]
 
 
-def _post(host: str, port: int, context: ssl.SSLContext, body: bytes, timeout_s: float) -> _Answer | NotEnrolled:
+def _post(  # where to, what, and for how long
+    path: str, host: str, port: int, context: ssl.SSLContext, body: bytes, timeout_s: float
+) -> _Answer | NotEnrolled:
     """Return the hub's answer. Raises TheirFault where it is none."""
     link = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
     try:
-        link.request("POST", "/enrol", body, {"Content-Type": "application/json"})
+        link.request("POST", path, body, {"Content-Type": "application/json"})
         answer = link.getresponse()
         content = answer.read(MAX_ANSWER + 1)
     finally:

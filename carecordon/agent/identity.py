@@ -36,10 +36,11 @@ class Hub(msgspec.Struct, frozen=True):
     device: str
     authority: str
     """The hub's CA, PEM: only who is certified by it is the hub."""
+    enrol_port: int = 8444
 
     def at(self, host: str) -> Hub:
         """Return the same hub under another address."""
-        return Hub(host, self.port, self.device, self.authority)
+        return msgspec.structs.replace(self, host=host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,20 @@ def make_request(key: bytes, host: str) -> str:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64] or "device")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(loaded, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def sign(pem: bytes, text: bytes) -> bytes:
+    """Return a signature (ECDSA with SHA-256) by the key in a PEM file."""
+    return _key_of(pem).sign(text, ec.ECDSA(hashes.SHA256()))
+
+
+def certificate_in(pem: bytes) -> str:
+    """Return the first certificate in a PEM file. Raises TheirFault where there is none."""
+    try:
+        found = x509.load_pem_x509_certificate(pem)
+    except ValueError as fault:
+        raise TheirFault(f"the device's certificate cannot be read: {fault}: enrol again") from fault
+    return found.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
 def settle(folder: Path, hub: Hub, key: bytes, certificate: str) -> Identity:

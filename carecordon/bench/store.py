@@ -20,10 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
-from carecordon.exercise.recording import Recording
-from carecordon.exercise.scenarios.quiet import QUIET
 from carecordon.hub.keeper_address import Role, read_address
 from carecordon.hub.pulse import Pulse, read_pulses
 from carecordon.model.batch import Columns, Row, Rows, Table
@@ -109,8 +106,12 @@ def measure(otrf: Path | None, events: int, like_rows: int) -> dict[str, Any]:
 
 
 def _world(events: int) -> list[Row]:
-    lines = b"".join(orjson.dumps(document) + b"\n" for document, _ in islice(Recording(QUIET, 1).lines(), events))
-    return list(_rows(Block("jsonlines", lines)))
+    """Return events of an ordinary day, as the command itself writes them."""
+    with tempfile.TemporaryDirectory(prefix="carecordon-bench-") as folder:
+        out = Path(folder) / "quiet.jsonl"
+        command = [sys.executable, "-m", "carecordon", "exercise", "write", "quiet", "--out", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # our own command
+        return list(islice(_file(out), events))
 
 
 def _file(path: Path) -> Iterator[Row]:
@@ -216,7 +217,7 @@ def _like(rows: int) -> dict[str, Any]:
 
 def _command_lines(rng: random.Random, first: int, total: int) -> Merged:
     """Return process events of many devices; every second command line is one of its own."""
-    lines, codes = [], []
+    lines, codes = list[str](), list[int]()
     for number in range(first, first + total):
         if number % 2 == 0 or not lines:
             needle = " rare-needle" if number % RARE == 0 else ""

@@ -22,6 +22,8 @@ from carecordon.report.visible import shortened, visible
 PIPE_WIDTH = 160
 CELL_CHARS = 2_000
 Row = dict[str, Any]
+Columns = Sequence[tuple[str, str]]
+"""The name in a row, and the heading."""
 
 
 def screen() -> Console:
@@ -32,8 +34,8 @@ def screen() -> Console:
     return Console(highlight=False, markup=False, width=width, force_terminal=False, color_system=None)
 
 
-def table(rows: Iterable[Row], columns: Sequence[tuple[str, str]]) -> Table:
-    """Return rows as a table; `columns`: the name in the row, and the heading."""
+def table(rows: Iterable[Row], columns: Columns) -> Table:
+    """Return rows as a table."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for _, heading in columns:
         made.add_column(heading, overflow="fold")

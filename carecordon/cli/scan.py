@@ -40,6 +40,7 @@ from carecordon.model.result import Result
 from carecordon.pipeline.detect.disk.cache import DiskCache
 from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
 from carecordon.pipeline.ingest.times import NS, Clockwork
+from carecordon.pipeline.triage.disk.assets import read_assets
 from carecordon.pipeline.triage.score import Asset
 from carecordon.report import story
 from carecordon.report.format import View
@@ -52,7 +53,6 @@ from carecordon.report.formats.timeline import TIMELINE
 from carecordon.report.redact import Redactor
 from carecordon.report.story.catalogue import words_of
 from carecordon.report.story.words import Words
-from carecordon.scan.assets import read_assets
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup

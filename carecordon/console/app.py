@@ -206,10 +206,8 @@ async def serve(process: Process, app: FastAPI, listen: Listen, paths: Paths) ->
         process.ready()
         process.log.info("listening", api=listening.getsockname(), control=str(paths.control))
         while not process.is_stopping:
-            process.beat(
-                {"calls_total": float(network.server_state.total_requests + local.server_state.total_requests)}
-            )
-            await asyncio.to_thread(_look, app.state.premises)
+            calls = network.server_state.total_requests + local.server_state.total_requests
+            await asyncio.to_thread(_look, process, app.state.premises, float(calls))
             await asyncio.sleep(LOOK_S)
         app.state.is_stopping = True
         network.should_exit = local.should_exit = True
@@ -220,8 +218,9 @@ async def serve(process: Process, app: FastAPI, listen: Listen, paths: Paths) ->
         paths.control.unlink(missing_ok=True)
 
 
-def _look(premises: Premises) -> None:
-    """Remember the pulses, so that anybody who asks can be told how fast the counters rise."""
+def _look(process: Process, premises: Premises, calls: float) -> None:
+    """Say that this process lives, and remember what all say, so that it can be told how fast the counters rise."""
+    process.beat({"calls_total": calls})
     premises.rates.take(read_pulses(premises.paths.run), premises.clock())
 
 

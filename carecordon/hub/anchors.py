@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from carecordon.hub.keyfile import FILE_MODE
+from carecordon.hub.keyfile import FILE_MODE, sync_folder
 from carecordon.model.audit import Head
 from carecordon.model.errors import TheirFault
 
@@ -28,6 +28,7 @@ def note_anchor(keys: Path, head: Head) -> bool:
         file.write(f"{head.number} {head.seal}\n".encode())
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(keys)
     return True
 
 

@@ -110,8 +110,8 @@ def _waiting(register: Register, where: str) -> Iterator[Finding]:
             yield Finding(where, f"{count} {text}", is_grave=False)
     if count := register.outbox.count().get(NoticeState.FAILED.value):
         yield Finding(where, f"{count} notices could not be delivered: look at the outbox", is_grave=False)
-    if register.letters.all(limit=1):
-        yield Finding(where, "there are dead letters: look at them, and play them again", is_grave=False)
+    if count := register.letters.count():
+        yield Finding(where, f"{count} dead letters wait: look at them, and play them again", is_grave=False)
 
 
 def _streams(paths: Paths, _now: int) -> Iterator[Finding]:

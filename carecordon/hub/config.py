@@ -123,6 +123,11 @@ class Paths:
         return self.data / "rules"
 
     @property
+    def devices(self) -> Path:
+        """Return the list that a person may keep: what devices are for (CSV: device, class, impact)."""
+        return self.data / "devices.csv"
+
+    @property
     def run(self) -> Path:
         """Return the folder of what lives only while the hub does: sockets, pulses, the keeper's address and secret."""
         return self.data / "run"

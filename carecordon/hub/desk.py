@@ -66,6 +66,10 @@ class Desk:
         """Go on with other rules; what is open stays open."""
         self._state = journey.resuming(rules, self._cases.records(), estate, HORIZON_NS)
 
+    def change_estate(self, estate: Estate) -> None:
+        """Go by what is known of the devices now."""
+        self._state.grouper.estate = estate
+
     def turn(self, entries: Sequence[Entry], now: int) -> bool:
         """Work on what comes next in stream 2 (nothing: time goes by); return whether anything was written.
 

@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(paths.settings)
         paths.run.mkdir(parents=True, exist_ok=True)
         authority = open_authority(paths.keys, settings.ods)
-        why = gate_tls.renew_server(authority, paths.keys, settings.listen.host)
+        why = gate_tls.renew_server(authority, paths.keys)
         if why:
             log.info("server_certificate_made", why=why)
         register = REGISTER.open_register(str(paths.register))

@@ -157,7 +157,9 @@ class Link(asyncio.Protocol):
         self._transport = None
         self._owner.weigh(self, -self._weight)
         self._weight, self._parts = 0, None
-        self._web.parser.close()  # it holds what holds it, and the collector does not look at what is old
+        # Both hold what holds them, and the collector does not look at what is old: it would never be given back.
+        self._web.parser.close()
+        self._web.parser_exc = self._web.handshake_exc = None
         self._owner.left(self, self._reason or (str(exc) if exc else "the connection was closed"))
 
     def pause_writing(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from carecordon.hub.authority import (
     Authority,
     server_is_due,
 )
+from carecordon.hub.start import server_names
 
 
 def devices_context(keys: Path) -> ssl.SSLContext:
@@ -33,10 +33,9 @@ def enrolment_context(keys: Path) -> ssl.SSLContext:
     return context
 
 
-def renew_server(authority: Authority, keys: Path, host: str) -> str:
+def renew_server(authority: Authority, keys: Path) -> str:
     """Make the server's certificate anew where it is due, and return why; '' where it was good."""
-    names = [name for name in (host, socket.gethostname()) if name not in ("", "0.0.0.0", "::")]  # noqa: S104  # these mean every address
-    now = time.time_ns()
+    names, now = server_names(), time.time_ns()
     why = server_is_due(authority, keys, names, now)
     if why:
         authority.issue_server(keys, names, now)

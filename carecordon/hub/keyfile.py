@@ -41,7 +41,8 @@ def sync_folder(folder: Path) -> None:
 def too_open(folder: Path) -> list[str]:
     """Return what others than the owner could get at in a folder of keys, and how to close it."""
     found = []
-    for path, mode in ((folder, FOLDER_MODE), *((path, FILE_MODE) for path in sorted(folder.iterdir()))):
+    for path in (folder, *sorted(folder.rglob("*"))):
+        mode = FOLDER_MODE if path.is_dir() else FILE_MODE
         has = path.stat().st_mode & 0o777
         if has & 0o077:
             found.append(f"{path}: others may use it ({has:04o}): chmod {mode:04o} {path}")

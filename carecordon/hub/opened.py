@@ -62,8 +62,8 @@ class Opener:
         if len(table) != numbers:
             raise TheirFault(f"batch: {len(table)} rows under {numbers} numbers")
         table.columns.all_values()  # a wrong value is this batch's fault, not that of those it is merged with
-        if entry.skip:
-            table = some(table, np.arange(entry.skip, len(table), dtype=np.int64))
+        if entry.skip or entry.drop:
+            table = some(table, np.arange(entry.skip, len(table) - entry.drop, dtype=np.int64))
         name = self._roster.name(part.sender)
         return Sent(table, part.sender, part.epoch, part.first + entry.skip, entry.received, name)
 

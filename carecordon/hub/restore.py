@@ -178,9 +178,12 @@ def _put_in_place(tree: Path, own: Path, data: Path, keys: Path, wanted: _Keys) 
 def _renew_keys(own: Path, keys: Path, wanted: _Keys) -> None:
     make_folder(keys)
     if not wanted.journal.has_keys:
-        for path in sorted(own.iterdir()):
-            if path.is_file() and path.name != ANCHORS:
-                write_secret(keys / path.name, path.read_bytes())
+        for path in sorted(own.rglob("*")):
+            target = keys / path.relative_to(own)
+            if path.is_dir():
+                make_folder(target)
+            elif target != keys / ANCHORS:
+                write_secret(target, path.read_bytes())
     present = Revocations(keys)
     for one in wanted.journal.known:
         if one.kind is not Revoked.HOLE:

@@ -43,14 +43,14 @@ POISON_TOLD = 100
 
 
 class Range(msgspec.Struct, frozen=True):
-    """Positions behind `after`, up to `upto`; `tries` begun so far; `alone` the entry that is tried by itself.
+    """Positions behind `after`, up to `upto`; `tries`: processes that began it; `alone` the entry tried by itself.
 
     `poisoned`: entries of the range that are left out, because the process died of them.
     """
 
     after: int
     upto: int
-    tries: int = 0
+    tries: int = 1
     alone: int | None = None
     poisoned: tuple[int, ...] = ()
 
@@ -102,6 +102,8 @@ class Shard:
             self._set(detected=self._at.detect.upto, detect=None)
         if self._at.store is not None and doors.events.acked(STORE, partition) >= self._at.store.upto:
             self._set(stored=self._at.store.upto, store=None)
+        if (begun := self._at.detect) is not None:
+            self._set(detect=msgspec.structs.replace(begun, tries=begun.tries + 1))
 
     def turn(self, detector: Detector) -> bool:
         """Take the next range; return whether there was one. Raises OSError where a log or the register fails."""
@@ -109,8 +111,9 @@ class Shard:
         if found is None:
             return self.store_behind()
         begun, entries = found
-        together = self._at.stored == self._at.detected and self._at.store in (None, self._at.detect)
-        begun = msgspec.structs.replace(begun, tries=begun.tries + 1)
+        together = self._at.stored == self._at.detected and (
+            self._at.store is None or self._at.store.upto == begun.upto
+        )
         self._set(detect=begun, store=begun if together else self._at.store)
         self._write()
         if begun.tries > TRIES:

@@ -11,6 +11,7 @@ from typing import IO
 from carecordon.hub.authority import open_authority, server_is_due
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.main import Job
+from carecordon.hub.revocations import Revocations, merge
 from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
@@ -31,6 +32,11 @@ def prepare(paths: Paths, settings: Settings, now: int) -> None:
     for left in paths.run.iterdir():
         left.unlink(missing_ok=True)  # what lived only while the hub did, the last time
     REGISTER.prepare(str(paths.register))
+    register = REGISTER.open_register(str(paths.register))
+    try:
+        merge(register, Revocations(paths.keys).all(), now)  # what was revoked, and then the power went
+    finally:
+        register.close()
     STREAM.open(str(paths.events), settings.partitions).close()
     STREAM.open(str(paths.found), 1).close()
     authority = open_authority(paths.keys, settings.ods)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from carecordon.hub.complaints import Complaints
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.desk import Desk, Office
 from carecordon.hub.process import Process
@@ -14,9 +16,12 @@ from carecordon.hub.pulse import read_pulses
 from carecordon.hub.receivers import names
 from carecordon.hub.rules import RuleWatch, read_rules, today
 from carecordon.hub.silence import Silence
+from carecordon.hub.upkeep import Upkeep
+from carecordon.model.errors import TheirFault
 from carecordon.model.match import Level
 from carecordon.notify.teller import Teller
-from carecordon.pipeline.triage.score import Estate
+from carecordon.pipeline.triage.disk.assets import read_assets
+from carecordon.pipeline.triage.score import Asset, Estate
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.register.register import Register
 from carecordon.report import story
@@ -39,25 +44,32 @@ def main() -> None:
     register = REGISTER.open_register(str(paths.register))
     stream = STREAM.open(str(paths.found), None)
     watch = RuleWatch(settings, paths)
-    desk = Desk(register.cases, read_rules(settings, paths, today()).rules, _estate(register), _office(settings))
+    estate = _Estate(register, paths.devices)
+    desk = Desk(register.cases, read_rules(settings, paths, today()).rules, estate.now(), _office(settings))
     silence = Silence(register, settings.limits.silent_after_s)
+    upkeep = Upkeep(register, paths.keys, settings.retention_days)
     process.ready()
     looked = 0.0
     while not process.is_stopping:
         entries = stream.pull(0, desk.position, PULL_BYTES)
         desk.turn(entries, time.time_ns())
-        if entries:
-            stream.ack(CONSUMER, 0, desk.position)
         if time.monotonic() - looked >= LOOK_S:
             looked = time.monotonic()
-            stream.trim((CONSUMER,))
-            silence.look(time.time_ns(), _heard(paths))
+            try:
+                stream.ack(CONSUMER, 0, desk.position)
+                stream.trim((CONSUMER,))
+                silence.look(time.time_ns(), _heard(paths))
+                upkeep.look(time.time_ns())
+            except OSError as fault:  # tried again: nothing that was found hangs on it
+                process.log.warning("upkeep", fault=str(fault))
             book = watch.changed()
             if book is not None:
-                desk.change_rules(book.rules, _estate(register))
+                desk.change_rules(book.rules, estate.now())
+            desk.change_estate(estate.now())
         process.beat(desk.figures)
         if not entries:
             process.wait(IDLE_S)
+    upkeep.anchor()
     process.log.info("stopped")
 
 
@@ -71,8 +83,30 @@ def _heard(paths: Paths) -> int:
     return max((pulse.at for pulse in read_pulses(paths.run) if pulse.name == GATE), default=0)
 
 
-def _estate(register: Register) -> Estate:
-    return Estate(sum(register.devices.count().values()))
+class _Estate:
+    """What is known of the devices: how many there are, and what the list that a person keeps says they are for."""
+
+    def __init__(self, register: Register, path: Path) -> None:
+        self._register = register
+        self._path = path
+        self._complaints = Complaints(register.cases, time.time_ns)
+        self._stamp: int | None = None
+        self._assets: Mapping[str, Asset] = {}
+
+    def now(self) -> Estate:
+        """Return it as it is; a list that cannot be read leaves the former one in use, and is told."""
+        try:
+            stamp = self._path.stat().st_mtime_ns
+        except OSError:
+            stamp = None
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._assets = {} if stamp is None else read_assets(self._path)
+                self._complaints.set("estate", "blind", None)
+            except TheirFault as fault:
+                self._complaints.set("estate", "blind", f"the list of devices, the former one stays in use: {fault}")
+        return Estate(sum(self._register.devices.count().values()), self._assets)
 
 
 if __name__ == "__main__":

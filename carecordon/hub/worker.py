@@ -26,6 +26,8 @@ IDLE_S = 0.05
 LOOK_S = 5.0
 """How often the roster and the rules are looked at."""
 TRIM_S = 10.0
+BAD_DISK_S = 2.0
+DAMAGES_TOLD = 100
 NAMED = 3
 NICENESS = 5
 """The gate goes first: a device waits for its receipt, nobody waits for a worker's turn."""
@@ -72,9 +74,7 @@ class _Worker:
         process.ready()
         while not process.is_stopping:
             began = time.monotonic()
-            busy = False
-            for shard in self._shards:
-                busy |= shard.turn(self._detector)
+            busy = self._turn()
             self._look(began)
             process.beat(self._figures())
             left = TURN_S - (time.monotonic() - began) if busy else IDLE_S
@@ -82,6 +82,17 @@ class _Worker:
                 process.wait(left)
         self._doors.threads.shutdown()
         process.log.info("stopped")
+
+    def _turn(self) -> bool:
+        """Let each shard take a turn; return whether there was anything. A disk that fails is waited for."""
+        busy = False
+        for shard in self._shards:
+            try:
+                busy |= shard.turn(self._detector)
+            except OSError as fault:
+                self._process.log.warning("turn", partition=shard.partition, fault=str(fault))
+                self._process.wait(BAD_DISK_S)
+        return busy
 
     def _look(self, now: float) -> None:
         if now - self._looked >= LOOK_S:
@@ -96,7 +107,10 @@ class _Worker:
                 self._register.cases.trouble(stopped)
         if self._is_first and now - self._trimmed >= TRIM_S:
             self._trimmed = now
-            self._doors.events.trim((DETECT, STORE))
+            try:
+                self._doors.events.trim((DETECT, STORE))
+            except OSError as fault:  # tried again: until then the log is longer than it need be
+                self._process.log.warning("trim", fault=str(fault))
 
     def _complain(self) -> None:
         """Write down what is wrong with the store, and with the rules (one worker for all)."""
@@ -106,6 +120,10 @@ class _Worker:
             self._process.log.warning("store", trouble=trouble)
         if not self._is_first:
             return
+        for log, stream in (("1", self._doors.events), ("2", self._doors.found)):
+            for one in stream.damaged()[:DAMAGES_TOLD]:
+                text = f"stream {log} does not read back, partition {one.partition}, groups {one.first} to {one.last}: "
+                self._complaints.set(f"damage/{log}/{one.partition}/{one.first}", "damage", text + one.reason)
         broken = self._watch.trouble
         text = None if broken is None else f"the changed rules do not load, the former ones stay in use: {broken}"
         self._complaints.set("rules/broken", "rule", text)

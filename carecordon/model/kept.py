@@ -206,9 +206,13 @@ class AlertQuery:
 
 @dataclass(frozen=True, slots=True)
 class LetterRow:
-    """A dead letter as the register keeps it: `replayed`, a person wants it played again; `done`, it was (UTC ns)."""
+    """A dead letter as the register keeps it: `replayed`, a person wants it played again; `done`, it was (UTC ns).
+
+    In lists the payload is empty; `size_bytes` is always that of what is kept.
+    """
 
     number: int
     letter: Letter
     replayed: int | None
     done: int | None = None
+    size_bytes: int = 0

@@ -78,8 +78,9 @@ class Devices(Protocol):
     def adopt(self, device_id: str, certificate: Certificate) -> Device | None:
         """Remember a certificate of this hub's CA that it issued between the backup that it was restored from and now.
 
-        Return its device; None where it was issued at another time, or the device is unknown. A gate asks this of a
-        certificate that `by_certificate` does not know: devices renew after a backup, and throw the former one away.
+        Return its device; None where it was issued at another time, or the device is unknown or revoked. A gate asks
+        this of a certificate that `by_certificate` does not know: devices renew after a backup, and throw the former
+        one away.
         """
         ...
 
@@ -186,11 +187,15 @@ class Letters(Protocol):
         ...
 
     def all(self, *, is_replayed: bool | None = False, limit: int = 100) -> list[LetterRow]:
-        """Return letters, the latest first: those that wait, those that were replayed, or (None) both."""
+        """Return letters without their payload, the latest first: those that wait, were replayed, or (None) both."""
         ...
 
     def get(self, number: int) -> LetterRow | None:
         """Return one letter."""
+        ...
+
+    def count(self) -> int:
+        """Return how many letters wait."""
         ...
 
     def replayed(self, number: int, who: str, now: int) -> bool:
@@ -327,4 +332,6 @@ class Register:
     """Returns what the database finds wrong with its own file, in words; nothing where it is sound. Reads all of it."""
     still: Callable[[], AbstractContextManager[None]]
     """While this lasts nobody writes: for a backup to begin everywhere at the same moment. Short, or others wait."""
+    tidy: Callable[[int], int]
+    """Forgets what was over before a time (UTC ns), but no incident, alert or audit entry; returns how much."""
     close: Callable[[], None]

@@ -24,6 +24,7 @@ from carecordon.model.paths import shown_path
 from carecordon.model.result import Begin, Closing, InputFile, Result, Summary
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
+from carecordon.pipeline.triage.disk.assets import unlisted
 from carecordon.pipeline.triage.score import Asset, Estate
 from carecordon.report.story.samples import sample_events
 from carecordon.report.story.tell import tell_story
@@ -31,7 +32,6 @@ from carecordon.report.story.words import Words
 from carecordon.scan import coverage
 from carecordon.scan.again import Again, Copied
 from carecordon.scan.assembly import Assembly
-from carecordon.scan.assets import unlisted
 from carecordon.scan.cases import Triaged, triage
 from carecordon.scan.dormancy import dormant_ids
 from carecordon.scan.evidence import Evidence

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from carecordon.model.event import Fields, Kind, LogSource
@@ -17,6 +18,8 @@ _HEADER = (
 )  # fmt: skip
 SELECTED = ", ".join((*_HEADER, *(column.name for column in FIELDS), "fields", "shape"))
 """What a question has to select so that `stored` understands its rows."""
+_NAMES = tuple(column.name for column in FIELDS)
+_NUMBERS = frozenset(column.name for column in FIELDS if column.storage is Storage.NUMBER)
 
 
 def stored(row: Sequence[Any]) -> Stored:
@@ -30,15 +33,19 @@ def stored(row: Sequence[Any]) -> Stored:
 
 def _fields(row: Sequence[Any]) -> Fields:
     *own, rest, shape = row
-    marks = shape_marks(shape)
-    found: Fields = {}
-    for column, kept in zip(FIELDS, own, strict=True):
-        mark = marks.get(column.name, "")
-        if column.storage is Storage.NUMBER:
-            if kept is not None:
-                found[column.name] = str(kept) if mark else kept
-        elif kept or mark:
-            found[column.name] = read(kept, mark)
-    for name, text in rest.items():
-        found[name] = read(text, marks.get(name, ""))
+    # Absent is '' in a column of text and null in one of numbers; 0 is a number like any other.
+    found: Fields = {name: kept for name, kept in zip(_NAMES, own, strict=True) if kept or kept == 0}
+    found.update(rest)
+    for name, mark in _marks(shape).items():
+        if name in rest:
+            found[name] = read(rest[name], mark)
+        elif name in _NUMBERS:
+            found[name] = str(found[name])
+        else:
+            found[name] = read(str(found.get(name, "")), mark)
     return found
+
+
+@lru_cache(maxsize=1_024)
+def _marks(shape: str) -> Mapping[str, str]:
+    return shape_marks(shape)

@@ -24,6 +24,7 @@ from carecordon.wire.messages import (
 from carecordon.wire.outside import fault_of
 from carecordon.wire.session import (
     GREETING_S,
+    MAX_RETRY_S,
     NANOSECONDS,
     Answered,
     Ended,
@@ -49,17 +50,18 @@ class HubSession:
     """One session of a hub with a device.
 
     A device that broke the protocol is sent a Bye and ended; `Ended.reason` says whose fault it was. A refused batch
-    pulls those behind it along: until the device comes again with the refused one, everything later is refused too,
-    so that nothing is taken out of order and then mistaken for old.
+    pulls those behind it along: what was sent before the device heard of it is refused too, until it comes again with
+    the refused one, or until it may come at all (it may have dropped that one meanwhile).
     """
 
-    __slots__ = ("_again", "_began", "_silence", "epoch", "state")
+    __slots__ = ("_again", "_again_at", "_began", "_silence", "epoch", "state")
 
     def __init__(self, now: int) -> None:
         """Begin, with a link that just opened."""
         self.state = State.NEW
         self.epoch = -1
         self._again: Refusal | None = None
+        self._again_at = 0
         self._began = now
         self._silence = Silence(ASK_AFTER_S, now)
 
@@ -89,6 +91,7 @@ class HubSession:
         refusal = Refusal(self.epoch, first, reason[:1_000], retry_s)
         if retry_s >= 0 and (self._again is None or first < self._again.first):
             self._again = refusal
+            self._again_at = self.heard_at + int(min(retry_s, MAX_RETRY_S) * NANOSECONDS)
         return write(refusal)
 
     def recount(self, mark: int, reason: str) -> bytes:
@@ -154,7 +157,7 @@ class HubSession:
         if wrong is not None:
             return [Send(self.refuse(word.first, wrong, -1.0))]
         if self._again is not None:
-            if word.first > self._again.first:
+            if word.first > self._again.first and self.heard_at < self._again_at:
                 return [Send(write(Refusal(self.epoch, word.first, self._again.reason, self._again.retry_s)))]
             self._again = None
         return [Offered(word)]

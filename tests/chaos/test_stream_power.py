@@ -104,7 +104,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "CHECKPOINT_AT", 150_000)
     monkeypatch.setattr(sqlite, "FREE_PAGES", 4)
     monkeypatch.setattr(sqlite, "GIVEN_PAGES", 8)
-    monkeypatch.setattr(sqlite, "TRIM_GROUPS", 9)
+    monkeypatch.setattr(sqlite, "TRIM_GROUPS", 5)
+    monkeypatch.setattr(sqlite, "TRIM_ROUNDS", 2)
+    monkeypatch.setattr(sqlite, "TRIM_PAUSE_S", 0)
     monkeypatch.setattr(marks, "FOLD_AT", 12)
     monkeypatch.setattr(marks, "CACHED", 2)
 

@@ -33,7 +33,9 @@ class Done:
 
     def __init__(self, hub: Living | None, *arguments: str) -> None:
         where = {} if hub is None else {"CARECORDON_DATA": str(hub.paths.data), "CARECORDON_KEYS": str(hub.paths.keys)}
-        found = CliRunner().invoke(app, list(arguments), env={**where, "CARECORDON_PASSPHRASE": PASSPHRASE})
+        found = CliRunner().invoke(
+            app, list(arguments), env={**where, "CARECORDON_PASSPHRASE": PASSPHRASE, "COLUMNS": "160"}
+        )
         self.status, self.out, self.err = found.exit_code, found.stdout, found.stderr
         self.said = f"{found.stdout}\n{found.stderr}"
 
@@ -126,8 +128,8 @@ def test_devices_are_let_in_again_only_by_name_or_all(hub: Living) -> None:
 def test_dead_letters(hub: Living) -> None:
     assert "no batch" in Done(hub, "dead-letters").out
     assert json.loads(Done(hub, "dead-letters", "1").out)["payload"] == "AGJyb2tlbg=="
-    assert Done(hub, "dead-letters", "1", "--replay").status == 0
-    assert Done(hub, "dead-letters", "1", "--replay").status == 2
+    again = Done(hub, "dead-letters", "1", "--replay")
+    assert (again.status, bool(again.err)) == (2, True), "it is none that can be played, and that is told"
     assert Done(hub, "dead-letters", "--replay").status == 2
 
 

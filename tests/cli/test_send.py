@@ -134,7 +134,7 @@ def test_a_sender_that_was_killed_goes_on_without_loss_or_repeat(sender: Sender,
     path = put(tmp_path / "a.jsonl", *(event(number, Noise=f"{number * 7919:x}" * 9) for number in range(12_000)))
     for share in (1, 3_000):
         with sender.start(path) as process:
-            wait_for(lambda share=share: len(sender.lines()) >= share or process.poll() is not None)  # type: ignore[misc]
+            _until_lines(sender, share)
             process.kill()
     status, _ = sender(path)
     assert status == 0

@@ -41,6 +41,7 @@ from carecordon.pipeline.triage.score import Estate
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.report import story
 from carecordon.report.story.catalogue import words_of
+from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
 DEADLINE_S = 30.0
 SECOND = 1_000_000_000
@@ -116,9 +117,13 @@ class Living:
     def __post_init__(self) -> None:
         """Make it."""
         self.paths.run.mkdir(parents=True)
-        self.paths.settings.write_text('ods = "RX1"\nname = "Westpark Hospital"\n[listen]\napi = 0\n')
+        settings = 'ods = "RX1"\nname = "Westpark Hospital"\nown_rules = false\n[listen]\napi = 0\n'
+        self.paths.settings.write_text(settings)
         self.authority = make_authority(self.paths.keys, "RX1", "Westpark Hospital", self.now)
         SQLITE.prepare(str(self.paths.register))
+        self.paths.found.parent.mkdir()
+        for path, partitions in ((self.paths.events, 2), (self.paths.found, 1)):
+            STREAM.open(str(path), partitions).close()
         self.register = SQLITE.open_register(str(self.paths.register))
         self._people()
         self._found()
@@ -149,7 +154,9 @@ class Living:
         desk = Desk(self.register.cases, self.book.rules, Estate(1), office)
         data = encode([Found(detected.matches, detected.starts, self.now)])
         desk.turn([Entry(1, self.now, 0, Part("shard-0", 1, 1, 1, data))], self.now)
-        self.register.letters.add([Letter("part/1", "stream 1, position 9", "no batch", b"\x00broken", self.now)])
+        self.register.letters.add(
+            [Letter("part/ab/7 numbers 1 to 2", "stream 1, position 9", "no batch", b"\x00broken", self.now)]
+        )
         trouble = Trouble("silent/x", "silent", NAME, "silent for 11 min", self.now)
         self.register.cases.commit(Commit(self.now, 1, 2, troubles=[trouble]))
 

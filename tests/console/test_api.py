@@ -6,20 +6,24 @@ import csv
 import io
 import json
 import secrets
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from carecordon.hub.access import read_enrol_token
+from carecordon.hub.found import Found, decode
 from carecordon.model.device import Certificate, DeviceKind, NewDevice, Standing
 from carecordon.model.kept import Letter
 from carecordon.model.person import Role
-from tests.console.living import DEVICE, NAME, SHELL, Living, until
+from carecordon.stream.backends.sqlite import SQLITE as STREAM
+from tests.console.living import DEVICE, EPOCH, NAME, RULES, SHELL, Living, until
 
 
 @pytest.fixture(scope="module")
-def client(hub: Living) -> httpx.Client:
-    return hub.client()
+def client(hub: Living) -> Iterator[httpx.Client]:
+    with hub.client() as made:
+        yield made
 
 
 def test_an_incident_is_listed_and_told_with_its_story(client: httpx.Client) -> None:
@@ -191,13 +195,36 @@ def test_devices_that_are_held_are_let_in_when_somebody_says_so(hub: Living, cli
     assert client.post("/devices/confirm", json={"devices": None}).json()["confirmed"] >= 1
 
 
-def test_a_dead_letter_is_looked_at_and_played_again_once(hub: Living, client: httpx.Client) -> None:
-    hub.register.letters.add([Letter("part/9", "stream 1, position 99", "no batch", b"\x00broken", hub.now)])
+def test_a_dead_letter_is_looked_at_and_waits_while_it_cannot_be_worked_on(hub: Living, client: httpx.Client) -> None:
+    hub.register.letters.add(
+        [Letter(f"part/{DEVICE}/7 numbers 1 to 2", "stream 1, position 99", "no batch", b"\x00broken", hub.now)]
+    )
     number = client.get("/dead-letters").json()["rows"][0]["number"]
     assert client.get(f"/dead-letters/{number}").json()["payload"] == "AGJyb2tlbg=="
-    assert client.post(f"/dead-letters/{number}/replay").status_code == 200
-    assert client.post(f"/dead-letters/{number}/replay").status_code == 409
-    assert number not in [row["number"] for row in client.get("/dead-letters").json()["rows"]]
+    again = client.post(f"/dead-letters/{number}/replay")
+    assert (again.status_code, "still cannot be opened" in again.json()["detail"]) == (409, True)
+    assert number in [row["number"] for row in client.get("/dead-letters").json()["rows"]], "it goes on waiting"
+
+
+def test_a_dead_letter_that_can_be_worked_on_now_is_played_once(hub: Living, client: httpx.Client) -> None:
+    """An event that lies in the store is held against the rules of now; what is found goes to triage by stream 2."""
+    (hub.paths.rules).mkdir(exist_ok=True)
+    (hub.paths.rules / "now.yml").write_text(RULES)
+    stream = STREAM.open(str(hub.paths.found), None)
+    place = f"{DEVICE}/{EPOCH} number 2"
+    letter = Letter(f"event/{place}", f"event {place}: it lies in the store", "a defect", b"", hub.now)
+    hub.register.letters.add([letter])
+    number = client.get("/dead-letters").json()["rows"][0]["number"]
+    played = client.post(f"/dead-letters/{number}/replay", timeout=120)
+    assert played.status_code == 200, played.text
+    (entry,) = stream.pull(0, 0, 1 << 20)
+    stream.close()
+    (found,) = decode(entry.part.data)
+    assert isinstance(found, Found)
+    assert [(one.rule.title, one.file, one.position) for one in found.matches] == [
+        ("Shadow copies deleted", f"{DEVICE}/{EPOCH}", 2)
+    ]
+    assert client.post(f"/dead-letters/{number}/replay", timeout=120).status_code == 409
     assert number in [row["number"] for row in client.get("/dead-letters?which=replayed").json()["rows"]]
 
 

@@ -11,6 +11,7 @@ from carecordon.hub.archive import Manifest
 from carecordon.hub.authority import make_authority
 from carecordon.hub.backup import Store, backup
 from carecordon.hub.config import Paths
+from carecordon.hub.keyfile import make_folder, write_secret
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.person import Organisation, Person, Role
 from carecordon.model.stream import Part
@@ -41,6 +42,8 @@ def found_hub(paths: Paths) -> str:
     (paths.rules / "own.yml").write_text("title: own\n", "utf-8")
     authority = make_authority(paths.keys, ODS, "Example Trust", NOW)
     authority.issue_server(paths.keys, [], NOW)
+    make_folder(paths.keys / "notify")
+    write_secret(paths.keys / "notify" / "mail.password", b"invented")
     REGISTER.prepare(str(paths.register))
     token, shown = make_token("ada", "laptop", NOW)
     enrol, _ = make_enrol_token(authority.fingerprint, "ward", "ada", NOW, uses=9)

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from carecordon.hub.archive import MAGIC, check_name
 from carecordon.hub.backup import backup
@@ -56,7 +58,7 @@ def test_a_hub_comes_back_whole(paths: Paths, tmp_path: Path) -> None:
     new = Paths(tmp_path / "new" / "data", tmp_path / "new" / "keys")
     assert restore(target, new.data, new.keys, PASSPHRASE, NOW + 2 * HOUR).manifest == manifest
     assert (new.data.stat().st_mode & 0o777, new.keys.stat().st_mode & 0o777) == (0o700, 0o700)
-    for name in ("ca.key", "ca.crt", "server.key", "server.crt"):
+    for name in ("ca.key", "ca.crt", "server.key", "server.crt", "notify/mail.password"):
         assert (new.keys / name).read_bytes() == (paths.keys / name).read_bytes()
         assert (new.keys / name).stat().st_mode & 0o777 == 0o600
     assert (new.rules / "own.yml").read_bytes() == b"title: own\n"
@@ -156,6 +158,20 @@ def test_a_damaged_backup_restores_nothing(sealed: bytes, tmp_path: Path, damage
     with pytest.raises(TheirFault, match=says):
         restore(archive, tmp_path / "data", tmp_path / "keys", PASSPHRASE, NOW)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hub.backup"]
+
+
+@settings(max_examples=30)
+@given(place=st.integers(0, 2**40), flip=st.integers(1, 255))
+def test_no_changed_byte_is_restored(
+    sealed: bytes, tmp_path_factory: pytest.TempPathFactory, place: int, flip: int
+) -> None:
+    head = len(frames(sealed)[0])
+    at = head + place % (len(sealed) - head)
+    folder = tmp_path_factory.mktemp("flipped")
+    (folder / "hub.backup").write_bytes(sealed[:at] + bytes([sealed[at] ^ flip]) + sealed[at + 1 :])
+    with pytest.raises(TheirFault):
+        restore(folder / "hub.backup", folder / "data", folder / "keys", PASSPHRASE, NOW)
+    assert [path.name for path in folder.iterdir()] == ["hub.backup"]
 
 
 def frames(data: bytes) -> tuple[bytes, list[bytes]]:

@@ -125,18 +125,12 @@ def hello_of(device: Member) -> bytes:
     return outgoing.read()
 
 
-@pytest.mark.parametrize("said", ["nothing", "one byte", "half a handshake", "a whole hello", "garbage"])
+@pytest.mark.parametrize("said", ["nothing", "half a handshake", "a whole hello"])
 def test_a_flood_of_half_open_connections_holds_up_nobody(
     gate: Running, device: Member, tmp_path: Path, said: str
 ) -> None:
     hello = hello_of(device)
-    words = {
-        "nothing": b"",
-        "one byte": b"\x16",
-        "half a handshake": hello[:50],
-        "a whole hello": hello,
-        "garbage": b"\xff" * 50,
-    }
+    words = {"nothing": b"", "half a handshake": hello[:50], "a whole hello": hello}
     good = member(gate.hub, tmp_path / "good")
     with contextlib.ExitStack() as stack, Talk(device, gate.ports.devices) as talk:
         for number in range(FLOOD):
@@ -154,7 +148,7 @@ def test_a_flood_of_half_open_connections_holds_up_nobody(
         assert time.monotonic() - began < 15  # a good device comes in while they are there
         talk.send(5, 9)
         talk.acknowledged(9)
-    wait_for(lambda: gate.figures()["door_devices"] == 0)
+    wait_for(lambda: gate.figures().get("door_devices") == 0)
 
 
 def test_refusals_say_why_in_the_log_and_the_figures(gate: Running, device: Member) -> None:

@@ -14,7 +14,7 @@ from carecordon.hub.gate_pressure import CONSUMER, FAILED_PAUSE_S, MAX_QUEUE_BYT
 from carecordon.hub.shard import DETECT
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.wire.session import Turned
-from tests.hub.gate_kit import Talk, make_hub, member, running
+from tests.hub.gate_kit import Talk, make_hub, member, running, wait_for
 
 
 def turned(talk: Talk) -> Turned:
@@ -63,9 +63,14 @@ def test_lag_is_that_of_the_workers_and_ends_when_they_are_done(tmp_path: Path) 
             if entries:
                 stream.ack(DETECT, partition, entries[-1].position)
         stream.close()
-    with running(hub) as process, Talk(device, process.ports.devices, next_number=at) as talk:
-        talk.send(talk.session.mark + 1, talk.session.mark + 1)
-        talk.acknowledged(talk.session.mark + 1)
+        mark = talk.session.mark
+
+        def is_taken() -> bool:
+            talk.send(mark + 1, mark + 1)
+            talk.until(lambda: not talk.session.flights)
+            return talk.session.mark > mark
+
+        wait_for(is_taken)
     hub.register.close()
 
 

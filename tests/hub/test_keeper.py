@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import clickhouse_connect
 import pytest
+import zstandard
 
 from carecordon.hub.keeper_address import Role
 from carecordon.hub.pulse import read_pulses
@@ -196,8 +197,6 @@ def test_what_a_reader_may_not_set(keeper: Keeping, words: dict[str, str]) -> No
 
 
 def test_bodies_are_bounded_before_they_are_unpacked(keeper: Keeping) -> None:
-    import zstandard  # noqa: PLC0415  # only here
-
     bomb = zstandard.compress(b"a" * 50_000_000)
     assert speak(keeper, Role.READER, body=bomb, headers={"Content-Encoding": "zstd"})[0] == 413
     assert speak(keeper, Role.READER, body=b"x" * 300_000)[0] == 413

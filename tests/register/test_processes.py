@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 
 from carecordon.model.audit import Act
 from carecordon.model.kept import Committed
+from carecordon.register.backends import sqlite
 from carecordon.register.backends.sql import cases
+from carecordon.register.backends.sql.letters import SqlCheckpoints
 from carecordon.register.backends.sqlite import COPY_BACK_AT, SQLITE
 from carecordon.register.register import Register
 from tests.register.example import NOW, dump, enrol_token, whole_commit
@@ -105,6 +108,31 @@ def test_the_write_ahead_log_is_copied_back(register: Register, place: Path) -> 
         register.checkpoints.set("worker", b"%d" % number * 1_000_000)
     assert log.stat().st_size < COPY_BACK_AT + 1_500_000
     assert place.stat().st_size > 900_000
+
+
+def test_who_waits_too_long_is_told(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_S", 0.05)
+    with register.still(), pytest.raises(OSError, match="another process has been writing") as told:
+        register.checkpoints.set("worker", b"new")
+    assert told.value.errno == errno.EAGAIN
+    assert register.checkpoints.get("worker") is None
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(place: Path) -> None:
+    door = sqlite.door_of(place)
+    with door.reading() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    checkpoints = SqlCheckpoints(door)
+    checkpoints.set("worker", b"small")
+    with pytest.raises(OSError, match="full"):
+        checkpoints.set("worker", b"x" * 1_000_000)
+    assert checkpoints.get("worker") == b"small"
+    with door.reading() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    checkpoints.set("worker", b"x" * 1_000_000)
+    assert checkpoints.get("worker") == b"x" * 1_000_000
+    door.close()
 
 
 def elsewhere(place: Path, worker: str) -> str:

@@ -163,12 +163,14 @@ def test_the_file_does_not_grow_for_ever_and_gives_back_what_it_no_longer_needs(
 
 
 def test_one_call_of_trim_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("carecordon.stream.backends.sqlite.TRIM_GROUPS", 3)
+    monkeypatch.setattr(sqlite, "TRIM_GROUPS", 2)
+    monkeypatch.setattr(sqlite, "TRIM_ROUNDS", 2)
+    monkeypatch.setattr(sqlite, "TRIM_PAUSE_S", 0)
     with closing(open_stream(tmp_path / "log.db", 1)) as stream:
         for number in range(10):
             stream.publish([part("a", number, number)], NOW)
         ack_all(stream, "worker")
-        assert [stream.trim(["worker"]) for _ in range(5)] == [3, 3, 3, 1, 0]
+        assert [stream.trim(["worker"]) for _ in range(4)] == [4, 4, 2, 0]
 
 
 def test_memory_is_bounded_by_folding_and_a_million_epochs_lie_on_disk(

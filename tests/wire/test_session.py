@@ -135,6 +135,17 @@ def test_after_a_refusal_everything_behind_comes_again_in_order() -> None:
     assert isinstance(pair.send(3, 3)[0], Offered)
 
 
+def test_a_refused_batch_that_was_dropped_holds_up_nothing() -> None:
+    pair = Pair(credit=Credit(math.inf, 0.0))
+    pair.send(0, 4)
+    pair.to_device(pair.hub.refuse(0, "the disk is nearly full", 5.0))
+    pair.now = seconds(4)
+    assert pair.device.room(pair.now) == 0
+    pair.now = seconds(5)
+    assert isinstance(pair.send(3, 4)[0], Offered)
+    assert isinstance(pair.send(5, 5)[0], Offered)
+
+
 def test_what_is_never_taken_is_left_out_and_the_rest_goes_on() -> None:
     pair = Pair()
     pair.send(0, 0)

@@ -242,7 +242,7 @@ class Fleet:
             raise TheirFault("a device whose spool is on disk cannot be cloned here")
         place = len(self.members)
         twin = self._member(place, first.identity, first.name, first.role, first.spool.copy(self._draw))
-        twin.cursor, twin.base = first.cursor, first.base
+        twin.account, twin.cursor, twin.base = index, first.cursor, first.base
         self.members.append(twin)
         self._tasks.append(asyncio.ensure_future(self._hold(twin)))
         self._player.join(twin)
@@ -319,7 +319,7 @@ class Fleet:
         act, now = Act.PLANTED if is_planted else Act.WRITTEN, time.time_ns()
         for part in parts:
             self.written_total += part.events
-            self._ledger.note(act, member.index, member.spool.epoch, part.first, part.last, now)
+            self._ledger.note(act, member.account, member.spool.epoch, part.first, part.last, now)
         self.batches_total += len(parts)
 
     def _acknowledged(self, member: Member, epoch: int, mark: int, kept: list[tuple[int, int]]) -> None:
@@ -331,7 +331,7 @@ class Fleet:
             self._delays.add(now - at)
             self.acknowledged_total += events
         at_utc = time.time_ns()
-        self._ledger.note(Act.ACKNOWLEDGED, member.index, epoch, 0, mark, at_utc)
+        self._ledger.note(Act.ACKNOWLEDGED, member.account, epoch, 0, mark, at_utc)
         waiting = member.waiting_for
         while waiting and waiting[0].epoch == epoch and waiting[0].number <= mark:
             waiting.popleft().acknowledged = at_utc
@@ -339,9 +339,9 @@ class Fleet:
     def _renumbered(self, member: Member, epoch: int, first: int) -> None:
         """Write down that what has no receipt goes by other numbers now."""
         now, fresh = time.time_ns(), member.spool.epoch
-        self._ledger.note(Act.RENUMBERED, member.index, epoch, first, member.spool.given(epoch), now)
+        self._ledger.note(Act.RENUMBERED, member.account, epoch, first, member.spool.given(epoch), now)
         after = -1
         while some := member.spool.read(fresh, after, 1 << 20):
             for one in some:
-                self._ledger.note(Act.WRITTEN, member.index, fresh, one.first, one.last, now)
+                self._ledger.note(Act.WRITTEN, member.account, fresh, one.first, one.last, now)
             after = some[-1].last

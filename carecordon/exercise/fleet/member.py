@@ -105,6 +105,7 @@ class Member:
         "_flying",
         "_on_ack",
         "_on_renumber",
+        "account",
         "base",
         "cursor",
         "held",
@@ -136,6 +137,8 @@ class Member:
         back) and its events; `on_renumber` the epoch that ended and the first of its numbers that has no receipt.
         """
         self.index, self.identity, self.name, self.role, self.spool = index, identity, name, role, spool
+        self.account = index
+        """Whose line of the ledger it writes in: a clone in that of its original."""
         self.link: FaultyLink | None = None
         self.cursor, self.base = 0, 0
         self.is_due = False

@@ -94,6 +94,11 @@ def open_register(place: str) -> Register:
     return opened(Door(engine, Turn(path)), lambda: _integrity(engine))
 
 
+def door_of(path: Path) -> Door:
+    """Return the way to a file that is prepared, for who looks at it from beneath."""
+    return Door(_engine(path), Turn(path))
+
+
 SQLITE = Backend("sqlite", prepare, open_register)
 
 

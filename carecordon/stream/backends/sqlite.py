@@ -9,6 +9,7 @@ makes a passive one while another begins the write-ahead log anew (sqlite.org/wa
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -32,13 +33,16 @@ CHECKPOINT_AT = 4 * 1024 * 1024
 """Bytes written since the last checkpoint at which the next one is made."""
 CHECKPOINT_WAIT_MS = 100
 PAGE = 4_096
-TRIM_GROUPS = 1_000
-TRIM_PARTS = 4_000
-TRIM_BYTES = 8 * 1024 * 1024
-"""What one call of `trim` deletes at most of a partition: some 20 ms in which nobody publishes."""
+TRIM_GROUPS = 250
+TRIM_PARTS = 1_000
+TRIM_BYTES = 2 * 1024 * 1024
+"""What one commit of `trim` deletes at most of a partition: some 10 ms in which nobody publishes."""
+TRIM_ROUNDS = 64
+TRIM_PAUSE_S = 0.025
+"""SQLite lets a writer that waits look again after as long."""
 FREE_PAGES = 4_096
-"""Free pages that are kept for what comes; more are given back to the disk, GIVEN_PAGES a call."""
-GIVEN_PAGES = 1_024
+"""Free pages that are kept for what comes; more are given back to the disk, GIVEN_PAGES a commit."""
+GIVEN_PAGES = 256
 
 
 class _Draft(NamedTuple):
@@ -199,13 +203,28 @@ class SqliteStream:
     def trim(self, consumers: Sequence[str]) -> int:
         """Forget what all of these consumers have acknowledged; return how many bytes of parts went.
 
-        One call deletes a bounded piece (TRIM_GROUPS, TRIM_BYTES of each partition): call again while it returns some.
+        It goes in up to TRIM_ROUNDS bounded commits (TRIM_GROUPS, TRIM_PARTS, TRIM_BYTES of each partition) with pauses
+        in which others publish; the next call goes on where this one ends.
         """
-        if not consumers:
-            return 0
-        self._look(range(self._about.partitions))
+        gone, is_more, rounds = 0, bool(consumers), 0
+        while is_more and rounds < TRIM_ROUNDS:
+            if rounds:
+                time.sleep(TRIM_PAUSE_S)
+            rounds += 1
+            size, is_more = self._trim(consumers)
+            gone += size
+            with suppress(OSError):  # nothing is lost by it: the pages are used again, or given back next time
+                is_more = self._give_back() or is_more
+        self._tidy()
+        return gone
+
+    def _trim(self, consumers: Sequence[str]) -> tuple[int, bool]:
+        """Delete a bounded piece; return how many bytes of parts that was, and whether there is more."""
+        with self._reading():  # so that next to nothing is left to read while nobody can publish
+            for marks in self._marks:
+                marks.refresh()
         done: list[tuple[Marks, Bounds]] = []
-        gone = 0
+        gone, is_more = 0, False
         with self._writing("NORMAL"):
             for partition, marks in enumerate(self._marks):
                 upto = min(read_ack(self._groups, consumer, partition) for consumer in consumers)
@@ -217,13 +236,11 @@ class SqliteStream:
                 ends = (row_id(partition, start.position), row_id(partition, end.position))
                 self._connection.execute("DELETE FROM log WHERE id > ? AND id <= ?", ends)
                 gone += size
+                is_more = is_more or end.position < upto
         for marks, bounds in done:
             marks.folded(bounds)
         self._written += gone // 8 + 4 * PAGE
-        with suppress(OSError):  # nothing is lost by it: the pages are used again, or given back next time
-            self._give_back()
-        self._tidy()
-        return gone
+        return gone, is_more
 
     def damaged(self) -> list[Damage]:
         """Return what this object has met so far that the log can no longer give, and has left out."""
@@ -305,15 +322,17 @@ class SqliteStream:
         for marks, bounds in done:
             marks.folded(bounds)
 
-    def _give_back(self) -> None:
+    def _give_back(self) -> bool:
+        """Give free pages back to the disk; return whether there are more of them."""
         with self._reading():
             (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         if free <= FREE_PAGES:
-            return
+            return False
         with self._writing("NORMAL"):
             for _ in range(GIVEN_PAGES):  # one by one: the standard library stops at the first
                 self._connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
         self._written += PAGE * GIVEN_PAGES
+        return int(free) - GIVEN_PAGES > FREE_PAGES
 
     def _checkpoint(self) -> tuple[bool, int]:
         """Write back what is in the write-ahead log; return if all of it was, and how many frames it has (-1: ?)."""

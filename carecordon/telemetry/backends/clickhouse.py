@@ -15,6 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 from carecordon.model.errors import OurFault, TheirFault
 from carecordon.model.merged import Merged
 from carecordon.telemetry.answer import Answer, Ceiling, Denied, Page, Place, Prevalence, Stored
+from carecordon.telemetry.backend import Backend
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
 from carecordon.telemetry.question import ready
 from carecordon.telemetry.question.ready import Ready, Span
@@ -280,3 +281,6 @@ def _plain(fault: ClickHouseError) -> str:
     for behind in (" (for url", " (version", ": In scope", "\n"):
         text = text.partition(behind)[0]
     return text[:500]
+
+
+CLICKHOUSE = Backend("clickhouse", ClickHouseTelemetry, ClickHouseReader)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from carecordon.agent.identity import Identity
 from carecordon.exercise.fleet.credentials import Asked, certified
-from carecordon.exercise.fleet.fleet import names_for
+from carecordon.exercise.fleet.fleet import Fleet, names_for
 from carecordon.exercise.fleet.ledger import acknowledged, read_ledger
 from carecordon.exercise.fleet.pattern import Tape, tape_of
 from carecordon.exercise.life import Span
@@ -49,10 +49,13 @@ def _issued(hub: Hub, name: str, request: str) -> tuple[str, str]:
     return device, issued.chain
 
 
-def stored(hub: Hub) -> dict[tuple[str, int], list[int]]:
-    """Return the numbers in stream 1 by device and epoch, in their order there."""
+def stored(hub: Hub, fleet: Fleet | None = None) -> dict[tuple[str, int], list[int]]:
+    """Return the numbers in stream 1 by device and epoch, in their order there: all, or those of a fleet."""
+    ids = None if fleet is None else {member.identity.hub.device for member in fleet.members}
     found: dict[tuple[str, int], list[int]] = {}
     for entry in hub.entries():
+        if ids is not None and entry.part.sender not in ids:
+            continue
         numbers = range(entry.part.first + entry.skip, entry.part.last + 1 - entry.drop)
         found.setdefault((entry.part.sender, entry.part.epoch), []).extend(numbers)
     return found

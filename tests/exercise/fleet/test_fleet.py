@@ -19,9 +19,9 @@ from tests.exercise.fleet.playing import devices, missing, stored, tape
 from tests.hub.gate_kit import Running, make_hub, running
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Running]:
-    with running(make_hub(tmp_path / "hub")) as one:
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(make_hub(tmp_path_factory.mktemp("hub"))) as one:
         yield one
 
 
@@ -43,16 +43,16 @@ def play(gate: Running, folder: Path, config: FleetConfig, seconds: int, count: 
     return asyncio.run(run())
 
 
-def config(folder: Path, rate: float = 300.0, faults: Faults | None = None, **more: object) -> FleetConfig:
-    return FleetConfig((tape(),), rate, ledger=folder / "ledger", faults=faults or Faults(), **more)  # type: ignore[arg-type]
+def config(folder: Path, rate: float = 300.0, faults: Faults | None = None, spools: Path | None = None) -> FleetConfig:
+    return FleetConfig((tape(),), rate, ledger=folder / "ledger", faults=faults or Faults(), spools=spools)
 
 
 def test_what_a_fleet_says_was_acknowledged_is_on_the_hubs_disk_once(gate: Running, tmp_path: Path) -> None:
-    fleet = play(gate, tmp_path, config(tmp_path), 3)
+    fleet = play(gate, tmp_path, config(tmp_path), 2)
     figures = fleet.figures()
-    assert figures.written_total == figures.acknowledged_total > 300
+    assert figures.written_total == figures.acknowledged_total > 100
     assert fleet.ack_ms(0.5) is not None
-    there = stored(gate.hub)
+    there = stored(gate.hub, fleet)
     assert sum(map(len, there.values())) == figures.written_total
     assert all(numbers == list(range(len(numbers))) for numbers in there.values())
     assert missing(gate.hub, tmp_path / "ledger") == []
@@ -63,7 +63,7 @@ def test_events_are_dated_now_and_named_after_their_own_device(gate: Running, tm
     fleet = play(gate, tmp_path, config(tmp_path), 2, count=60)
     names = {member.identity.hub.device: member.name for member in fleet.members}
     assert len(set(names.values())) == 60
-    for entry in gate.hub.entries():
+    for entry in (entry for entry in gate.hub.entries() if entry.part.sender in names):
         table = codec.decode(entry.part.data)
         assert table.devices == (names[entry.part.sender],)
         assert table.complete(0)["Computer"] == names[entry.part.sender]
@@ -74,14 +74,27 @@ def test_events_are_dated_now_and_named_after_their_own_device(gate: Running, tm
 def test_whatever_goes_wrong_on_the_way_nothing_acknowledged_is_lost_and_nothing_is_there_twice(
     gate: Running, tmp_path: Path
 ) -> None:
-    faults = Faults(drop_per_s=0.2, delay_s=0.05, duplicate=0.2, reorder=0.2, garbage=0.01)
-    fleet = play(gate, tmp_path, config(tmp_path, faults=faults), 4)
+    faults = Faults(drop_per_s=0.2, delay_s=0.05, duplicate=0.2, reorder=0.2)
+    fleet = play(gate, tmp_path, config(tmp_path, faults=faults), 3)
     figures = fleet.figures()
-    assert figures.written_total == figures.acknowledged_total > 300
+    assert figures.written_total == figures.acknowledged_total > 100
     assert figures.sessions_total > 30, "connections were cut"
-    there = stored(gate.hub)
+    there = stored(gate.hub, fleet)
     assert all(numbers == sorted(set(numbers)) for numbers in there.values())
     assert sum(map(len, there.values())) == figures.written_total
+    assert missing(gate.hub, tmp_path / "ledger") == []
+
+
+def test_garbage_ends_the_session_and_the_hub_says_when_to_come_again(gate: Running, tmp_path: Path) -> None:
+    async def run() -> set[str]:
+        faults = Faults(garbage=1.0)
+        async with Fleet(config(tmp_path, faults=faults), devices(gate, tmp_path / "state", 3)) as fleet:
+            await fleet.connect()
+            return {reason async for figures in fleet.run(3) for reason in figures.ended}
+
+    reasons = asyncio.run(run())
+    assert reasons
+    assert all("cannot be read" in reason for reason in reasons)
     assert missing(gate.hub, tmp_path / "ledger") == []
 
 
@@ -92,7 +105,7 @@ def test_spools_on_disk_serve_as_well(gate: Running, tmp_path: Path) -> None:
 
 
 def test_a_clone_and_its_original_both_deliver_all_they_have(gate: Running, tmp_path: Path) -> None:
-    fleet = play(gate, tmp_path, config(tmp_path), 4, count=10, clones=2)
+    fleet = play(gate, tmp_path, config(tmp_path), 3, count=10, clones=2)
     assert fleet.written_total == fleet.acknowledged_total
     assert missing(gate.hub, tmp_path / "ledger") == []
     twins = {member.spool.epoch for member in fleet.members[10:]}

@@ -9,8 +9,8 @@ import pytest
 
 from carecordon.agent.queued import Part
 from carecordon.agent.rank import Rank
-from carecordon.exercise.fleet.fleet import names_for
 from carecordon.exercise.fleet.figures import Delays
+from carecordon.exercise.fleet.fleet import names_for
 from carecordon.exercise.fleet.ledger import Act, Ledger, acknowledged, read_ledger
 from carecordon.exercise.fleet.memory import MemorySpool
 from carecordon.exercise.fleet.pattern import Templates, copied, names_of
@@ -28,7 +28,7 @@ def test_a_template_gives_what_encoding_anew_would() -> None:
     rows = pattern.rows[:9]
     times = np.arange(9, dtype=np.int64) * 1_000 + 1_795_000_000_000_000_000
     expected = Rows.of(copied(rows))
-    expected.times, expected.positions = times.tolist(), list(range(70, 79))
+    expected.times, expected.positions = list(times.tolist()), list(range(70, 79))
     want, got = gather(expected), codec.decode(Template(copied(rows)).batch((), times, 70))
     assert (got.devices, got.kinds) == (want.devices, want.kinds)
     assert (got.time.tolist(), got.sequence.tolist()) == (times.tolist(), list(range(70, 79)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -235,3 +236,26 @@ class TestReadyQuestions:
             found = reader.ask(f"SELECT '{quoted}'")
             assert isinstance(found, Answer)
             assert found.rows == ((text,),)
+
+
+def test_a_long_question_does_not_hold_up_inserts(kept: Keeping, store: ClickHouseTelemetry) -> None:
+    """Inserts go in while a question still runs: the question is the last to end."""
+    ended: list[str] = []
+
+    def ask() -> None:
+        asking = kept.reader()
+        sql = "SELECT count() FROM events a CROSS JOIN events b CROSS JOIN events c CROSS JOIN events d WHERE"
+        told = asking.ask(f"{sql} a.sequence + b.sequence + c.sequence + d.sequence = -1", Ceiling(seconds=8))
+        ended.append("question")
+        asking.close()
+        assert isinstance(told, Answer)
+
+    epoch = next(EPOCHS)
+    store.insert(merged([{"Image": "a"}] * 1_000, epoch=epoch), f"many:{epoch}")
+    asked = threading.Thread(target=ask)
+    asked.start()
+    for number in range(3):
+        store.insert(merged([{"Image": "b"}], epoch=epoch, first=2_000 + number), f"beside:{epoch}:{number}")
+    ended.append("inserts")
+    asked.join(60)
+    assert ended == ["inserts", "question"]

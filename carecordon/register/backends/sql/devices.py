@@ -93,10 +93,13 @@ class SqlDevices:
 
     def adopt(self, device_id: str, certificate: Certificate) -> Device | None:
         """Remember a certificate that the hub issued between the backup that it was restored from and now."""
+        with self._door.reading() as connection:  # hardly any hub was ever restored: who knocks costs it no write
+            since, until = counter(connection, RESTORED_SINCE), counter(connection, RESTORED_AT)
+        if not since - SLACK_NS <= certificate.issued <= until:
+            return None
         with self._door.writing() as connection:
             device = _get(connection, device_id)
-            since, until = counter(connection, RESTORED_SINCE), counter(connection, RESTORED_AT)
-            if device is None or not since - SLACK_NS <= certificate.issued <= until:
+            if device is None or device.standing is Standing.REVOKED:
                 return None
             add_missing(connection, CERTIFICATES, [_certificate_row(device_id, certificate)])
             if certificate.expires > device.expires:

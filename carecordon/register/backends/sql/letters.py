@@ -17,6 +17,8 @@ MAX_LETTERS = 100_000
 MAX_BYTES = 1024 * 1024 * 1024
 """An enrolled device may be hostile, and send what nothing can work on without end."""
 OVERFLOW = "overflow"
+_SIZE = func.length(LETTERS.c.payload).label("size")
+_LISTED = (*(column for column in LETTERS.c if column.name != "payload"), _SIZE)
 
 
 class SqlLetters:
@@ -33,8 +35,8 @@ class SqlLetters:
                 set_aside(connection, letters)
 
     def all(self, *, is_replayed: bool | None = False, limit: int = 100) -> list[LetterRow]:
-        """Return letters, the latest first: those that wait, those that were replayed, or (None) both."""
-        statement = select(LETTERS).order_by(LETTERS.c.number.desc()).limit(limit)
+        """Return letters without their payload, the latest first: those that wait, were replayed, or (None) both."""
+        statement = select(*_LISTED).order_by(LETTERS.c.number.desc()).limit(limit)
         if is_replayed is not None:
             replayed = LETTERS.c.replayed
             statement = statement.where(replayed.is_not(None) if is_replayed else replayed.is_(None))
@@ -44,8 +46,14 @@ class SqlLetters:
     def get(self, number: int) -> LetterRow | None:
         """Return one letter."""
         with self._door.reading() as connection:
-            row = connection.execute(select(LETTERS).where(LETTERS.c.number == number)).first()
+            row = connection.execute(select(LETTERS, _SIZE).where(LETTERS.c.number == number)).first()
         return None if row is None else _letter(row)
+
+    def count(self) -> int:
+        """Return how many letters wait."""
+        waiting = select(func.count()).select_from(LETTERS).where(LETTERS.c.replayed.is_(None))
+        with self._door.reading() as connection:
+            return connection.execute(waiting).scalar() or 0
 
     def replayed(self, number: int, who: str, now: int) -> bool:
         """Mark a letter to be played again and audit it."""
@@ -58,7 +66,7 @@ class SqlLetters:
 
     def marked(self, limit: int = 10) -> list[LetterRow]:
         """Return letters that are to be played again and were not yet, the oldest first."""
-        marked = select(LETTERS).where(LETTERS.c.replayed.is_not(None), LETTERS.c.done.is_(None))
+        marked = select(LETTERS, _SIZE).where(LETTERS.c.replayed.is_not(None), LETTERS.c.done.is_(None))
         with self._door.reading() as connection:
             return list(map(_letter, connection.execute(marked.order_by(LETTERS.c.number).limit(limit))))
 
@@ -66,7 +74,7 @@ class SqlLetters:
         """Remember that a marked letter was played again, and let go of its content."""
         marked = (LETTERS.c.number == number, LETTERS.c.replayed.is_not(None), LETTERS.c.done.is_(None))
         with self._door.writing() as connection:
-            size = connection.execute(select(func.length(LETTERS.c.payload)).where(*marked)).scalar()
+            size = connection.execute(select(_SIZE).where(*marked)).scalar()
             if size is not None:
                 changed(connection, LETTERS, marked, {"done": now, "payload": b""})
                 set_counter(connection, LETTERS_BYTES, counter(connection, LETTERS_BYTES) - size)
@@ -97,9 +105,7 @@ def set_aside(connection: Connection, letters: Sequence[Letter]) -> None:
     left_out = 0
     for letter in letters:
         former = connection.execute(
-            select(LETTERS.c.number, LETTERS.c.replayed, func.length(LETTERS.c.payload).label("size")).where(
-                LETTERS.c.key == letter.key
-            )
+            select(LETTERS.c.number, LETTERS.c.replayed, _SIZE).where(LETTERS.c.key == letter.key)
         ).first()
         if former is not None and former.replayed is None:
             continue
@@ -137,4 +143,5 @@ def _count_left_out(connection: Connection, more: int, at: int) -> None:
 
 
 def _letter(row: Row[Any]) -> LetterRow:
-    return LetterRow(row.number, Letter(row.key, row.where, row.reason, row.payload, row.at), row.replayed, row.done)
+    letter = Letter(row.key, row.where, row.reason, getattr(row, "payload", b""), row.at)
+    return LetterRow(row.number, letter, row.replayed, row.done, row.size)

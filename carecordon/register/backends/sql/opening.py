@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from carecordon.register.backends.sql.audit import SqlAudit
 from carecordon.register.backends.sql.cases import SqlCases
@@ -11,6 +12,7 @@ from carecordon.register.backends.sql.door import Door
 from carecordon.register.backends.sql.letters import SqlCheckpoints, SqlLetters
 from carecordon.register.backends.sql.outbox import SqlOutbox
 from carecordon.register.backends.sql.people import SqlPeople
+from carecordon.register.backends.sql.tidying import tidy
 from carecordon.register.register import Register
 
 
@@ -26,5 +28,6 @@ def opened(door: Door, check: Callable[[], list[str]]) -> Register:
         audit=SqlAudit(door),
         check=check,
         still=door.still,
+        tidy=partial(tidy, door),
         close=door.close,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from carecordon.model.errors import TheirFault
+from carecordon.pipeline.triage.disk.assets import read_assets, unlisted
 from carecordon.pipeline.triage.score import Asset, Estate
-from carecordon.scan.assets import read_assets, unlisted
 
 
 def test_the_columns_are_found_by_name(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What triage is told by files that people keep."""
