@@ -29,6 +29,9 @@ from carecordon.wire.session import (
     Welcomed,
 )
 
+_AT_ONCE = NANOSECONDS // 1_000
+"""Credit that asks to wait for less is no reason to wait."""
+
 
 class Queue(Protocol):
     """What is carried: see `agent/spool.py`, which keeps it on disk."""
@@ -99,7 +102,7 @@ class Exchange:
             for event in self.session.tick(now):
                 self._take(event, now, out)
         session = self.session
-        while (room := session.room(now)) and (kept := self._peek()) is not None:
+        while (room := session.room(now + _AT_ONCE)) and (kept := self._peek()) is not None:
             if len(kept.data) > room and session.flights:
                 break
             self._ready.popleft()

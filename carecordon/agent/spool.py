@@ -139,7 +139,11 @@ class Spool:
         found: list[Kept] = []
         size = 0
         while size < limit_bytes:
-            nexts = [(lane, one) for lane in self._lanes.values() if (one := lane.next_after(epoch, after)) is not None]
+            try:
+                coming = [(lane, lane.next_after(epoch, after)) for lane in self._lanes.values()]
+            except OSError:
+                break  # a file that cannot be looked into now: what is behind it must not go before it
+            nexts = [(lane, one) for lane, one in coming if one is not None]
             if not nexts:
                 break
             lane, (segment, place) = min(nexts, key=lambda one: one[1][1].first)
@@ -169,7 +173,8 @@ class Spool:
         self._old = [one for one in self._old if any(self._of(one))]
         if epoch == self.epoch and mark >= self._tally.acked:
             self._tally.acked = mark + 1
-            write_tally(self._folder / TALLY, self._tally, is_synced=False)
+            with suppress(OSError):  # the hub knows it too
+                write_tally(self._folder / TALLY, self._tally, is_synced=False)
 
     def renumber(self, epoch: int) -> None:
         """Give what is left of an epoch new numbers in a new one: somebody else goes on with its count.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from carecordon.cli.hub_lists import AsJson, form_of, list_rows, paths_of, write
 from carecordon.cli.hub_shown import moment
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import DATA
+from carecordon.model.device import DeviceKind
 from carecordon.model.person import Role
 from carecordon.report.layout import number
 from carecordon.report.visible import visible
@@ -30,19 +30,14 @@ PEOPLE = (("name", "Name"), ("role", "Role"), ("made", "Since"), ("gone", "Gone"
 API_TOKENS = (("id", "Id"), ("person", "Person"), ("label", "For"), ("expires", "Until"), ("revoked", "Revoked"))
 
 
-class DeviceSort(StrEnum):
-    """What enrols."""
-
-    AGENT = "agent"
-    FORWARDER = "forwarder"
-
-
 def enrol_token(
     *,
     uses: Annotated[int, typer.Option(min=1, max=100_000, help="So many devices may come with it.")] = 1,
     hours: Annotated[float, typer.Option(min=0.01, max=720, help="It is good for so long.")] = 24,
     label: Annotated[str, typer.Option(metavar="TEXT", help="What you call it.")] = "",
-    sort: Annotated[DeviceSort, typer.Option("--kind", help="What enrols with it.")] = DeviceSort.AGENT,
+    forwarder: Annotated[
+        bool, typer.Option("--forwarder", help="For what passes on other machines' events, as `carecordon send` does.")
+    ] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the tokens there are instead.")] = False,
     data: Path = DATA,
     as_json: AsJson = False,
@@ -52,7 +47,8 @@ def enrol_token(
     if list_all:
         list_rows(line, "/enrol-tokens", {}, TOKENS, form_of(as_json), "No enrolment token.")
         return
-    made = line.post("/enrol-tokens", {"uses": uses, "hours": hours, "label": label, "kind": sort.value})
+    kind = DeviceKind.FORWARDER if forwarder else DeviceKind.AGENT
+    made = line.post("/enrol-tokens", {"uses": uses, "hours": hours, "label": label, "kind": kind.value})
     told = json.loads(made)
     if as_json:
         write_out(made)

@@ -27,6 +27,7 @@ LATE = {
     "up": ("carecordon.cli.up", "up"),
     "hub": ("carecordon.cli.hub", "app"),
     "send": ("carecordon.cli.send", "send"),
+    "demo": ("carecordon.cli.demo", "demo"),
 }
 """Commands whose code is loaded when they are called: a scan need not wait for a hub's libraries, nor have them."""
 HUB_EXTRA = "this command needs more than a scan does: install carecordon[hub] (without it: %s)"

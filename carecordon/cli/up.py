@@ -66,7 +66,7 @@ def _settings(paths: Paths) -> Settings:
                 "make one with `carecordon hub init --ods CODE --name NAME --admin NAME`"
             )
         say(f"There is no hub in {paths.data} yet. Three questions, and it is made.")
-        ods = typer.prompt("The organisation's ODS code (three to six letters and digits)")
+        ods = typer.prompt("The organisation's ODS code (three to ten letters and digits)")
         name = typer.prompt("Its name")
         admin = typer.prompt("Your own name, the first administrator's")
         made = found(paths, Wishes(ods, name, admin), time.time_ns())
@@ -78,7 +78,7 @@ def _greet(paths: Paths, settings: Settings, seconds: float) -> None:
     listen = settings.listen
     say(f"{settings.name} ({settings.ods}): ready after {seconds:.1f} s")
     say(f"devices  {listen.host}:{listen.devices}, enrolment {listen.host}:{listen.enrol}")
-    say(f"API      http://{listen.api_host}:{listen.api}/api/v1/ (its description: /docs)")
+    say(f"API      http://{listen.api_host}:{listen.api}/api/v1/ (its description: /api/v1/openapi.json)")
     say(f"look at  carecordon hub watch --data {paths.data}")
     say(f"a device carecordon hub enrol-token --data {paths.data}")
 

@@ -18,8 +18,8 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.person import Organisation, Person, Role
 from carecordon.register.backends.sqlite import SQLITE
 
-ODS = re.compile(r"[A-Z0-9]{3,6}", re.ASCII)
-"""Source: NHS Digital, Organisation Data Service, codes of three to six letters and digits."""
+ODS = re.compile(r"[A-Z0-9]{3,10}", re.ASCII)
+"""Source: NHS England, Organisation Data Service: three to ten letters and digits, of no meaning."""
 NAME_CHARS = 200
 PERSON_CHARS = 100
 LABEL = "made with the hub"
@@ -83,7 +83,7 @@ def found(paths: Paths, wishes: Wishes, now: int) -> Founded:
 def _checked(wishes: Wishes) -> Wishes:
     ods, name, admin = wishes.ods.strip().upper(), " ".join(wishes.name.split()), " ".join(wishes.admin.split())
     if not ODS.fullmatch(ods):
-        raise TheirFault(f"--ods {wishes.ods}: an ODS code is three to six letters and digits, like RX1 or B81001")
+        raise TheirFault(f"--ods {wishes.ods}: an ODS code is three to ten letters and digits, like RX1 or B81001")
     for option, text, most in (("--name", name, NAME_CHARS), ("--admin", admin, PERSON_CHARS)):
         if not text or len(text) > most or not text.isprintable():
             raise TheirFault(f"{option}: a name of 1 to {most} printable characters is needed")

@@ -28,6 +28,8 @@ MAX_HELD = 16
 """Batches of one link that wait to be written before nothing more is read from it,"""
 MAX_HELD_BYTES = 2 * 1024 * 1024
 """and bytes of them."""
+MAX_FRAMES = 5_000
+"""Frames between two ticks, ten seconds apart: an honest device with its window always full sends half of that."""
 WRITE_HIGH_BYTES = 64 * 1024
 CLOSE_S = 5.0
 NANOSECONDS = 1_000_000_000
@@ -65,6 +67,7 @@ class Link(asyncio.Protocol):
 
     __slots__ = (
         "_close_at",
+        "_frames",
         "_is_full",
         "_is_stuck",
         "_opened_at",
@@ -95,6 +98,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parts: bytearray | None = None
         self._weight = 0
+        self._frames = 0
         self._turned: tuple[bytes, str] | None = None
         self._is_full = False
         self._is_stuck = False
@@ -192,6 +196,7 @@ class Link(asyncio.Protocol):
 
     def tick(self, now: int) -> None:
         """Let time pass: ask the silent, and let go of who takes too long."""
+        self._frames = 0
         if self._transport is None:
             return
         if self._close_at is not None:
@@ -229,6 +234,12 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def _frame(self, frame: Frame) -> None:
+        self._frames += 1
+        if self._frames > MAX_FRAMES:
+            self.finish(self.session.bye("too many messages in a short time", 60.0), "too many messages")
+            if self._transport is not None:
+                self._transport.pause_reading()  # the next tick breaks it off
+            return
         match frame.opcode:
             case Opcode.BINARY if frame.fin:
                 self._tell(self.session.receive(bytes(frame.data), self._owner.clock()))

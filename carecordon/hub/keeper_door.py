@@ -139,7 +139,9 @@ def _ask(words: Mapping[str, str], body: bytes) -> Ask | Shut:
     made = rebuild(statement, parameters)
     if isinstance(made, Denied):
         return Shut(ACCESS_DENIED if made.line == 0 else SYNTAX_ERROR, str(made))
-    return Ask(made.sql, form, limits)
+    # The store would hold each side of a UNION or EXCEPT to `limit` by itself, and so answer wrongly.
+    whole = f"SELECT * FROM ({made.sql})" if made.is_joined else made.sql  # noqa: S608  # rebuilt just now
+    return Ask(whole, form, limits)
 
 
 def _unescaped(value: str) -> str:

@@ -86,6 +86,8 @@ def test_a_token_is_made_listed_and_revoked(hub: Living) -> None:
     assert "3 devices" in made.err
     name = made.err.rpartition("revoke it: ")[2].strip()
     assert "ward 3" in Done(hub, "enrol-token", "--list").out
+    assert Done(hub, "enrol-token", "--forwarder").status == 0
+    assert "forwarder" in Done(hub, "enrol-token", "--list").out
     assert "is revoked" in Done(hub, "revoke", name).out
     assert "revoked before" in Done(hub, "revoke", name).out
     assert Done(hub, "revoke", "0badc0de").status == 2

@@ -13,7 +13,8 @@ import pytest
 import zstandard
 from websockets.exceptions import ConnectionClosed
 
-from carecordon.wire.messages import Batch, FromHub
+from carecordon.hub.gate_link import MAX_FRAMES
+from carecordon.wire.messages import Batch, FromHub, Ping
 from carecordon.wire.session import MAX_MESSAGE_BYTES, WORDS, Word, name_of, write
 from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
 from tests.wire.words import WORD, data_of
@@ -95,6 +96,15 @@ def test_a_zstd_bomb_is_refused_and_never_unpacked(gate: Running, device: Member
         assert b"too many" in message
         talk.send(0, 0)
         talk.acknowledged(0)
+
+
+def test_who_asks_without_end_is_let_go(gate: Running, device: Member) -> None:
+    ping = write(WORD[Ping])
+    with Talk(device, gate.ports.devices) as talk:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(MAX_FRAMES + 1):
+                talk.web.send(ping)
+        assert "too many messages" in talk.ended().reason
 
 
 def test_a_batch_of_another_epoch_ends_the_session(gate: Running, device: Member) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from carecordon.agent.identity import Identity, trusting
 
@@ -14,13 +15,15 @@ CONTEXTS = 48
 
 
 class Contexts:
-    """A few contexts that are lent out for a handshake: each costs 30 KB, and ten thousand would cost 300 MB.
+    """TLS contexts, lent out for a handshake.
 
-    A connection keeps the certificate that its context had when it began, so that the context may take another then.
+    One for each device costs 30 KB and spares 2 ms whenever it comes again; else a few are shared: a connection keeps
+    the certificate that its context had when it began, so that the context may take another then.
     """
 
-    def __init__(self, limit: int = CONTEXTS) -> None:
-        """Make at most `limit`."""
+    def __init__(self, *, is_kept: bool, limit: int = CONTEXTS) -> None:
+        """Let `limit` handshakes go on at once; `is_kept`: each device keeps its own context."""
+        self._kept: dict[Path, ssl.SSLContext] | None = {} if is_kept else None
         self._free: list[tuple[str, ssl.SSLContext]] = []
         self._room = asyncio.Semaphore(limit)
 
@@ -28,6 +31,12 @@ class Contexts:
     async def of(self, identity: Identity) -> AsyncIterator[ssl.SSLContext]:
         """Lend a context with a device's certificate."""
         async with self._room:
+            if self._kept is not None:
+                kept = self._kept.get(identity.file)
+                if kept is None:
+                    kept = self._kept[identity.file] = identity.context()
+                yield kept
+                return
             authority = identity.hub.authority
             at = next((at for at, (known, _) in enumerate(self._free) if known == authority), None)
             context = trusting(authority) if at is None else self._free.pop(at)[1]

@@ -40,14 +40,15 @@ class Player:
         *,
         is_endless: bool,
         keeps_times: bool,
+        back_ns: int = 0,
     ) -> None:
-        """`keeps_times`: events are dated as far apart as in their story, the first now; else as they are told.
+        """`keeps_times`: events are dated as far apart as in their story, the first `back_ns` before now; else as told.
 
         `on_written` gets what went into a member's spool, and whether somebody waits for it.
         """
         self.rate, self.behind_s = rate, 0.0
         self._members, self._faults, self._rng, self._on_written = members, faults, rng, on_written
-        self._is_endless, self._keeps_times = is_endless, keeps_times
+        self._is_endless, self._keeps_times, self._back_ns = is_endless, keeps_times, back_ns
         self._templates = Templates()
         self._coming: list[tuple[int, int]] = []
         self._due: list[tuple[float, int]] = []
@@ -63,7 +64,7 @@ class Player:
                     member.begin_at(self._rng.randrange(member.role.length))
                 self._coming.append((member.next_moment(), member.index))
             heapq.heapify(self._coming)
-            self._started = time.time_ns()
+            self._started = time.time_ns() - self._back_ns
         self._ticked = time.monotonic()
 
     def join(self, member: Member) -> None:

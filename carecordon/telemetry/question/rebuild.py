@@ -42,9 +42,10 @@ class _DeniedHere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A question that may be asked, as the store is to read it."""
+    """A question that may be asked, as the store is to read it. `is_joined`: by UNION, EXCEPT or INTERSECT."""
 
     sql: str
+    is_joined: bool = False
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
         made = _node(parsed[0], scope)
         text = made.sql(DIALECT, comments=False, identify=True)
         _check_words(text)
-        return Rebuilt(text)
+        return Rebuilt(text, not isinstance(made, exp.Select))
     except _DeniedHere as fault:
         return fault.denied
     except SqlglotError as fault:

@@ -230,6 +230,12 @@ class TestReadyQuestions:
         assert found.is_cut
         assert found.rows == ()
 
+    def test_a_limit_does_not_change_what_sides_of_a_question_hold(self, reader: ClickHouseReader) -> None:
+        joined = "SELECT sequence FROM events EXCEPT SELECT sequence FROM events ORDER BY sequence DESC"
+        found = reader.ask(joined, Ceiling(rows=1))
+        assert isinstance(found, Answer)
+        assert (found.rows, found.is_cut) == ((), False)
+
     def test_a_text_comes_back_whatever_it_is(self, reader: ClickHouseReader) -> None:
         for text in ("it's", "a\\b", "\\n", "%_", "\n\t", "é𝄞", "'; DROP TABLE events --", "{x:String}"):
             quoted = text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,4 +1,4 @@
-"""`carecordon exercise live`: a made-up trust on a real hub, over the real wire, watched as it happens."""
+"""`carecordon demo`: a made-up trust on a real hub, over the real wire, watched as it happens."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rich.text import Text
 
 from carecordon.agent.enrol import read_token
 from carecordon.agent.identity import Identity
+from carecordon.cli.demo_hub import HOST, enrol_token, hub_in
 from carecordon.cli.hub_line import Line
 from carecordon.cli.hub_shown import screen
 from carecordon.cli.hub_watch import Scene, in_a_line, picture
-from carecordon.cli.live_hub import HOST, enrol_token, hub_in
 from carecordon.cli.options import fail, say
 from carecordon.exercise.fleet.credentials import enrolled
 from carecordon.exercise.fleet.figures import Figures
@@ -43,7 +43,7 @@ PLAIN_EVERY_S = 10.0
 NS = 1_000_000_000
 
 
-def live(
+def demo(
     *,
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="One that `exercise list` names.")] = "friday",
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new folder for data, keys and devices.")],
@@ -155,20 +155,26 @@ class _Play:
     def _summary(self, attacked: Tape, figures: Figures, speed: float) -> None:
         """Say how it went."""
         line, console = Line(self.paths), screen()
-        incidents, _ = line.rows("/incidents", {"limit": 10})
         asked = json.loads(line.post("/ask", {"sql": "SELECT count() AS n FROM events"}))
         console.print()
         console.print(Text("It is over.", style="bold"))
-        console.print(f"{figures.devices:,} devices wrote {figures.written_total:,} events; "
-                      f"{figures.acknowledged_total:,} were acknowledged, {asked['rows'][0]['n']:,} are in the store.")
+        console.print(
+            f"{figures.devices:,} devices wrote {figures.written_total:,} events; "
+            f"{figures.acknowledged_total:,} were acknowledged, {asked['rows'][0]['n']:,} are in the store."
+        )
         first = _first_attack(attacked)
         if first is not None and self.found is not None:
             written = self.began + int(first / speed)
-            console.print(f"The first incident was told {span_text((self.found - written) / NS)} after the attack's first event.")
-        for one in reversed(incidents):
+            console.print(
+                f"The first incident was told {span_text((self.found - written) / NS)} after the attack's first event."
+            )
+        for one in self.scene.incidents.values():
             console.print(in_a_line(one), soft_wrap=True)
-        console.print(f"The whole story: carecordon up --data {self.paths.data} --keys {self.paths.keys}, "
-                      f"then carecordon hub incidents 1 --data {self.paths.data}", soft_wrap=True)
+        console.print(
+            f"The whole story: carecordon up --data {self.paths.data} --keys {self.paths.keys}, "
+            f"then carecordon hub incidents 1 --data {self.paths.data}",
+            soft_wrap=True,
+        )
 
 
 def _devices(figures: Figures, speed: float, seconds: float) -> Text:

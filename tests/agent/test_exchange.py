@@ -1,0 +1,66 @@
+"""An exchange without a link: what it says at which time, by a clock of the test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from carecordon.agent.exchange import Exchange
+from carecordon.wire.messages import Batch, Bye, Credit, Hello, Ping, Receipt, Welcome
+from carecordon.wire.session import DEAD_AFTER_S, NANOSECONDS, WINDOW_BATCHES, read, write
+from tests.agent.spooling import Make, put
+
+FREE = Credit(1e9, 0.0)
+
+
+def opened(folder: Path, make: Make, batches: int, credit: Credit = FREE) -> tuple[Exchange, list[bytes]]:
+    """Return an exchange that was welcomed, with what it said upon that."""
+    spool = make(folder)
+    for _ in range(batches):
+        put(spool)
+    exchange = Exchange(spool, "1.0", "ward-pc-07", "Linux", 0)
+    (hello,) = exchange.begin()
+    said = read(hello)
+    assert isinstance(said, Hello)
+    assert (said.epoch, said.next) == (1, batches)
+    return exchange, exchange.hear(write(Welcome(1, 5_000, -1, credit)), 10)
+
+
+def firsts(messages: list[bytes]) -> list[int]:
+    return [word.first for word in map(read, messages) if isinstance(word, Batch)]
+
+
+def test_no_more_is_under_way_than_the_window_holds_and_each_receipt_makes_room(tmp_path: Path, make: Make) -> None:
+    exchange, said = opened(tmp_path, make, 20)
+    assert firsts(said) == list(range(WINDOW_BATCHES))
+    assert exchange.pump(20) == []
+    assert firsts(exchange.hear(write(Receipt(1, 2, FREE)), 30)) == [8, 9, 10]
+    assert exchange.clock_ahead == 4_990
+
+
+def test_credit_holds_the_next_batch_back_for_as_long_as_it_says(tmp_path: Path, make: Make) -> None:
+    exchange, said = opened(tmp_path, make, 3, Credit(1e6, 2.0))
+    assert firsts(said) == []
+    assert 1.9 < exchange.wait_s(10) <= 2.0
+    assert exchange.pump(NANOSECONDS) == []
+    assert firsts(exchange.pump(2 * NANOSECONDS + 20)) == [0]
+    assert firsts(exchange.pump(3 * NANOSECONDS)) == []
+    assert firsts(exchange.pump(5 * NANOSECONDS)) == [1]
+
+
+def test_a_link_that_carries_nothing_any_more_is_seen_within_ninety_seconds(tmp_path: Path, make: Make) -> None:
+    exchange, _ = opened(tmp_path, make, 0)
+    now, said = 10, []
+    while exchange.ended is None:
+        now += int(exchange.wait_s(now) * NANOSECONDS) + 1
+        said += [(now, read(message)) for message in exchange.pump(now)]
+        assert now < 90 * NANOSECONDS
+    assert [type(word) for _, word in said][:1] == [Ping]
+    assert now >= DEAD_AFTER_S * NANOSECONDS
+
+
+def test_who_leaves_says_so_once(tmp_path: Path, make: Make) -> None:
+    exchange, _ = opened(tmp_path, make, 0)
+    (bye,) = exchange.leave("the device goes")
+    assert isinstance(read(bye), Bye)
+    assert exchange.leave("again") == []
+    assert exchange.hear(bye, 50) == []
