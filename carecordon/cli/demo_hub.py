@@ -43,7 +43,7 @@ def hub_in(paths: Paths, name: str) -> Iterator[Doors]:
     command = [sys.executable, "-m", "carecordon", "up", "--data", str(paths.data), "--keys", str(paths.keys)]
     log = paths.data / "up.log"
     with log.open("wb") as words:
-        process = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)  # noqa: S603  # our own
+        process = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)  # noqa: S603  # our own command
     try:
         yield _doors(paths, process, log)
     finally:

@@ -61,6 +61,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     device_events_per_s: float = 200.0
     device_burst_events: float = 20_000.0
+    forwarder_events_per_s: float = 5_000.0
+    forwarder_burst_events: float = 100_000.0
+    """A forwarder speaks for many machines."""
     max_lag_s: float = 300.0
     reserve_bytes: int = 1_000_000_000
     silent_after_s: float = 600.0

@@ -114,6 +114,8 @@ class Enrolment:
         if isinstance(found, IdentityRefusal):
             return refused(UNAUTHORISED, "refused", "renewal_refused", found.value)
         device = self._devices.by_certificate(found.certificate.fingerprint)
+        if device is None and is_proof(shown, asked.request.encode(), _unpacked(asked.proof)):
+            device = self._devices.adopt(found.device, found.certificate)  # issued after the backup of a restore
         if device is None or device.id != found.device:
             return refused(UNAUTHORISED, "refused", "renewal_refused", "the hub does not keep this certificate")
         refusal = may_renew(device, found.certificate, now)

@@ -149,7 +149,7 @@ class Gate:
         await self._emptied()
         if self._turning is not None:
             self._turning.cancel()
-        seen = self.upkeep.taken_seen()
+        seen = self.reception.take_seen(is_due=True)
         with contextlib.suppress(OSError):
             await self._office.wait(partial(self._register.devices.seen, seen))
         self._committer.stop()

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from carecordon.hub.authority import Authority
-from carecordon.hub.identity import IdentityRefusal
+from carecordon.hub.identity import IdentityRefusal, certificate_of, facts_of
 from carecordon.model.device import Device, Standing
 from carecordon.register.register import Devices
 
@@ -94,8 +94,14 @@ class Admission:
         return device if is_its_own else None
 
     def look_up(self, visitor: Visitor) -> Device | None:
-        """Return the device that the register says this certificate was issued to, new or old; blocks."""
-        return self._devices.by_certificate(visitor.fingerprint)
+        """Return the device that the register says this certificate was issued to, new or old; blocks.
+
+        After a restore that may be one which it was issued after the backup: TLS has seen that it is our CA's.
+        """
+        known = self._devices.by_certificate(visitor.fingerprint)
+        if known is not None or not visitor.certificate:
+            return known
+        return self._devices.adopt(visitor.device, facts_of(certificate_of(visitor.certificate)))
 
     def learn(self, visitor: Visitor, found: Device | None) -> Device | TurnedAway:
         """Take in what `look_up` found and return the judgement."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from carecordon.hub.bucket import Bucket
 from carecordon.hub.config import Limits
 from carecordon.wire.messages import Credit
 
@@ -77,10 +78,9 @@ class Pressure:
         else:
             self.delay_s = self.delay_s * 0.9 if self.delay_s > 0.05 else 0.0
 
-    def credit(self, tokens: float) -> Credit:
-        """Return the credit of a device that has so many tokens in its bucket: it may use a part of them a second."""
-        rate = self._limits.device_events_per_s
-        return Credit(rate + max(0.0, tokens) / 4.0, self.delay_s)
+    def credit(self, bucket: Bucket, now: int) -> Credit:
+        """Return the credit of a device with this bucket: it may use a part of what is in it a second."""
+        return Credit(bucket.rate + max(0.0, bucket.level(now)) / 4.0, self.delay_s)
 
     def _busy(self, kind: str, reason: str, retry_s: float) -> Busy:
         return Busy(kind, reason, retry_s * (1.0 + self._draw()))

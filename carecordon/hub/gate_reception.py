@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -13,15 +13,17 @@ import structlog
 from carecordon.hub.bucket import Bucket
 from carecordon.hub.clones import Evidence, Trail
 from carecordon.hub.config import Limits
-from carecordon.hub.gate_admission import Admission, TurnedAway, Visitor
+from carecordon.hub.gate_admission import NEVER_S, Admission, TurnedAway, Visitor
 from carecordon.hub.gate_commit import Committer, Written
 from carecordon.hub.gate_figures import Figures
 from carecordon.hub.gate_link import Link
 from carecordon.hub.gate_office import Office
 from carecordon.hub.gate_pressure import Pressure
-from carecordon.hub.gate_writing import Caller, Waiting, Writing
-from carecordon.model.device import Device
+from carecordon.hub.gate_writing import Caller, Waiting, Writing, part_of
+from carecordon.model.device import Device, DeviceKind
+from carecordon.model.errors import TheirFault
 from carecordon.model.stream import Outcome
+from carecordon.stream.partition import check_part
 from carecordon.wire.messages import Batch, Hello
 from carecordon.wire.session import Answered, Ended, Fault, Greeted, HubEvent, Offered, RenewalAsked, Send, State
 
@@ -88,6 +90,7 @@ class Reception:
         self._present: dict[str, Presence] = {}
         self._unfinished_bytes = 0
         self._slot = 0
+        self._is_due = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -121,6 +124,7 @@ class Reception:
         presence = self._present.get(link.device or "")
         if presence is not None and link in presence.links:
             presence.links.remove(link)
+            self._is_due = True
         log.debug("session_ended", device=link.device, reason=reason)
 
     def said(self, link: Link, events: Sequence[HubEvent]) -> None:
@@ -154,6 +158,18 @@ class Reception:
             if link.visitor is not None and wall >= link.visitor.expires:
                 link.turn_away(link.session.bye("your certificate has expired", 0.0), "certificate expired")
             link.tick(now)
+
+    def take_seen(self, *, is_due: bool) -> dict[str, int]:
+        """Return when devices were last heard, and begin anew; nothing where nobody came or went and it is not due."""
+        if not (is_due or self._is_due):
+            return {}
+        self._is_due = False
+        seen, self.seen = self.seen, {}
+        return seen
+
+    def put_back(self, seen: Mapping[str, int]) -> None:
+        """Take back what could not be written down."""
+        self.seen = {**seen, **self.seen}
 
     def changed(self, devices: Sequence[str]) -> None:
         """Judge these devices' sessions again, since the register changed."""
@@ -209,10 +225,9 @@ class Reception:
         link.device = device.id
         presence = self._present.get(device.id)
         if presence is None:
-            limits = self._limits
-            bucket = Bucket(limits.device_events_per_s, limits.device_burst_events, self.clock())
-            presence = self._present[device.id] = Presence(bucket)
+            presence = self._present[device.id] = Presence(self._bucket(device.kind))
         presence.links.append(link)
+        self._note(device.id)
         self.figures.count("sessions_begun")
         if len(presence.links) > MAX_LINKS:
             oldest = min(presence.links[:-1], key=lambda other: other.session.heard_at)
@@ -220,6 +235,17 @@ class Reception:
         if link.greeting is not None:
             hello, link.greeting = link.greeting, None
             self._greet(link, hello)
+
+    def _note(self, device: str) -> None:
+        """Note that a device came: `hub devices` shows it within a second or two."""
+        self.seen[device] = self._clocks.wall()
+        self._is_due = True
+
+    def _bucket(self, kind: DeviceKind) -> Bucket:
+        limits, now = self._limits, self.clock()
+        if kind is DeviceKind.FORWARDER:
+            return Bucket(limits.forwarder_events_per_s, limits.forwarder_burst_events, now)
+        return Bucket(limits.device_events_per_s, limits.device_burst_events, now)
 
     def _greet(self, link: Link, hello: Hello) -> None:
         """Ask for the device's mark, and its older sessions whether they are still there."""
@@ -243,7 +269,7 @@ class Reception:
                 continue
             link.granted = link.acked = -1 if mark is None else mark
             evidence = presence.trail.greet(caller.hello.epoch, caller.hello.next, link.granted)
-            credit = self.pressure.credit(presence.bucket.level(self.clock()))
+            credit = self.pressure.credit(presence.bucket, self.clock())
             link.send(link.session.welcome(self._clocks.wall(), link.granted, credit))
             self._doubt(caller.device, evidence)
 
@@ -267,6 +293,11 @@ class Reception:
         if verdict.is_foreign:
             link.recount = "somebody else goes on with this device's count: begin a new epoch"
             self._recount(link)
+            return
+        try:
+            check_part(part_of(link.device, batch))
+        except TheirFault as fault:  # in a group it would take the parts of all others along
+            self._refuse(link, batch.first, "unfit", str(fault), NEVER_S)
             return
         self.figures.count("bytes", size)
         link.hold(size)
@@ -296,7 +327,7 @@ class Reception:
         for link in links.values():
             if link.is_open and link.device is not None and link.session.state is State.OPEN:
                 bucket = self._present[link.device].bucket
-                link.send(link.session.receipt(link.acked, self.pressure.credit(bucket.level(now))))
+                link.send(link.session.receipt(link.acked, self.pressure.credit(bucket, now)))
                 self._recount(link)
 
     def _failed(self, items: Sequence[Waiting], why: str) -> None:

@@ -21,6 +21,7 @@ TICK_S = 1.0
 REVOKED_S = 2.0
 """How often the register is asked what changed: a revoked device is cut off within this time and a little."""
 SEEN_S = 60.0
+"""How often it is written down when devices were last heard; where any came or went, at the next tick."""
 STEP_S = 0.1
 """How often the loop's own lateness is measured."""
 GC_THRESHOLD = (50_000, 20, 1_000_000)
@@ -68,10 +69,10 @@ class Upkeep:
             if now - last_ask >= REVOKED_S:
                 last_ask = now
                 self.ask_register()
-            if now - last_seen >= SEEN_S:
-                last_seen = now
-                self._office.ask(partial(self._devices.seen, self.taken_seen()), _done)
             if now - last_tick >= TICK_S:
+                is_due = now - last_seen >= SEEN_S
+                last_seen = now if is_due else last_seen
+                self._write_seen(self._reception.take_seen(is_due=is_due))
                 self._tick(now - last_tick)
                 last_tick = now
 
@@ -81,10 +82,10 @@ class Upkeep:
             self._is_asking = True
             self._office.ask(self._admission.changes, self._changed, self._not_told)
 
-    def taken_seen(self) -> dict[str, int]:
-        """Return when devices were last heard, and begin anew."""
-        seen, self._reception.seen = self._reception.seen, {}
-        return seen
+    def _write_seen(self, seen: dict[str, int]) -> None:
+        """Write down when devices were last heard; where that fails it is tried again."""
+        if seen:
+            self._office.ask(partial(self._devices.seen, seen), _done, partial(self._reception.put_back, seen))
 
     def _changed(self, changes: tuple[int, list[Device]]) -> None:
         self._is_asking = False

@@ -98,9 +98,7 @@ class Writing:
         if ready:
             taken = set(map(id, ready))
             self._callers = [caller for caller in self._callers if id(caller) not in taken]
-        parts = [
-            Part(item.device, item.batch.epoch, item.batch.first, item.batch.last, item.batch.data) for item in items
-        ]
+        parts = [part_of(item.device, item.batch) for item in items]
         marks = [(caller.device, caller.hello.epoch) for caller in ready]
         self._is_busy = True
         self._committer.write(Group(parts, marks), lambda written: self._done(items, ready, written))
@@ -115,3 +113,8 @@ class Writing:
             self._arm()
         else:
             self._idle.set()
+
+
+def part_of(device: str, batch: Batch) -> Part:
+    """Return a device's batch as the log takes it."""
+    return Part(device, batch.epoch, batch.first, batch.last, batch.data)

@@ -24,7 +24,6 @@ from carecordon.wire.messages import (
 from carecordon.wire.outside import fault_of
 from carecordon.wire.session import (
     GREETING_S,
-    MAX_RETRY_S,
     NANOSECONDS,
     Answered,
     Ended,
@@ -50,18 +49,20 @@ class HubSession:
     """One session of a hub with a device.
 
     A device that broke the protocol is sent a Bye and ended; `Ended.reason` says whose fault it was. A refused batch
-    pulls those behind it along: what was sent before the device heard of it is refused too, until it comes again with
-    the refused one, or until it may come at all (it may have dropped that one meanwhile).
+    pulls those behind it along: what was sent before the device heard of it is refused too, for a receipt behind it
+    would speak for it. Where the numbers go back, the device has heard and begins anew: with the refused one, or behind
+    it, for it may have dropped that one meanwhile.
     """
 
-    __slots__ = ("_again", "_again_at", "_began", "_silence", "epoch", "state")
+    __slots__ = ("_again", "_began", "_last", "_silence", "epoch", "state")
 
     def __init__(self, now: int) -> None:
         """Begin, with a link that just opened."""
         self.state = State.NEW
         self.epoch = -1
         self._again: Refusal | None = None
-        self._again_at = 0
+        self._last = -1
+        """The last number of the batch before."""
         self._began = now
         self._silence = Silence(ASK_AFTER_S, now)
 
@@ -91,7 +92,6 @@ class HubSession:
         refusal = Refusal(self.epoch, first, reason[:1_000], retry_s)
         if retry_s >= 0 and (self._again is None or first < self._again.first):
             self._again = refusal
-            self._again_at = self.heard_at + int(min(retry_s, MAX_RETRY_S) * NANOSECONDS)
         return write(refusal)
 
     def recount(self, mark: int, reason: str) -> bytes:
@@ -156,8 +156,9 @@ class HubSession:
         wrong = fault_of(word)
         if wrong is not None:
             return [Send(self.refuse(word.first, wrong, -1.0))]
+        goes_on, self._last = word.first > self._last, word.last
         if self._again is not None:
-            if word.first > self._again.first and self.heard_at < self._again_at:
+            if goes_on:
                 return [Send(write(Refusal(self.epoch, word.first, self._again.reason, self._again.retry_s)))]
             self._again = None
         return [Offered(word)]

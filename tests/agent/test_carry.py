@@ -142,7 +142,7 @@ def test_a_hub_that_cannot_take_a_batch_now_gets_it_and_all_behind_it_later(
     def before(session: HubSession, first: int, _: int) -> bytes | None:
         if first in (3, 7) and refused.count(first) < 2:
             refused.append(first)
-            return session.refuse(first, "the disk is nearly full", 0.5)
+            return session.refuse(first, "the disk is nearly full", 0.02)
         return None
 
     hub.before = before

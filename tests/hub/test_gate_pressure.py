@@ -169,12 +169,13 @@ def test_pressure_tells_why_and_when_and_does_not_flutter() -> None:
 
 
 def test_credit_makes_devices_wait_under_load_and_lets_go_after() -> None:
-    pressure = Pressure(Limits(device_events_per_s=200.0), lambda: 0.0)
-    assert pressure.credit(0.0).delay_s == 0
+    pressure = Pressure(Limits(), lambda: 0.0)
+    full = Bucket(200.0, 400.0, 0)
+    assert pressure.credit(full, 0).delay_s == 0
     for _ in range(5):
         pressure.load(4_000.0)
-    assert 0.5 < pressure.credit(400.0).delay_s < 3
-    assert pressure.credit(400.0).events_per_s == 300
+    assert 0.5 < pressure.credit(full, 0).delay_s < 3
+    assert pressure.credit(full, 0).events_per_s == 300
     for _ in range(60):
         pressure.load(500.0)
-    assert pressure.credit(0.0).delay_s == 0
+    assert pressure.credit(full, 0).delay_s == 0
