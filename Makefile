@@ -15,12 +15,16 @@ SIGMA := $(CARECORDON_SHARED)/data/sigma
 LINES := $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst
 BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-threat-hunting/windows rules-emerging-threats)
 
-.PHONY: help demo setup check test oracle strangers fuzz bench lock clean
+.PHONY: help demo report setup check test oracle strangers fuzz bench lock clean
 
 help: ## list these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: setup ## play a made-up hospital's bad Friday, scan it, and write the report for a browser
+demo: setup ## run a hub with 200 made-up devices, and watch it find an outbreak
+	@rm -rf $(DEMO)
+	@$(BIN)/carecordon demo --out $(DEMO) $(if $(CI),--seconds 30)
+
+report: setup ## write a made-up hospital's bad Friday to a file, scan it, and make the report for a browser
 	@rm -rf $(DEMO) && mkdir $(DEMO)
 	@$(BIN)/carecordon exercise write friday --seed 7 --from 08:30 --to 10:00 --out $(DEMO)/friday.jsonl
 	@$(BIN)/carecordon scan $(DEMO)/friday.jsonl --devices $(DEMO)/friday.jsonl.devices.csv \

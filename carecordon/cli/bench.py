@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from carecordon.bench import triage as bench_triage
 from carecordon.bench import triage_cost
 from carecordon.bench.scan import BIG_BYTES
 from carecordon.cli.options import fail
+from carecordon.model.errors import TheirFault
 
 app = typer.Typer(no_args_is_help=True, help="Measure; each figure in a process of its own.")
 
@@ -90,6 +92,30 @@ def triage(
     except (OSError, ValueError) as error:
         fail(str(error))
     _tell(found, as_json=as_json)
+
+
+@app.command()
+def hub(
+    *,
+    devices: Annotated[int, typer.Option(min=10, max=20_000, help="Devices of the fleet.")] = 10_000,
+    minutes: Annotated[float, typer.Option(min=0.2, help="Of all phases together.")] = 10.0,
+    rules: Annotated[list[Path] | None, typer.Option(exists=True, help="Sigma rules beside our own.")] = None,
+    ingest: Annotated[bool, typer.Option("--ingest", help="Only how much the gate takes in.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="A new folder in which hub and devices stay.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure a hub of its own under a made-up fleet: receipts, finding, cores, memory, what is kept."""
+    try:
+        bench_hub = importlib.import_module("carecordon.cli.bench_hub")
+    except ImportError as error:
+        fail(f"this command needs more than a scan does: install carecordon[hub] (without it: {error})")
+    wanted = bench_hub.Wanted(devices, minutes, rules or [], keep)
+    measure = bench_hub.measure_ingest if ingest else bench_hub.measure
+    try:
+        found = measure(wanted, lambda words: typer.echo(words, err=True))
+    except (TheirFault, OSError) as error:
+        fail(str(error))
+    typer.echo(orjson.dumps(found).decode() if as_json else bench_hub.shown(found))
 
 
 def _tell(found: dict[str, Any], *, as_json: bool) -> None:

@@ -31,7 +31,9 @@ from carecordon.exercise.recording import Recording
 from carecordon.exercise.scenarios import all_scenarios
 from carecordon.hub.config import Paths
 from carecordon.model.errors import TheirFault
+from carecordon.model.match import Level
 from carecordon.model.times import span_text
+from carecordon.report.layout import number
 
 SITES = 5
 """Hospitals of a trust: the outbreak is in the first, the others have an ordinary morning."""
@@ -82,6 +84,9 @@ class _Play:
     """When the first incident was told (UTC ns)."""
     began: int = 0
     told: list[dict[str, Any]] = field(default_factory=list)
+    worst: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By incident: level and digits of the number of its devices, as last shown."""
+    known: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, tapes: tuple[Tape, ...], devices: int) -> None:
         """Play it."""
@@ -114,6 +119,7 @@ class _Play:
                     self.changed = time.monotonic()
                     self.found = self.found or time.time_ns()
                     self.told.append(line)
+                    self.known[line["number"]] = line
         except (OSError, ValueError, typer.Exit):
             return
 
@@ -139,8 +145,15 @@ class _Play:
             return fleet.figures()
 
     def _news(self) -> list[dict[str, Any]]:
+        """Return the incidents of some weight that are new, or got worse, since this was last asked."""
         news, self.told = self.told, []
-        return news
+        worse = []
+        for line in news:
+            bad = Level(line["level"]).rank, len(str(line["devices_total"]))
+            if bad > self.worst.get(line["number"], (Level.LOW.rank, 9)):
+                self.worst[line["number"]] = bad
+                worse.append(line)
+        return worse
 
     def _settle(self) -> None:
         """Wait until the hub has worked on everything and says nothing new."""
@@ -168,13 +181,17 @@ class _Play:
             console.print(
                 f"The first incident was told {span_text((self.found - written) / NS)} after the attack's first event."
             )
-        for one in self.scene.incidents.values():
+        grave = [one for one in self.known.values() if Level(one["level"]).rank >= Level.MEDIUM.rank]
+        for one in sorted(grave, key=lambda one: -Level(one["level"]).rank):
             console.print(in_a_line(one), soft_wrap=True)
+        if len(grave) < len(self.known):
+            console.print(f"{number(len(self.known) - len(grave), 'incident', 'incidents')} of a lower level beside.")
+        console.print()
         console.print(
-            f"The whole story: carecordon up --data {self.paths.data} --keys {self.paths.keys}, "
-            f"then carecordon hub incidents 1 --data {self.paths.data}",
-            soft_wrap=True,
+            f"Start it again:   carecordon up --data {self.paths.data} --keys {self.paths.keys}", soft_wrap=True
         )
+        console.print(f"The whole story:  carecordon hub incidents 1 --data {self.paths.data}", soft_wrap=True)
+        console.print(f'Ask anything:     carecordon hub ask "SELECT …" --data {self.paths.data}', soft_wrap=True)
 
 
 def _devices(figures: Figures, speed: float, seconds: float) -> Text:

@@ -13,12 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from carecordon.cli.hub_shown import badge, moment
+from carecordon.model.match import Level
 from carecordon.model.times import span_text
 from carecordon.report.layout import number
 from carecordon.report.visible import shortened, visible
 
 SHOWN = 12
-"""Incidents on the screen, the latest changed; all of them: `carecordon hub incidents`."""
+"""Incidents on the screen, the gravest first, then the latest changed; all of them: `carecordon hub incidents`."""
+TOLD_FROM = Level.MEDIUM
+"""Incidents below this stand in one line, without their story."""
 TROUBLES = 3
 STORY_CHARS = 300
 PLAIN_EVERY_S = 10.0
@@ -43,7 +46,8 @@ class Scene:
             self.seen += known is None
             self.incidents[line["number"]] = line
             while len(self.incidents) > SHOWN:
-                del self.incidents[next(iter(self.incidents))]
+                ranks = {number: Level(row["level"]).rank for number, row in self.incidents.items()}
+                del self.incidents[min(ranks, key=ranks.__getitem__)]  # of the least grave the one that changed first
 
 
 def watch(lines: Iterator[Row], screen: Console, seconds: float | None) -> None:
@@ -90,7 +94,8 @@ def picture(scene: Scene) -> RenderableType:
     parts.append(Text())
     if not scene.incidents:
         parts.append(Text("No incident since this view began."))
-    parts += [_told(row) for row in reversed(scene.incidents.values())]
+    latest = list(reversed(scene.incidents.values()))
+    parts += [_told(row) for row in sorted(latest, key=lambda row: -Level(row["level"]).rank)]
     return Group(*parts)
 
 
@@ -134,11 +139,17 @@ def _told(row: Row) -> Table:
         badge(row["level"]),
         Text.assemble(
             (visible(row["title"]), "bold"),
-            f"  {devices}: {visible(', '.join(row['devices'][:3]))}  {moment(row['last'])}\n",
-            (shortened(visible(row["summary"]), STORY_CHARS), "dim"),
+            f"  {devices}: {visible(', '.join(row['devices'][:3]))}  {moment(row['last'])}",
+            (_summary(row), "dim"),
         ),
     )
     return grid
+
+
+def _summary(row: Row) -> str:
+    if Level(row["level"]).rank < TOLD_FROM.rank:
+        return ""
+    return "\n" + shortened(visible(row["summary"]), STORY_CHARS)
 
 
 def _figure(value: float | None) -> str:

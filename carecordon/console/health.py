@@ -43,7 +43,7 @@ def told_metrics(hub: Hub) -> Response:
         "devices": register.devices.count(),
         "notices": register.outbox.count(),
         "incidents_open": dict(Counter(row.level.value for row in open_ones)),
-        "dead_letters": {"waiting": len(register.letters.all(limit=1_000))},
+        "dead_letters": {"waiting": register.letters.count()},
         "troubles": dict(Counter(one.kind for one in register.cases.troubles(is_over=False))),
     }
     return Response(metrics(read_pulses(hub.paths.run), counted, now), media_type=EXPOSITION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,12 +14,14 @@ from carecordon.hub.roster import Roster
 from carecordon.model.errors import TheirFault
 from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged
-from carecordon.model.stream import Entry
+from carecordon.model.stream import Entry, Part
 from carecordon.wire import codec
 
 NAMES_TOLD = 100
 """Names that one sender has no right to and that are told."""
 SENDERS_WATCHED = 50_000
+_PART = "part/"
+_PLACE = re.compile(r"(.+)/(\d+) numbers (\d+) to (\d+)(?: of (\d+) to (\d+))?", re.ASCII | re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -88,10 +91,25 @@ class Opener:
 
 
 def letter_of(entry: Entry, why: str) -> Letter:
-    """Return an entry as a dead letter."""
+    """Return an entry as a dead letter: `entry_of` makes it one again."""
     part = entry.part
-    place = f"{part.sender}/{part.epoch} numbers {part.first} to {part.last}"
-    return Letter(f"part/{place}", f"stream 1, position {entry.position}: {place}", why, part.data, entry.received)
+    first, last = part.first + entry.skip, part.last - entry.drop
+    whole = f" of {part.first} to {part.last}" if entry.skip or entry.drop else ""
+    place = f"{part.sender}/{part.epoch} numbers {first} to {last}{whole}"
+    return Letter(f"{_PART}{place}", f"stream 1, position {entry.position}: {place}", why, part.data, entry.received)
+
+
+def entry_of(letter: Letter) -> Entry | None:
+    """Return the entry that a dead letter is of; None where it is of something else, or its content was not kept."""
+    found = _PLACE.fullmatch(letter.key.removeprefix(_PART)) if letter.key.startswith(_PART) else None
+    if found is None or not letter.payload:
+        return None
+    sender, *numbers = found.groups()
+    epoch, first, last, low, high = (None if one is None else int(one) for one in numbers)
+    if epoch is None or first is None or last is None:
+        return None
+    low, high = first if low is None else low, last if high is None else high
+    return Entry(0, letter.at, first - low, Part(sender, epoch, low, high, letter.payload), high - last)
 
 
 def _poison(entry: Entry, why: str) -> Trouble:

@@ -20,7 +20,7 @@ from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.detector import Detector
 from carecordon.hub.found import Found, Word
 from carecordon.hub.merge import Sent, merge
-from carecordon.hub.opened import Opener
+from carecordon.hub.opened import Opener, entry_of
 from carecordon.hub.roster import Roster
 from carecordon.hub.rules import cache_of, read_rules, today
 from carecordon.hub.store import open_reader, open_telemetry
@@ -37,7 +37,6 @@ from carecordon.telemetry.answer import Place, Stored
 
 SENDER = "replay"
 """Who publishes what is found; the epoch is the letter's number, so that each letter is played once for ever."""
-_PART = re.compile(r"part/(.+)/(\d+) numbers (\d+) to (\d+)", re.ASCII)
 _EVENT = re.compile(r"event/(.+)/(\d+) number (\d+)", re.ASCII)
 _WORDS = re.compile(r"stream 2: .+", re.ASCII)
 
@@ -57,28 +56,28 @@ class Player:
         row = self.register.letters.get(number)
         if row is None:
             raise TheirFault(f"letter {number}: there is none")
-        if row.replayed is not None:
+        if row.done is not None:
             raise TheirFault(f"letter {number}: it was played again before")
         words = self._words(number, row.letter, now)
         if words:
             self.publish([Part(SENDER, number, 1, 1, stream2.encode(words))], now)
         self.register.letters.replayed(number, who, now)
+        self.register.letters.done(number, now)
 
     def _words(self, number: int, letter: Letter, now: int) -> list[Word]:
         if _WORDS.fullmatch(letter.key):
             return stream2.decode(letter.payload)
-        if (part := _PART.fullmatch(letter.key)) and letter.payload:
-            merged = self._opened(letter, part)
-            self.store(merged, f"replay:{number}")
+        if (entry := entry_of(letter)) is not None:
+            merged = self._opened(entry)
+            if len(merged) and self.event(_place(merged, 0)) is None:  # a worker may have stored it before it died
+                self.store(merged, f"replay:{number}")
             return self._found(merged, now)
         if event := _EVENT.fullmatch(letter.key):
             return self._found(self._again(Place(event[1], int(event[2]), int(event[3]))), now)
         raise TheirFault(f"letter {number}: nothing of it was kept that could be played again")
 
-    def _opened(self, letter: Letter, part: re.Match[str]) -> Merged:
-        roster = Roster(self.register.devices)
-        whole = Part(part[1], int(part[2]), int(part[3]), int(part[4]), letter.payload)
-        opened = Opener(roster).open([Entry(0, letter.at, 0, whole)])
+    def _opened(self, entry: Entry) -> Merged:
+        opened = Opener(Roster(self.register.devices)).open([entry])
         if opened.letters:
             raise TheirFault(f"it still cannot be opened: {opened.letters[0].reason}")
         return opened.merged
@@ -98,6 +97,11 @@ class Player:
         if not (detected.matches or detected.starts):
             return []
         return [Found(detected.matches, detected.starts, int(merged.received.max()))]
+
+
+def _place(merged: Merged, row: int) -> Place:
+    sender = merged.senders[int(merged.sender[row])]
+    return Place(sender, int(merged.epoch[row]), int(merged.sequence[row]))
 
 
 def play(paths: Paths, number: int, who: str) -> None:

@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from carecordon.hub.access import read_enrol_token
+from carecordon.hub.anchors import ANCHORS, note_anchor
 from carecordon.hub.found import Found, decode
+from carecordon.model.audit import Head
 from carecordon.model.device import Certificate, DeviceKind, NewDevice, Standing
 from carecordon.model.kept import Letter
 from carecordon.model.person import Role
@@ -199,7 +201,10 @@ def test_a_dead_letter_is_looked_at_and_waits_while_it_cannot_be_worked_on(hub: 
     hub.register.letters.add(
         [Letter(f"part/{DEVICE}/7 numbers 1 to 2", "stream 1, position 99", "no batch", b"\x00broken", hub.now)]
     )
-    number = client.get("/dead-letters").json()["rows"][0]["number"]
+    row = client.get("/dead-letters").json()["rows"][0]
+    number = row["number"]
+    assert row["size_bytes"] == 7, "lists hold no content, but say how much there is"
+    assert client.get("/status").json()["dead_letters"] == hub.register.letters.count() >= 1
     assert client.get(f"/dead-letters/{number}").json()["payload"] == "AGJyb2tlbg=="
     again = client.post(f"/dead-letters/{number}/replay")
     assert (again.status_code, "still cannot be opened" in again.json()["detail"]) == (409, True)
@@ -226,6 +231,22 @@ def test_a_dead_letter_that_can_be_worked_on_now_is_played_once(hub: Living, cli
     ]
     assert client.post(f"/dead-letters/{number}/replay", timeout=120).status_code == 409
     assert number in [row["number"] for row in client.get("/dead-letters?which=replayed").json()["rows"]]
+
+
+def test_an_audit_log_whose_end_is_not_what_was_noted_beside_the_keys_is_no_sound_one(
+    hub: Living, client: httpx.Client
+) -> None:
+    def told() -> bool:
+        return any("audit log" in one["what"] for one in client.get("/audit/check").json()["findings"])
+
+    anchors = hub.paths.keys / ANCHORS
+    before = anchors.read_bytes() if anchors.exists() else b""
+    assert not told()
+    try:
+        note_anchor(hub.paths.keys, Head(hub.register.audit.head().number + 1_000, "ab" * 32))
+        assert told()
+    finally:
+        anchors.write_bytes(before)
 
 
 def test_the_audit_log_is_read_by_person_and_page(client: httpx.Client) -> None:

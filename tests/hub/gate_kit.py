@@ -62,10 +62,12 @@ class Hub:
     authority: Authority
     register: Register
 
-    def token(self, uses: int = 1, expires: int | None = None) -> str:
+    def token(self, uses: int = 1, expires: int | None = None, kind: DeviceKind = DeviceKind.AGENT) -> str:
         """Return the secret of a new enrolment token."""
         now = time.time_ns()
-        token, text = make_enrol_token(self.authority.fingerprint, "wards", "admin", now, uses=uses, expires=expires)
+        token, text = make_enrol_token(
+            self.authority.fingerprint, "wards", "admin", now, uses=uses, kind=kind, expires=expires
+        )
         self.register.devices.add_enrol_token(token)
         return read_enrol_token(text).secret
 
@@ -174,7 +176,13 @@ def request_of(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def member(
-    hub: Hub, folder: Path, *, authority: Authority | None = None, issued_ago_s: float = 0.0, name: str = "ward-pc-07"
+    hub: Hub,
+    folder: Path,
+    *,
+    authority: Authority | None = None,
+    issued_ago_s: float = 0.0,
+    name: str = "ward-pc-07",
+    kind: DeviceKind = DeviceKind.AGENT,
 ) -> Member:
     """Return a device that the hub enrolled (by the register alone), with a certificate of `authority`."""
     folder.mkdir()
@@ -183,7 +191,7 @@ def member(
     at = time.time_ns() - int(issued_ago_s * 1e9)
     issued = (authority or hub.authority).issue(request_of(key), device_id, at)
     assert isinstance(issued, Issued)
-    device = NewDevice(device_id, name, "Windows 11", DeviceKind.AGENT, issued.certificate)
+    device = NewDevice(device_id, name, "Windows 11", kind, issued.certificate)
     hub.register.devices.add(device, "wards", at)
     made = Member(hub, folder, device_id, key)
     made.keep(issued.chain)

@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from carecordon.hub.authority import Issued
 from carecordon.hub.bucket import NANOSECONDS, Bucket
 from carecordon.hub.enrolment import Answer
 from carecordon.hub.enrolment_link import BURST, MAX_BODY, PER_MINUTE, Counter
-from carecordon.hub.identity import proof_text
-from carecordon.model.device import Standing
+from carecordon.hub.identity import DAY_NS, proof_text
+from carecordon.model.device import DeviceKind, Standing
 from tests.hub.gate_kit import Hub, Member, Running, Talk, make_hub, member, request_of, running, wait_for
 
 
@@ -69,6 +70,15 @@ def test_a_device_enrols_and_speaks_at_once(gate: Running, tmp_path: Path) -> No
     known = gate.hub.register.devices.get(made.id)
     assert known is not None
     assert (known.name, known.system, known.standing) == ("ward-pc-07", "Windows 11", Standing.ACTIVE)
+    assert known.kind is DeviceKind.AGENT
+
+
+def test_what_comes_with_a_forwarders_token_is_a_forwarder(gate: Running) -> None:
+    secret = gate.hub.token(kind=DeviceKind.FORWARDER)
+    _, answer = post(gate, asked(secret, request_of(ec.generate_private_key(ec.SECP256R1()))))
+    known = gate.hub.register.devices.get(answer["device"])
+    assert known is not None
+    assert known.kind is DeviceKind.FORWARDER
 
 
 def test_a_token_is_good_for_as_many_as_it_says(gate: Running) -> None:
@@ -168,6 +178,24 @@ def test_an_expired_certificate_is_renewed_by_its_own_key_alone(gate: Running, t
 def test_one_too_old_is_not_renewed(gate: Running, tmp_path: Path) -> None:
     device = member(gate.hub, tmp_path / "device", issued_ago_s=300 * 86_400)
     assert post(gate, renewal(device), "/renew")[0] == 401
+
+
+def test_one_that_the_hub_forgot_in_a_restore_is_renewed_by_its_own_key_alone(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    device = member(hub, tmp_path / "device", issued_ago_s=100 * 86_400)
+    now = time.time_ns()
+    issued = hub.authority.issue(request_of(device.key), device.id, now - 60 * DAY_NS)
+    assert isinstance(issued, Issued)
+    device.keep(issued.chain)
+    with running(hub) as gate:
+        assert post(gate, renewal(device), "/renew")[0] == 401
+        hub.register.devices.restored(now - 70 * DAY_NS, now)
+        stranger = ec.generate_private_key(ec.SECP256R1())
+        assert post(gate, renewal(device, stranger), "/renew") == (401, {"error": "refused"})
+        assert hub.register.devices.by_certificate(issued.certificate.fingerprint) is None
+        status, answer = post(gate, renewal(device), "/renew")
+    assert (status, answer["device"]) == (200, device.id)
+    hub.register.close()
 
 
 def test_what_was_asked_and_why_it_was_refused_is_in_the_log_and_no_secret(gate: Running) -> None:

@@ -39,10 +39,14 @@ def test_what_cannot_be_written_is_refused_and_comes_again(tmp_path: Path) -> No
         assert turned.retry_s > 0
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (free, free))
         assert turned.first == talk.session.mark + 1
-        while talk.session.mark < turned.first:
+
+        def is_taken() -> bool:
             talk.events.clear()
             talk.send(turned.first, turned.first)
             talk.until(lambda: not talk.session.flights)
+            return talk.session.mark >= turned.first
+
+        wait_for(is_taken)
     assert hub.numbers(device.id) == list(range(turned.first + 1))
     assert any(line["event"] == "commit_failed" for line in gate.log())
     hub.register.close()

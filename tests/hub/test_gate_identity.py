@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from carecordon.hub.authority import make_authority
+from carecordon.hub.authority import Issued, make_authority
 from carecordon.hub.identity import DAY_NS
 from carecordon.wire.session import Ended, Fault, Renewed
 from tests.hub.gate_kit import ODS, Member, Running, Talk, make_hub, member, request_of, running, wait_for
@@ -158,3 +158,31 @@ def test_a_fresh_certificate_or_a_bad_request_renews_nothing(gate: Running, devi
         other.send(0, 0)
         talk.acknowledged(0)
         other.acknowledged(0)
+
+
+def renewed_elsewhere(device: Member, ago_s: float) -> None:
+    """Let a device have a certificate that the hub issued so long ago and has forgotten in a restore."""
+    issued = device.hub.authority.issue(request_of(device.key), device.id, time.time_ns() - int(ago_s * 1e9))
+    assert isinstance(issued, Issued)
+    device.keep(issued.chain)
+
+
+def test_a_device_that_renewed_between_a_backup_and_its_restore_comes_in(tmp_path: Path) -> None:
+    hub = make_hub(tmp_path / "hub")
+    day = 86_400.0
+    since, fits, early, revoked = (member(hub, tmp_path / name, issued_ago_s=20 * day) for name in "abcd")
+    now = time.time_ns()
+    for device, days in ((fits, 2.0), (early, 6.0), (revoked, 2.0)):
+        renewed_elsewhere(device, days * day)
+    hub.register.devices.revoke(revoked.id, "stolen", "admin", now)
+    with running(hub) as process:
+        assert not comes_in(process, fits), "no hub was restored: it must be in the register"
+        hub.register.devices.restored(now - int(4 * day * 1e9), now)
+        assert comes_in(process, since)
+        assert comes_in(process, fits)
+        assert "enrol again" in turned_away(process, early).reason
+        assert "revoked" in turned_away(process, revoked).reason
+        known = hub.register.devices.get(fits.id)
+        assert known is not None
+        assert known.expires > now + 27 * DAY_NS
+    hub.register.close()

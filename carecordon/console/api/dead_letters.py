@@ -43,7 +43,7 @@ def row_of(row: LetterRow) -> Row:
         "at": rfc3339(row.letter.at),
         "where": row.letter.where,
         "reason": row.letter.reason,
-        "size_bytes": len(row.letter.payload),
+        "size_bytes": row.size_bytes,
         "replayed": rfc3339(row.replayed),
     }
 

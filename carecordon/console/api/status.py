@@ -46,7 +46,6 @@ def status_of(hub: Premises) -> Row:
     rates = hub.rates.per_second()
     open_ones = hub.register.cases.incidents(IncidentQuery((Status.NEW, Status.OPEN), limit=10_000))
     troubles = hub.register.cases.troubles(is_over=False, limit=TROUBLES_SHOWN + 1)
-    waiting = hub.register.letters.all(limit=1_000)
     return {
         "organisation": {"ods": hub.settings.ods, "name": hub.settings.name},
         "at": rfc3339(now),
@@ -55,7 +54,7 @@ def status_of(hub: Premises) -> Row:
         "devices": hub.register.devices.count(),
         "incidents": dict(Counter(row.level.value for row in open_ones)),
         "notices": hub.register.outbox.count(),
-        "dead_letters": len(waiting),
+        "dead_letters": hub.register.letters.count(),
         "troubles": [_trouble(one) for one in troubles[:TROUBLES_SHOWN]],
         "troubles_are_cut": len(troubles) > TROUBLES_SHOWN,
     }

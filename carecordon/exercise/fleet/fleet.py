@@ -224,6 +224,10 @@ class Fleet:
         """Return a percentile of all delays between the spool and the receipt, in ms."""
         return self._delays.overall_ms(share)
 
+    def begin_delays(self) -> None:
+        """Forget all delays up to now: what `ack_ms` tells begins here."""
+        self._delays = Delays()
+
     def plant(self, index: int, document: dict[str, Any]) -> Planted:
         """Let a device see an event now: a flat document, dated now and named after the device.
 

@@ -1,0 +1,201 @@
+"""What a hub carries: a fleet of made-up devices on a real hub, in phases, and what it cost. Prints figures only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from carecordon.agent.identity import Identity
+from carecordon.cli.bench_hub_found import Finds
+from carecordon.cli.bench_hub_gauge import Gauge
+from carecordon.cli.bench_hub_load import Load, Phase
+from carecordon.cli.bench_hub_site import Site
+from carecordon.cli.bench_hub_stored import count, settled
+from carecordon.cli.hub_line import Line
+from carecordon.exercise.fleet.fleet import Fleet, FleetConfig, names_for
+from carecordon.exercise.fleet.pattern import Tape, tape_of
+from carecordon.exercise.life import Span
+from carecordon.exercise.recording import Recording
+from carecordon.exercise.scenarios import all_scenarios
+
+MEAN_PER_S, MEAN_DEVICES = 1_160, 10_000
+"""Source: the capacity that an average trust needs: an event every 9 s of each device."""
+SHARES = {"mean": 0.5, "four": 0.2, "burst": 0.05, "after": 0.25}
+LOADS = (1.0, 4.0, 10.0)
+CALM_S = 600.0
+"""So long lag may last behind a burst."""
+PLANTS = 1_100
+FULL_MINUTES = 10.0
+SEED = 20_261_127
+WARM_UP_S = 8.0
+BACK_S = 300.0
+FOUND_S = 30.0
+MORNING = Span(8.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be measured."""
+
+    devices: int
+    minutes: float
+    rules: Sequence[Path]
+    keep: Path | None = None
+    """Where the hub's folder stays to be looked at; None: it goes."""
+
+
+def measure(wanted: Wanted, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return all figures of a hub under a fleet. `tell` gets a line now and then. Raises TheirFault, OSError."""
+    raise_limit()
+    with tempfile.TemporaryDirectory(prefix="carecordon-bench-") as made:
+        folder = wanted.keep or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        site = Site(folder / "hub", wanted.rules)
+        try:
+            return _measured(site, wanted, folder / "devices", tell)
+        finally:
+            site.stop()
+
+
+def _measured(site: Site, wanted: Wanted, state: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    began = time.monotonic()
+    tapes = stories()
+    tell(f"{wanted.devices:,} devices are made up and certified ...")
+    identities = site.devices(state, names_for(tapes, wanted.devices))
+    certified_s = time.monotonic() - began
+    tell(f"the hub starts for the first time and compiles its rules ({certified_s:.0f} s later) ...")
+    first_s = site.start()
+    rules = site.pulses()["worker-0"].figures if "worker-0" in site.pulses() else {}
+    found: dict[str, Any] = {
+        "devices": wanted.devices,
+        "minutes": wanted.minutes,
+        "first_start_s": round(first_s, 2),
+        "certified_per_s": round(wanted.devices / certified_s),
+    }
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found |= runner.run(_played(site, wanted, tapes, identities, tell))
+    rules = site.pulses().get("worker-0")
+    found["rules"] = None if rules is None else rules.figures.get("rules")
+    found["kept"] = count(Line(site.paths), found["acknowledged"])
+    site.stop()
+    found["second_start_s"] = round(site.start(), 2)
+    found["store"] = settled(site)
+    site.stop()
+    return found
+
+
+async def _played(
+    site: Site, wanted: Wanted, tapes: tuple[Tape, ...], identities: list[Identity], tell: Callable[[str], None]
+) -> dict[str, Any]:
+    mean = MEAN_PER_S * wanted.devices / MEAN_DEVICES
+    config = FleetConfig(tapes, events_per_s=mean, seed=SEED, ledger=None)
+    gauge, finds = Gauge(site.pids, site.pulses), Finds(site.paths)
+    fleet = Fleet(config, identities)
+    began = time.monotonic()
+    fleet.warm(*LOADS)
+    tell(f"stories are encoded ({time.monotonic() - began:.0f} s); the devices connect ...")
+    async with fleet:
+        connected_s = await fleet.connect()
+        gauge.start()
+        idle = await _idle(gauge)
+        finds.start()
+        load = Load(fleet, gauge, finds, mean, tell)
+        try:
+            phases = [await load.play(one) for one in _phases(wanted)[:1]]  # the fleet's first seconds are no measure
+            phases.clear()
+            *told, after = _phases(wanted)[1:]
+            for phase in told:
+                phases.append(await load.play(phase))
+            fleet.load = 1.0
+            calm_s = await load.calm(CALM_S)
+            phases.append(await load.play(after))
+            back = await _killed(site, load, tell)
+        finally:
+            await load.close()
+        await fleet.settle(120.0)
+        await _all_found(finds)
+        finds.stop()
+        gauge.stop()
+        end = fleet.figures()
+        return {
+            "connected_s": round(connected_s, 1),
+            "connected_per_s": round(wanted.devices / connected_s),
+            "idle": idle,
+            "phases": phases,
+            "lag_gone_after_burst_s": calm_s,
+            "found": finds.told(),
+            "gate_killed": back,
+            "written": end.written_total,
+            "acknowledged": end.acknowledged_total,
+        }
+
+
+def _phases(wanted: Wanted) -> list[Phase]:
+    total = wanted.minutes * 60
+    plants = max(20, round(PLANTS * wanted.minutes / FULL_MINUTES * min(1.0, wanted.devices / MEAN_DEVICES)))
+    return [
+        Phase("warm-up", 1.0, WARM_UP_S),
+        Phase("mean", 1.0, total * SHARES["mean"], plants),
+        Phase("4 x", 4.0, total * SHARES["four"]),
+        Phase("burst, 10 x", 10.0, total * SHARES["burst"]),
+        Phase("mean, after", 1.0, total * SHARES["after"]),
+    ]
+
+
+async def _idle(gauge: Gauge) -> dict[str, Any]:
+    """Return what all cost while the sessions are held and nothing is said."""
+    start = gauge.look()
+    await asyncio.sleep(5.0)
+    return {key: value for key, value in gauge.told(start, gauge.look()).items() if key.startswith("hub_")}
+
+
+async def _killed(site: Site, load: Load, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Kill the gate under the mean load; return after how many seconds all devices were back."""
+    fleet = load.fleet
+    sessions = fleet.sessions_total
+    site.kill("gate")
+    began = time.monotonic()
+    told: dict[str, Any] = {"back_s": None}
+    playing = asyncio.ensure_future(load.calm(0.0))
+    await playing
+    while time.monotonic() - began < BACK_S:
+        await asyncio.sleep(0.02)
+        back = fleet.sessions_total - sessions
+        if back and "first_s" not in told:
+            told["first_s"] = round(time.monotonic() - began, 2)
+        if fleet.online >= len(fleet.members) and back >= len(fleet.members):
+            told["back_s"] = round(time.monotonic() - began, 2)
+            break
+    tell(f"the gate was killed: {fleet.online:,} of {len(fleet.members):,} devices are back after {told['back_s']} s")
+    return told | {"online": fleet.online, "calm_again_s": await load.calm(120.0)}
+
+
+async def _all_found(finds: Finds) -> None:
+    end = time.monotonic() + FOUND_S
+    while finds.waiting and time.monotonic() < end:
+        await asyncio.sleep(0.1)
+
+
+def stories() -> tuple[Tape, ...]:
+    """Return the mornings that devices live through."""
+    return (tape_of(Recording(all_scenarios()["quiet"], SEED, span=MORNING)),)
+
+
+def raise_limit() -> None:
+    """Let this process, and those that it starts, have as many sockets as the machine allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def shown(found: dict[str, Any]) -> str:
+    """Return the figures for people: as JSON, one line a figure."""
+    return json.dumps(found, indent=2)

@@ -1,0 +1,78 @@
+"""Kill: each process of a hub under load, again and again; what was acknowledged is there, once, and it comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from carecordon.exercise.fleet.fleet import Fleet
+from tests.chaos.checker import check
+from tests.chaos.load import Load, play
+from tests.chaos.outcome import Options, Outcome
+from tests.chaos.trust import PROCESSES, SUPERVISOR, Trust, is_gone, trust_in, wait_for
+from tests.notify.receiving import SECRET, hook_server
+
+BACK_S = 10.0
+WAIT_S = 60.0
+BETWEEN_S = (0.3, 1.5)
+"""How long the hub is left alone before the next kill: less than it takes to recover wholly."""
+
+
+def kills(folder: Path, options: Options) -> Outcome:
+    """Kill every process `options.kills` times, in an order drawn from the seed."""
+    rng = random.Random(options.seed)
+    order = [name for _ in range(options.kills) for name in rng.sample((*PROCESSES, SUPERVISOR), len(PROCESSES) + 1)]
+    took: dict[str, list[float]] = {}
+    with hook_server() as hooks:
+        with trust_in(folder, webhook=hooks.url, secret=SECRET) as trust:
+
+            async def disturb(fleet: Fleet) -> None:
+                await asyncio.sleep(2.0)
+                for name in order:
+                    took.setdefault(name, []).append(await _kill(trust, fleet, name))
+                    await asyncio.sleep(rng.uniform(*BETWEEN_S))
+                await asyncio.sleep(1.0)
+
+            load = Load(devices=options.devices, events_per_s=options.events_per_s, seed=options.seed)
+            played = asyncio.run(play(trust, folder, load, disturb))
+            told = [headers["webhook-id"] for headers, _ in hooks.got]
+            verdict = check(trust, played, told)
+            told = [headers["webhook-id"] for headers, _ in hooks.got]
+            verdict = check(trust, played, told)
+    slowest = {name: max(times) for name, times in took.items()}
+    slow = [f"{name} was back after {time_s:.1f} s" for name, time_s in slowest.items() if time_s > BACK_S]
+    worst = ", ".join(f"{name} {time_s:.1f}" for name, time_s in sorted(slowest.items()))
+    line = (
+        f"{len(order)} kills at {played.events_per_s:,.0f} events/s ({options.devices} devices, "
+        f"{played.sessions} sessions); back after at most (s): {worst}; {verdict.line()}"
+    )
+    return Outcome("kills", line, verdict.faults, slow)
+
+
+async def _kill(trust: Trust, fleet: Fleet, name: str) -> float:
+    """Kill a process; return after how many seconds it was back and took events that were written behind the kill."""
+    loop = asyncio.get_running_loop()
+    before = trust.pids()
+    if name not in before:
+        await loop.run_in_executor(None, wait_for, lambda: name in trust.pids(), WAIT_S, f"{name} runs", trust.words)
+        before = trust.pids()
+    began = time.monotonic()
+    os.kill(before[name], signal.SIGKILL)
+    if name == SUPERVISOR:
+        trust.up.wait()
+        trust.start()
+        for one in PROCESSES:
+            await loop.run_in_executor(None, trust.wait_ready, WAIT_S, before.get(one), one)
+        left = [one for one, pid in before.items() if one != SUPERVISOR and not is_gone(pid)]
+        assert not left, f"of the former hub there still run: {left}"
+    else:
+        await loop.run_in_executor(None, trust.wait_ready, WAIT_S, before[name], name)
+    taken = fleet.acknowledged_total
+    async with asyncio.timeout(WAIT_S):
+        while fleet.acknowledged_total == taken:  # noqa: ASYNC110  # the fleet has no event for it
+            await asyncio.sleep(0.02)
+    return time.monotonic() - began
