@@ -44,7 +44,8 @@ HORIZON_NS = 24 * HOUR
 MEMBERS_KEPT = 50_000
 """Events remembered because a correlation may come to be made of them."""
 SETTLE_NS = 1_000_000_000
-"""How long changes may wait before incidents are looked at again."""
+"""How long changes may wait before incidents are looked at again, and by how much longer for each open unit."""
+SETTLE_UNIT_NS = 250_000
 UNITS_KEPT = 100_000
 """Units open at a time; beyond, the oldest incidents are told as they are and settled."""
 
@@ -76,6 +77,7 @@ class Grouper:
         self._newest = -(1 << 80)
         self._reached: dict[str, set[str]] = {}
         self._fresh = 0
+        self._is_stale = False
         self._settled_at = 0
         self._told: dict[str, _Told] = {}
         self._changed: set[Key] = set()
@@ -92,6 +94,7 @@ class Grouper:
     ) -> None:
         """Take in what was found and which processes started, in any order."""
         for start in starts:
+            self._is_stale = True
             if self._is_kept:
                 self._starts[start_key(start)] = start
             self._forget(self.processes.add(start))
@@ -101,8 +104,14 @@ class Grouper:
             self._take_chain(chain)
 
     def is_due(self, now: int) -> bool:
-        """Return whether to settle: a second (`now`, ns) has gone by, or half of what is there is new."""
-        if now - self._settled_at < SETTLE_NS and self._fresh * 2 < len(self._units):
+        """Return whether to settle: something came, and time (`now`, ns) has gone by, or half of what is there is new.
+
+        It is a second, and more the more is open, so that looking takes no more than a fifth of it.
+        """
+        if not self._is_stale:
+            return False
+        wait = SETTLE_NS + len(self._units) * SETTLE_UNIT_NS
+        if now - self._settled_at < wait and self._fresh * 2 < len(self._units):
             return False
         self._settled_at = now
         return True
@@ -110,6 +119,7 @@ class Grouper:
     def settle(self) -> list[Incident]:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
         self._fresh = 0
+        self._is_stale = False
         over = self._newest - 2 * HORIZON_NS
         crowd = len(self._units) - UNITS_KEPT
         spread = self.spread()
@@ -197,6 +207,7 @@ class Grouper:
         return spots
 
     def _take(self, match: Match) -> None:
+        self._is_stale = True
         time = match.time
         if time is None:
             if not match.rule.is_silent:
@@ -230,6 +241,7 @@ class Grouper:
         self._members[match.file, match.position] = match if known is None else min(known, match, key=birth)
 
     def _take_chain(self, chain: CorrelationMatch) -> None:
+        self._is_stale = True
         members = [self._members[place] for place in chain.members if place in self._members]
         if not members:
             self._tally[Unseen.RECORD, f"incidents: the events of correlation '{chain.rule.title}' are forgotten"] += 1

@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from carecordon.model.errors import TheirFault
 from carecordon.register.backend import Backend
 from carecordon.register.backends.sql.door import WRITES, Door
-from carecordon.register.backends.sql.migrate import newer, scripts, upgrade
 from carecordon.register.backends.sql.opening import opened
+from carecordon.register.backends.sql.revision import REVISION, newer
 from carecordon.register.register import Register
 
 BUSY_S = 30.0
@@ -69,6 +69,8 @@ class Turn:
 
 def prepare(place: str) -> None:
     """Make the file (0600) and its tables, or bring those of an older program up to date."""
+    from carecordon.register.backends.sql.migrate import upgrade  # noqa: PLC0415  # half a second of every process's start
+
     path = Path(place)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = _engine(path)
@@ -152,10 +154,9 @@ def _begun(connection: Connection) -> None:
 def _check_version(connection: Connection, place: str) -> None:
     tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
     has = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if tables else None
-    steps = scripts()
-    if has == steps.get_current_head():
+    if has == REVISION:
         return
-    if has is not None and has not in {step.revision for step in steps.walk_revisions()}:
+    if has is not None and has > REVISION:
         raise newer(place, has)
     raise TheirFault(f"{place}: its tables are those of an older Carecordon: `carecordon up` brings them up to date")
 

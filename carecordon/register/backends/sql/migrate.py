@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from carecordon.model.errors import TheirFault
+from carecordon.register.backends.sql.revision import newer
 from carecordon.register.tables import METADATA
 
 VERSIONS = Path(__file__).parent / "versions"
@@ -35,8 +35,3 @@ def upgrade(connection: Connection, place: str) -> None:
     environment = EnvironmentContext(Config(), steps, fn=todo, destination_rev="head")
     environment.configure(connection=connection, target_metadata=METADATA, transactional_ddl=True)
     environment.run_migrations()
-
-
-def newer(place: str, has: str) -> TheirFault:
-    """Return what to tell of a register that a newer program has changed."""
-    return TheirFault(f"{place}: a newer Carecordon has written it ({has}): start that one, or restore an older backup")
