@@ -159,6 +159,17 @@ class RowView(Mapping[str, Value]):
             raise KeyError(name)
         return values[at]
 
+    def __contains__(self, name: object) -> bool:
+        """Return whether the row carries a field; its column is not decoded for that."""
+        place = self._columns.places.get(name)  # type: ignore[call-overload]  # any key may be asked for
+        return place is not None and bool(self._columns.index[place, self._row] != ABSENT)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field's value, or `default`: most fields that are asked for are not there, so nothing is raised."""
+        if name not in self:
+            return default
+        return self[name]
+
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the fields that the row carries."""
         carried = np.flatnonzero(self._columns.index[:, self._row] != ABSENT)

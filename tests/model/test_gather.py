@@ -37,6 +37,9 @@ def test_every_row_is_what_it_was(events: list[tuple[Kind, dict[str, Any], int |
     assert len(table) == len(rows)
     for row in range(len(rows)):
         assert told(dict(table.complete(row))) == told(rows.complete(row))
+        view, fields = table.complete(row), rows.complete(row)
+        assert [name in view for name in ("A", "B", "C")] == [name in fields for name in ("A", "B", "C")]
+        assert all(repr(view.get(name, 7)) == repr(dict(view).get(name, 7)) for name in ("A", "B", "C"))
         seen, expected = table.header(row), rows.header(row)
         assert (seen.kind, seen.device, seen.time, seen.position) == (
             expected.kind,
