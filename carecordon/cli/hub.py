@@ -13,7 +13,7 @@ import typer
 from carecordon.cli import hub_acts
 from carecordon.cli.hub_line import Line, segment
 from carecordon.cli.hub_lists import AsCsv, AsJson, Most, form_of, list_rows, paths_of, timed, write_out
-from carecordon.cli.hub_shown import Row, screen, status, table, told_case
+from carecordon.cli.hub_shown import Row, placed, screen, status, table, told_case
 from carecordon.cli.hub_watch import watch as watch_hub
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import DATA, KEYS
@@ -108,7 +108,7 @@ def incidents(
     line = Line(paths_of(data))
     if incident is None:
         query = {"level": level.value if level else None, "device": device, "limit": limit}
-        list_rows(line, "/incidents", query, INCIDENTS, form_of(as_json, as_csv), "No incident.")
+        list_rows(line, "/incidents", query, INCIDENTS, form_of(as_json, as_csv), "No incident.", placed)
     elif as_json:
         write_out(line.get(f"/incidents/{segment(incident)}"))
     else:
@@ -188,8 +188,7 @@ def backup(
     line.one("/status")
     body = {"target": str(target.absolute()), "passphrase": _made().passphrase(is_new=True)}
     told = json.loads(line.post("/backup", body))
-    events = "with all events" if told["has_telemetry"] else "WITHOUT the events in the store"
-    typer.echo(f"{told['target']}: {told['size_bytes']:,} bytes, {told['files']:,} files, {events}.")
+    typer.echo(f"{told['target']}: {told['size_bytes']:,} bytes, {told['files']:,} files, all events among them.")
     typer.echo("Without its passphrase nobody can open it: keep that elsewhere.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,15 +31,23 @@ def form_of(as_json: bool, as_csv: bool = False) -> str:
     return "jsonl" if as_json else "csv" if as_csv else "json"
 
 
-def list_rows(line: Line, path: str, query: Query, columns: Columns, form: str, nothing: str) -> None:
-    """Write what the hub lists; `nothing` is said where there is none."""
+def list_rows(
+    line: Line,
+    path: str,
+    query: Query,
+    columns: Columns,
+    form: str,
+    nothing: str,
+    shown: Callable[[Row], Row] = lambda row: row,
+) -> None:
+    """Write what the hub lists; `nothing` is said where there is none. `shown` makes a row fit for a table."""
     if form != "json":
         write_out(line.get(path, query, form))
         return
     rows, cut = line.rows(path, query)
     out = screen()
     if rows:
-        out.print(table(map(timed, rows), columns))
+        out.print(table((timed(shown(row)) for row in rows), columns))
     else:
         out.print(nothing)
     if cut:

@@ -21,6 +21,8 @@ from carecordon.report.visible import shortened, visible
 
 PIPE_WIDTH = 160
 CELL_CHARS = 2_000
+PLACES = 5
+"""Devices that are named where an incident has one line."""
 Row = dict[str, Any]
 Columns = Sequence[tuple[str, str]]
 """The name in a row, and the heading."""
@@ -60,6 +62,18 @@ def badge(level: str) -> Text:
 def moment(text: str | None) -> str:
     """Return a time to the second: `2026-11-27 12:00:00Z`."""
     return "never" if text is None else f"{text[:10]} {text[11:19]}Z"
+
+
+def where(row: Row) -> str:
+    """Return which devices an incident is on: the first few by their short names, and how many more."""
+    names = [_short(name) for name in row["devices"][:PLACES]]
+    more = row["devices_total"] - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
+
+
+def placed(row: Row) -> Row:
+    """Return an incident as a list shows it: all its devices are told where it stands alone."""
+    return row | {"devices": where(row)}
 
 
 def told_case(case: Case, width: int) -> Group:
@@ -114,6 +128,12 @@ def _process(row: Row) -> Row:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {visible(name)}" for name, count in counts.items() if count)
+
+
+def _short(name: str) -> str:
+    """Return the first label of a machine's name; an address, which has none, as it is."""
+    first, _, _ = name.partition(".")
+    return name if not first or first.isdecimal() else first
 
 
 def _figure(value: float | None) -> str:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from carecordon.cli.hub_shown import badge, moment
+from carecordon.cli.hub_shown import badge, moment, where
 from carecordon.model.match import Level
 from carecordon.model.times import span_text
 from carecordon.report.layout import number
@@ -118,7 +118,7 @@ def in_a_line(row: Row) -> Text:
     return Text.assemble(
         f"{moment(row['last'])}  #{row['number']} ",
         badge(row["level"]),
-        f"  {visible(row['title'])} ({devices}: {visible(', '.join(row['devices'][:3]))})  ",
+        f"  {visible(row['title'])} ({devices}: {visible(where(row))})  ",
         shortened(visible(row["summary"]), STORY_CHARS),
     )
 
@@ -139,7 +139,7 @@ def _told(row: Row) -> Table:
         badge(row["level"]),
         Text.assemble(
             (visible(row["title"]), "bold"),
-            f"  {devices}: {visible(', '.join(row['devices'][:3]))}  {moment(row['last'])}",
+            f"  {devices}: {visible(where(row))}  {moment(row['last'])}",
             (_summary(row), "dim"),
         ),
     )

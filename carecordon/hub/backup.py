@@ -19,13 +19,13 @@ from typing import Protocol
 from carecordon import __version__
 from carecordon.hub.archive import Draw, Head, Manifest, Writer
 from carecordon.hub.config import SETTINGS, Paths, read_settings
+from carecordon.hub.frozen import BUSY
 from carecordon.hub.keyfile import FILE_MODE, FOLDER_MODE, sync_folder
 from carecordon.hub.sealed import COST, lock_of
 from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE
 
 STAGING = "backup.tmp"
-BUSY = "backup.lock"
 KEYS, RULES, TELEMETRY = "keys", "rules", "telemetry"
 REGISTER, FOUND, EVENTS = "register.db", "stream/found.db", "stream/events.db"
 PAGES = 2_048

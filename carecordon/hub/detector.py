@@ -5,9 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from carecordon.hub.costly import MATCH_UNITS
 from carecordon.hub.merge import picked
 from carecordon.model.effect import Effect, recorded
 from carecordon.model.errors import TheirFault, defect
@@ -42,6 +46,8 @@ class Detector:
 
     def __init__(self, book: Rulebook, cache: DiskCache) -> None:
         """Build the engine; what compiling gave is kept in `cache`."""
+        self._book = book
+        self._matches: Counter[str] = Counter()
         gc.disable()  # building makes much and drops little
         self.rules = book.rules
         secret = sys.hash_info.width >= 64 and os.environ.get("PYTHONHASHSEED", "random") == "random"
@@ -60,7 +66,20 @@ class Detector:
             found = Detected()
             for row in range(len(merged)):
                 self._find_alone(merged, row, now, found)
+        self._matches.update(match.rule.id for match in found.matches)
         return found
+
+    def work(self) -> dict[str, int]:
+        """Return what rules (by their ids) have cost so far, in the units of `hub/costly.py`."""
+        rules = self.rules.rules
+        work = Counter({rules[index].id: read for index, read in self._state.engine.program.work().items()})
+        work.update({rule: MATCH_UNITS * count for rule, count in self._matches.items()})
+        return dict(work)
+
+    def without(self, ids: Collection[str], cache: DiskCache) -> Detector:
+        """Return a detector without these rules."""
+        left = tuple(rule for rule in self.rules.rules if rule.id not in ids)
+        return Detector(replace(self._book, rules=msgspec.structs.replace(self.rules, rules=left)), cache)
 
     def _find_alone(self, merged: Merged, row: int, now: int, found: Detected) -> None:
         one = picked(merged, [row])

@@ -102,7 +102,7 @@ class Gate:
         self._doors: list[Door] = []
         self._enrolment: Enrolment | None = None
         heart = Heart(paths.run, NAME, time.time_ns())
-        self.upkeep = Upkeep(self.reception, admission, register.devices, self._office, heart, self._figures)
+        self.upkeep = Upkeep(self.reception, admission, register, self._office, heart, self._figures)
         self._turning: asyncio.Task[None] | None = None
         self.died: asyncio.Future[None] = loop.create_future()
 

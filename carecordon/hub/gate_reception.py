@@ -20,6 +20,7 @@ from carecordon.hub.gate_link import Link
 from carecordon.hub.gate_office import Office
 from carecordon.hub.gate_pressure import Pressure
 from carecordon.hub.gate_writing import Caller, Waiting, Writing, part_of
+from carecordon.hub.losses_heard import Losses, Way
 from carecordon.model.device import Device, DeviceKind
 from carecordon.model.errors import TheirFault
 from carecordon.model.stream import Outcome
@@ -57,6 +58,7 @@ class Calls:
 class Presence:
     """A device that is here, or was."""
 
+    name: str
     bucket: Bucket
     links: list[Link] = field(default_factory=list)
     trail: Trail = field(default_factory=Trail)
@@ -86,6 +88,7 @@ class Reception:
         self.links: dict[int, Link] = {}
         self.seen: dict[str, int] = {}
         """When devices were last heard since it was last written down, UTC ns."""
+        self.losses = Losses()
         self.calls: Calls
         self._present: dict[str, Presence] = {}
         self._unfinished_bytes = 0
@@ -225,7 +228,7 @@ class Reception:
         link.device = device.id
         presence = self._present.get(device.id)
         if presence is None:
-            presence = self._present[device.id] = Presence(self._bucket(device.kind))
+            presence = self._present[device.id] = Presence(device.name, self._bucket(device.kind))
         presence.links.append(link)
         self._note(device.id)
         self.figures.count("sessions_begun")
@@ -319,6 +322,9 @@ class Reception:
             self.figures.count("events", item.batch.last - item.batch.first + 1)
             if published.outcome is not Outcome.APPENDED:
                 self.figures.count(published.outcome.value)
+            if published.outcome is Outcome.GAP:
+                missing, name = item.batch.first - published.expected, self._present[item.device].name
+                self.losses.add(item.device, Way.NUMBERS, name, missing, self._clocks.wall())
             self.figures.receipt(now - item.came)
             item.link.acked = max(item.link.acked, item.batch.last)
             links[item.link.number] = item.link

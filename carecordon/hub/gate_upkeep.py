@@ -13,9 +13,10 @@ import structlog
 from carecordon.hub.gate_admission import Admission
 from carecordon.hub.gate_office import Office
 from carecordon.hub.gate_reception import Reception
+from carecordon.hub.losses_heard import KEPT, Way
 from carecordon.hub.pulse import Heart
 from carecordon.model.device import Device
-from carecordon.register.register import Devices
+from carecordon.register.register import Register
 
 TICK_S = 1.0
 REVOKED_S = 2.0
@@ -38,7 +39,7 @@ class Upkeep:
         self,
         reception: Reception,
         admission: Admission,
-        devices: Devices,
+        register: Register,
         office: Office,
         heart: Heart,
         more: Callable[[], dict[str, float]],
@@ -46,7 +47,10 @@ class Upkeep:
         """`more` gives figures beside the reception's."""
         self._reception = reception
         self._admission = admission
-        self._devices = devices
+        self._devices = register.devices
+        self._cases = register.cases
+        losses = register.cases.troubles(is_over=False, limit=KEPT)
+        reception.losses.resume((one for one in losses if one.key.endswith(f"/{Way.NUMBERS}")), time.time_ns())
         self._office = office
         self._heart = heart
         self._more = more
@@ -73,6 +77,8 @@ class Upkeep:
                 is_due = now - last_seen >= SEEN_S
                 last_seen = now if is_due else last_seen
                 self._write_seen(self._reception.take_seen(is_due=is_due))
+                if losses := self._reception.losses.news(time.time_ns()):
+                    self._office.ask(partial(self._cases.trouble, losses), _done)
                 self._tick(now - last_tick)
                 last_tick = now
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import uvicorn
 
 from carecordon.hub.config import Paths, read_settings
-from carecordon.hub.keeper_address import HOST, Address, write_address
+from carecordon.hub.frozen import tidy
+from carecordon.hub.keeper_address import HOST, LOCK, Address, write_address
 from carecordon.hub.keeper_engine import Engine, EngineFault
 from carecordon.hub.keeper_http import QUESTIONS, Door
 from carecordon.hub.pulse import Heart
@@ -51,12 +52,13 @@ def serve(paths: Paths) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     paths.run.mkdir(parents=True, exist_ok=True)
     retention = read_settings(paths.settings).retention_days if paths.settings.exists() else RETENTION_DAYS
-    lock = (paths.run / "keeper.lock").open("w")
+    lock = (paths.run / LOCK).open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as fault:
         raise TheirFault(f"{paths.telemetry}: another keeper owns it; stop that one first") from fault
     os.nice(NICER)
+    tidy(paths)
     engine = Engine(paths.telemetry, retention, QUESTIONS + 1)
     listening = socket.create_server((HOST, 0), backlog=128)
     address = Address(listening.getsockname()[1], os.getpid(), secrets.token_urlsafe(32), secrets.token_urlsafe(32))

@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 
 NAME = "keeper.json"
+LOCK = "keeper.lock"
+"""Held by who owns the store."""
 HOST = "127.0.0.1"
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import chdb
 
+from carecordon.hub.frozen import NAME, hold, thaw
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
 from carecordon.telemetry.schema import migrations
 
@@ -93,12 +94,15 @@ class Engine:
     def __init__(self, folder: Path, retention_days: int, questions: int) -> None:
         """Open or make the store in `folder`, with so many handles for questions."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
         self._address = f"{folder}?{urlencode(SERVER)}"
         self._writer = self._handle(INSERT, make=migrations(retention_days))
         self._readers: queue.SimpleQueue[_Handle] = queue.SimpleQueue()
         self._handles = [self._handle(QUESTION) for _ in range(questions)]
         for handle in self._handles:
             self._readers.put(handle)
+        self._first: dict[str, str] = {}
+        """The first range that came of each worker's share since this engine was opened."""
         self._columns = ", ".join(f"`{column.name}`" for column in COLUMNS)
 
     def _handle(self, settings: Mapping[str, str], make: tuple[str, ...] = ()) -> _Handle:
@@ -113,6 +117,7 @@ class Engine:
     def insert(self, block: bytes | memoryview, token: str) -> None:
         """Keep a block in Native format; on return it is on disk. Raises EngineFault.
 
+        `token` is known again by what stands before its last `/`, and the sender of ranges by what stands before `:`.
         The block is handed over as a file in memory, apart from the statement: no byte of it is ever read as SQL.
         """
         file = os.memfd_create("block", os.MFD_CLOEXEC)
@@ -121,14 +126,48 @@ class Engine:
             while view:
                 view = view[os.write(file, view) :]
             os.lseek(file, 0, os.SEEK_SET)
-            self._run(
-                self._writer,
-                f"INSERT INTO {DATABASE}.{TABLE} ({self._columns}) FROM INFILE '/proc/self/fd/{file}'"
-                f" SETTINGS insert_deduplication_token = '{token}' FORMAT Native",
-                "Null",
-            )
+            whole = token.partition("/")[0]
+            if self._first.setdefault(token.partition(":")[0], whole) == whole:
+                self._insert_missing(f"file('/proc/self/fd/{file}', 'Native')")
+            else:
+                self._run(
+                    self._writer,
+                    f"INSERT INTO {DATABASE}.{TABLE} ({self._columns}) FROM INFILE '/proc/self/fd/{file}'"
+                    f" SETTINGS insert_deduplication_token = '{token}' FORMAT Native",
+                    "Null",
+                )
         finally:
             os.close(file)
+
+    def _insert_missing(self, block: str) -> None:
+        """Keep those events of a block that are not kept yet.
+
+        The engine does not sync its list of tokens: after a power cut it may not know what it has. What may have been
+        there before the keeper began is, of each worker's share, the first range that comes and no other.
+        """
+        days = self._run(self._writer, f"SELECT min(day), max(day) FROM {block}", "TabSeparated")  # noqa: S608  # a path of ours
+        first, last = days.decode("ascii").split()
+        place = "(sender, epoch, sequence)"
+        of_block = f"SELECT {place} FROM {block}"  # noqa: S608  # a path of ours
+        known = (
+            f"SELECT {place} FROM {DATABASE}.{TABLE}"  # noqa: S608  # days that the engine wrote, and names of ours
+            f" WHERE day BETWEEN '{first}' AND '{last}' AND {place} IN ({of_block})"
+        )
+        self._run(
+            self._writer,
+            f"INSERT INTO {DATABASE}.{TABLE} ({self._columns}) SELECT {self._columns} FROM {block}"  # noqa: S608  # as above
+            f" WHERE {place} NOT IN ({known}) SETTINGS insert_deduplicate = 0",
+            "Null",
+        )
+
+    def freeze(self) -> None:
+        """Hold what is kept now for a backup (`hub/frozen.py`). No insert may be going on. Raises EngineFault."""
+        thaw(self._folder)
+        try:
+            self._run(self._writer, f"ALTER TABLE {DATABASE}.{TABLE} FREEZE WITH NAME '{NAME}'", "Null")
+            hold(self._folder, with_parts=False)
+        except OSError as fault:
+            raise EngineFault(f"the store cannot be held still: {fault}") from fault
 
     def ask(self, sql: str, form: str, limits: Mapping[str, int]) -> bytes:
         """Return the answer to a rebuilt question. Raises EngineFault."""

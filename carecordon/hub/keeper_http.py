@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 
 import zstandard
 
+from carecordon.hub.frozen import PATH
 from carecordon.hub.keeper_address import HOST, Address, Role
 from carecordon.hub.keeper_door import Ask, Insert, Shut, admit
 from carecordon.hub.keeper_engine import Engine, EngineFault
@@ -88,6 +89,8 @@ class Door:
         role = self._role(headers)
         if role is None:
             return _error(403, AUTHENTICATION_FAILED, "user or password is wrong")
+        if scope["path"] == PATH and scope["method"] == "POST" and role is Role.WORKER:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, self._freeze)
         if scope["path"] != "/" or scope["method"] not in ("GET", "POST"):
             return _error(404, BAD_REQUEST, "there is nothing here: GET or POST / with a query")
         try:
@@ -143,6 +146,15 @@ class Door:
         except EngineFault as fault:
             self.counted.faults_total += 1
             return Reply(500, f"{fault}\n".encode(), fault.code)
+
+    def _freeze(self) -> Reply:
+        """Hold the store still between two inserts."""
+        try:
+            self.engine.freeze()
+        except EngineFault as fault:
+            self.counted.faults_total += 1
+            return Reply(500, f"{fault}\n".encode(), fault.code)
+        return Reply(200, b"")
 
     def close(self) -> None:
         """Wait for what is being done."""

@@ -20,6 +20,7 @@ from carecordon.model.event import Value
 from carecordon.model.gather import told_apart
 from carecordon.model.merged import Merged
 
+_NONE = np.zeros(0, np.int32)
 SMALL = 8
 """Rows up to which an index is looked up one by one; beyond, numpy pays."""
 
@@ -107,9 +108,9 @@ def merge(batches: Sequence[Sent]) -> Merged:
         sequence[at:end] = np.arange(one.first, one.first + len(table))
         _join(columns, table.columns, at, end, rows)
         at = end
-    values = [tuple(column.values) for column in columns.values()]
-    index = np.array([column.index() for column in columns.values()], np.int32).reshape(len(columns), rows)
-    raws = [b"\n".join(column.raws) for column in columns.values()] if all(_has_raws(one) for one in batches) else None
+    raws: list[Buffer] | None = None
+    if all(_has_raws(one) for one in batches):
+        raws = [b"\n".join(column.raws) for column in columns.values()]
     table = Table(
         tuple(kinds),
         kind,
@@ -117,10 +118,47 @@ def merge(batches: Sequence[Sent]) -> Merged:
         device,
         time,
         np.arange(rows, dtype=np.int64),
-        Columns(tuple(columns), index, values.__getitem__, raws),
+        _columns(columns, rows, raws),
         None if raws is None else b"\n".join(raws),
     )
     return Merged(table, tuple(senders), sender, epoch, sequence, received)
+
+
+def joined(parts: Sequence[Merged]) -> Merged:
+    """Return merged batches as one, in their order; one alone is itself."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = sum(map(len, parts))
+    columns: dict[str, _Column] = {}
+    kinds: dict[Any, int] = {}
+    devices: dict[Any, int] = {}
+    senders: dict[Any, int] = {}
+    kind, device, sender = [], [], []
+    at = 0
+    for part in parts:
+        table = part.table
+        kind.append(_renumbered(table.kind, _numbers(kinds, table.kinds)))
+        device.append(_renumbered(table.device, _numbers(devices, table.devices)))
+        sender.append(_renumbered(part.sender, _numbers(senders, part.senders)))
+        _join(columns, table.columns, at, at + len(table), rows)
+        at += len(table)
+    table = Table(
+        tuple(kinds),
+        np.concatenate(kind or [_NONE]),
+        tuple(devices),
+        np.concatenate(device or [_NONE]),
+        _laid([part.table.time for part in parts]),
+        np.arange(rows, dtype=np.int64),
+        _columns(columns, rows),
+    )
+    return Merged(
+        table,
+        tuple(senders),
+        np.concatenate(sender or [_NONE]),
+        _laid([part.epoch for part in parts]),
+        _laid([part.sequence for part in parts]),
+        _laid([part.received for part in parts]),
+    )
 
 
 def picked(merged: Merged, rows: Sequence[int]) -> Merged:
@@ -167,6 +205,22 @@ def _join(columns: dict[str, _Column], part: Columns, at: int, end: int, rows: i
             for row, old in enumerate(lists[place], at):
                 if old != ABSENT:
                     column.put(row, numbers[old])
+
+
+def _columns(columns: dict[str, _Column], rows: int, raws: list[Buffer] | None = None) -> Columns:
+    """Return the columns as a table has them."""
+    values = [tuple(column.values) for column in columns.values()]
+    index = np.array([column.index() for column in columns.values()], np.int32).reshape(len(columns), rows)
+    return Columns(tuple(columns), index, values.__getitem__, raws)
+
+
+def _numbers(known: dict[Any, int], values: Sequence[Any]) -> list[int]:
+    return [known.setdefault(each, len(known)) for each in values]
+
+
+def _laid(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Return arrays one behind the other."""
+    return np.concatenate(parts or [np.zeros(0, np.int64)])
 
 
 def _renumbered(index: npt.NDArray[np.int32], numbers: list[int]) -> npt.NDArray[np.int32]:

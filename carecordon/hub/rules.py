@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from carecordon.hub.config import Paths, Settings, read_settings
-from carecordon.hub.exceptions import rule_files, sort_files
+from carecordon.hub.exceptions import SUFFIXES, rule_files, sort_files
 from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk.cache import DiskCache
 from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
@@ -71,7 +73,7 @@ class RuleWatch:
         if going is None or going.poll() is None:
             return None
         self._making = None
-        said = b"" if going.stderr is None else going.stderr.read()
+        _, said = going.communicate()
         if going.returncode:
             self.trouble = said.decode("utf-8", "replace").strip()[-500:] or f"status {going.returncode}"
             return None
@@ -88,13 +90,35 @@ class RuleWatch:
         digest = hashlib.sha256()
         digest.update(str(today()).encode())  # an exception may end
         for place in [*_named(self._settings, self._paths), self._paths.rules]:
-            for file in rule_files(place) if place.is_dir() else [place]:
-                try:
-                    status = file.stat()
-                except OSError:
-                    continue
-                digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "replace"))
+            for line in sorted(_stamps(str(place))):
+                digest.update(line.encode("utf-8", "replace"))
         return digest.hexdigest()
+
+
+def _stamps(place: str) -> Iterator[str]:
+    """Yield name, size and time of a file, or of the rule files in a folder, those that `rule_files` would name.
+
+    By entries and not by paths, which cost ten times as much: this is asked every few seconds of thousands of files.
+    """
+    try:
+        entries = list(os.scandir(place))
+    except NotADirectoryError:
+        yield _stamp(place, Path(place).stat())
+        return
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _stamps(entry.path)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122  # as above
+                yield _stamp(entry.path, entry.stat())
+        except OSError:
+            continue
+
+
+def _stamp(path: str, status: os.stat_result) -> str:
+    return f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
 
 
 def main() -> None:

@@ -5,8 +5,9 @@ to stream 2 as numbers `after+1` to `upto` of this partition, the events go to t
 a token made of the range. So a range must never change once one of them may have happened:
 it is written to the register first, and after a crash exactly it is taken again.
 
-Finding and storing have a position each. As long as the store answers they go together and the
-batch is merged once; where it does not, finding goes on and storing catches up later.
+Finding and storing have a position each. Finding must be quick, while an insert costs the store much
+the same for ten events as for a thousand: so what was matched is held for a moment and stored together.
+Where the store does not answer, finding goes on and storing catches up later, out of the log again.
 
 What kills the process is met by trying a range three times, then entry by entry, each written
 down before it is tried: the one that kills is set aside, and the rest goes on.
@@ -23,7 +24,7 @@ import msgspec
 from carecordon.hub import found as stream2
 from carecordon.hub.detector import Detector
 from carecordon.hub.found import Found, Trouble, Word
-from carecordon.hub.merge import picked
+from carecordon.hub.merge import joined, picked
 from carecordon.hub.opened import Opener, letter_of
 from carecordon.hub.roster import Roster
 from carecordon.model.errors import TheirFault
@@ -38,6 +39,10 @@ DETECT, STORE = "detect", "store"
 PULL_BYTES = 8 * 1024 * 1024
 PULL_ROWS = 20_000
 TRIES = 3
+HOLD_ROWS = 10_000
+"""So many events are stored at once, however short they were held."""
+AGAIN_NS = 1_000_000_000
+"""So long a store that did not answer is left alone."""
 POISON_TOLD = 100
 """Events of one range that no rule could be held against, and that are told one by one."""
 
@@ -81,12 +86,19 @@ class Doors:
 class Shard:
     """One partition's worker."""
 
-    def __init__(self, doors: Doors, partition: int) -> None:
-        """Go on where the register says; a log that was made anew is begun at its beginning."""
+    def __init__(self, doors: Doors, partition: int, hold_ns: int = 0) -> None:
+        """Go on where the register says; a log that was made anew is begun at its beginning.
+
+        What was matched is held for `hold_ns` before it is stored, so that more is stored at once.
+        """
         self._doors = doors
         self.partition = partition
         self._name = f"shard-{partition}"
         self._opener = Opener(doors.roster)
+        self._hold_ns = hold_ns
+        self._held: list[tuple[int, Merged]] = []
+        """What was matched and is not stored, with the position that each reaches to."""
+        self._held_since = self._refused_at = 0
         self._is_storing: Future[list[Letter]] | None = None
         self.store_trouble: str | None = None
         self.heard: Callable[[Merged], None] = lambda _: None
@@ -104,40 +116,56 @@ class Shard:
             self._set(stored=self._at.store.upto, store=None)
         if (begun := self._at.detect) is not None:
             self._set(detect=msgspec.structs.replace(begun, tries=begun.tries + 1))
+        self._held_upto = self._at.stored
+        """Everything that is not stored, up to here, is in `_held`."""
 
     def turn(self, detector: Detector) -> bool:
         """Take the next range; return whether there was one. Raises OSError where a log or the register fails."""
         found = self._pulled(self._at.detected, self._at.detect, None)
         if found is None:
-            return self.store_behind()
+            return self._store_rest()
         begun, entries = found
-        together = self._at.stored == self._at.detected and (
+        together = self._held_upto == self._at.detected and (
             self._at.store is None or self._at.store.upto == begun.upto
         )
-        self._set(detect=begun, store=begun if together else self._at.store)
+        store = self._store_range(begun, entries) if together else self._at.store
+        self._set(detect=begun, store=store)
         self._write()
         if begun.tries > TRIES:
             begun = self._one_by_one(detector, begun, entries)
-            self._set(detect=begun, store=begun if together else self._at.store)
+            store = begun if together else self._at.store
+            self._set(detect=begun, store=store)
             self._write()
         opened = self._opener.open(_without(entries, begun))
         self._set_aside(opened.letters)
         if together:
-            self._begin_storing(begun, opened.merged)
+            self._hold(begun.upto, opened.merged)
+            if store is not None:
+                self._begin_storing(store, self._all_held())
         self._hand_on(begun, [*opened.troubles, *self._found(detector, opened.merged)])
         self._set(detected=begun.upto, detect=None)
         self._doors.events.ack(DETECT, self.partition, begun.upto)
-        if together:
-            self._end_storing(begun)
+        if not together:
+            self.store_behind()
+        elif store is None:
+            self._held_upto = begun.upto
+        else:
+            self._end_storing(store)
         return True
+
+    def finish(self) -> None:
+        """Store what is held: no more turns will come."""
+        if self._held:
+            self._store_held()
 
     def store_behind(self) -> bool:
         """Store the next range of what was matched while the store did not answer; return whether there was one."""
-        if self._at.stored >= self._at.detected:
+        if self._at.stored >= self._at.detected or self._is_soon(self._refused_at, AGAIN_NS):
             return False
         found = self._pulled(self._at.stored, self._at.store, self._at.detected)
         if found is None:  # nothing lies there any more
             self._set(stored=self._at.detected, store=None)
+            self._held_upto = self._at.stored
             return False
         begun, entries = found
         self._set(store=begun)
@@ -145,6 +173,43 @@ class Shard:
         self._begin_storing(begun, self._opener.open(_without(entries, begun)).merged)
         self._end_storing(begun)
         return self.store_trouble is None
+
+    def _store_rest(self) -> bool:
+        """Store what is held long enough, or lies behind, when nothing new has come; return whether there was any."""
+        if not self._held:
+            return self.store_behind()
+        if self._is_soon(self._held_since, self._hold_ns):
+            return False
+        self._store_held()
+        return True
+
+    def _store_held(self) -> None:
+        begun = Range(self._at.stored, self._at.detected)
+        self._set(store=begun)
+        self._write()
+        self._begin_storing(begun, self._all_held())
+        self._end_storing(begun)
+
+    def _store_range(self, begun: Range, entries: Sequence[Entry]) -> Range | None:
+        """Return what is to be stored with this range; None where it is held first, with what was held before."""
+        self._held = [one for one in self._held if one[0] <= self._at.detected]  # a turn that failed is taken again
+        if self._at.store is not None or begun.tries > 1:
+            return self._at.store if self._held else begun
+        rows = sum(len(merged) for _, merged in self._held) + _rows(entries)
+        is_early = self._hold_ns > 0 and (not self._held or self._is_soon(self._held_since, self._hold_ns))
+        return None if is_early and rows < HOLD_ROWS else Range(self._at.stored, begun.upto)
+
+    def _hold(self, upto: int, merged: Merged) -> None:
+        if not self._held:
+            self._held_since = self._doors.clock()
+        self._held.append((upto, merged))
+
+    def _all_held(self) -> Merged:
+        return joined([merged for _, merged in self._held])
+
+    def _is_soon(self, moment: int, after_ns: int) -> bool:
+        """Return whether less than so long has gone by since a moment; a clock that was set back waits for nobody."""
+        return 0 <= self._doors.clock() - moment < after_ns
 
     def _pulled(self, after: int, again: Range | None, limit: int | None) -> tuple[Range, list[Entry]] | None:
         """Return the next range and what lies in it: the one that was begun, as it was, or a new one."""
@@ -232,9 +297,13 @@ class Shard:
                 self._set_aside(going.result())
         except ConnectionError as fault:
             self.store_trouble = str(fault)
+            self._refused_at = self._doors.clock()
             return
+        finally:
+            self._held.clear()
         self.store_trouble = None
         self._set(stored=begun.upto, store=None)
+        self._held_upto = begun.upto
         self._doors.events.ack(STORE, self.partition, begun.upto)
 
     def _set(self, **changes: object) -> None:
@@ -254,6 +323,10 @@ def _bounded(entries: Sequence[Entry]) -> list[Entry]:
             break
         kept.append(entry)
     return kept
+
+
+def _rows(entries: Sequence[Entry]) -> int:
+    return sum(entry.part.last - entry.part.first + 1 for entry in entries)
 
 
 def _without(entries: Sequence[Entry], begun: Range) -> list[Entry]:

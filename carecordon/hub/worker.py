@@ -11,24 +11,27 @@ from pathlib import Path
 from carecordon.hub.channels_heard import ChannelsHeard
 from carecordon.hub.complaints import Complaints
 from carecordon.hub.config import Paths, Settings, read_settings
-from carecordon.hub.detector import Detector
+from carecordon.hub.losses_heard import KEPT, Losses, Way
 from carecordon.hub.process import Process
 from carecordon.hub.roster import Roster
-from carecordon.hub.rules import RuleWatch, cache_of, read_rules, today
+from carecordon.hub.rules_in_use import RulesInUse
 from carecordon.hub.shard import DETECT, STORE, Doors, Shard
 from carecordon.hub.store import open_telemetry
+from carecordon.model.kept import Trouble
+from carecordon.model.merged import Merged
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
 TURN_S = 0.4
 """How long events gather before they are merged: the batch is larger, and each costs less."""
+HOLD_NS = 2_000_000_000
+"""How long what was matched waits until it is stored: an insert costs the store some 50 ms, however little is in it."""
 IDLE_S = 0.05
 LOOK_S = 5.0
 """How often the roster and the rules are looked at."""
 TRIM_S = 10.0
 BAD_DISK_S = 2.0
 DAMAGES_TOLD = 100
-NAMED = 3
 NICENESS = 5
 """The gate goes first: a device waits for its receipt, nobody waits for a worker's turn."""
 
@@ -57,16 +60,17 @@ class _Worker:
             ThreadPoolExecutor(1, "store"),
             time.time_ns,
         )
-        self._cache = cache_of(paths)
-        self._watch = RuleWatch(settings, paths)
-        self._detector = Detector(read_rules(settings, paths, today()), self._cache)
-        self._shards = [Shard(self._doors, one) for one in range(settings.partitions) if one % of == number]
-        self._channels = ChannelsHeard(settings.limits.silent_after_s)
-        for shard in self._shards:
-            shard.heard = self._channels.see
         self._is_first = number == 0
-        self._looked = self._trimmed = 0.0
         self._complaints = Complaints(self._register.cases, time.time_ns)
+        self._rules = RulesInUse(settings, paths, self._complaints, process.log, tells=self._is_first)
+        self._shards = [Shard(self._doors, one, HOLD_NS) for one in range(settings.partitions) if one % of == number]
+        self._channels = ChannelsHeard(settings.limits.silent_after_s)
+        self._losses = Losses()
+        told = self._register.cases.troubles(is_over=False, limit=KEPT)
+        self._losses.resume((one for one in told if self._is_mine(one)), time.time_ns())
+        for shard in self._shards:
+            shard.heard = self._hear
+        self._looked = self._trimmed = 0.0
 
     def run(self) -> None:
         """Take turns until somebody asks for an end."""
@@ -80,6 +84,7 @@ class _Worker:
             left = TURN_S - (time.monotonic() - began) if busy else IDLE_S
             if left > 0:
                 process.wait(left)
+        self._finish()
         self._doors.threads.shutdown()
         process.log.info("stopped")
 
@@ -88,23 +93,28 @@ class _Worker:
         busy = False
         for shard in self._shards:
             try:
-                busy |= shard.turn(self._detector)
+                busy |= shard.turn(self._rules.detector)
             except OSError as fault:
                 self._process.log.warning("turn", partition=shard.partition, fault=str(fault))
                 self._process.wait(BAD_DISK_S)
         return busy
 
+    def _finish(self) -> None:
+        """Store what is held; what cannot be is taken out of the log again at the next start."""
+        for shard in self._shards:
+            try:
+                shard.finish()
+            except OSError as fault:
+                self._process.log.warning("finish", partition=shard.partition, fault=str(fault))
+
     def _look(self, now: float) -> None:
         if now - self._looked >= LOOK_S:
             self._looked = now
             self._doors.roster.refresh()
-            book = self._watch.changed()
-            if book is not None:
-                self._detector = Detector(book, self._cache)
-                self._process.log.info("rules changed", rules=len(book.rules.rules), refused=len(book.rules.refused))
+            self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), self._lag_s())
             self._complain()
-            if stopped := self._channels.news(time.time_ns()):
-                self._register.cases.trouble(stopped)
+            if news := [*self._channels.news(time.time_ns()), *self._losses.news(time.time_ns())]:
+                self._register.cases.trouble(news)
         if self._is_first and now - self._trimmed >= TRIM_S:
             self._trimmed = now
             try:
@@ -112,8 +122,23 @@ class _Worker:
             except OSError as fault:  # tried again: until then the log is longer than it need be
                 self._process.log.warning("trim", fault=str(fault))
 
+    def _hear(self, merged: Merged) -> None:
+        self._channels.see(merged)
+        self._losses.see(merged)
+
+    def _is_mine(self, trouble: Trouble) -> bool:
+        """Return whether it is of a sender that this worker hears; missing numbers are the gate's to tell."""
+        own, sender = {shard.partition for shard in self._shards}, trouble.device
+        is_told_by_gate = trouble.key.endswith(f"/{Way.NUMBERS}")
+        return not is_told_by_gate and sender is not None and self._doors.events.partition_of(sender) in own
+
+    def _lag_s(self) -> float:
+        """Return how long the oldest event has waited to be matched."""
+        oldest = self._doors.events.lag(DETECT).oldest
+        return 0.0 if oldest is None else (time.time_ns() - oldest) / 1e9
+
     def _complain(self) -> None:
-        """Write down what is wrong with the store, and with the rules (one worker for all)."""
+        """Write down what is wrong with the store, and with the logs (one worker for all)."""
         trouble = next((one.store_trouble for one in self._shards if one.store_trouble), None)
         text = None if trouble is None else f"the store of events does not answer, what comes waits for it: {trouble}"
         if self._complaints.set(f"store/{self._process.name}", "store", text):
@@ -124,28 +149,13 @@ class _Worker:
             for one in stream.damaged()[:DAMAGES_TOLD]:
                 text = f"stream {log} does not read back, partition {one.partition}, groups {one.first} to {one.last}: "
                 self._complaints.set(f"damage/{log}/{one.partition}/{one.first}", "damage", text + one.reason)
-        broken = self._watch.trouble
-        text = None if broken is None else f"the changed rules do not load, the former ones stay in use: {broken}"
-        self._complaints.set("rules/broken", "rule", text)
-        refused = self._detector.rules.refused
-        self._complaints.set("rules/refused", "rule", _several("rules were refused", list(map(str, refused))))
-        self._complaints.set("rules/unused", "rule", _several("exceptions are not used", self._watch.unused()))
 
     def _figures(self) -> dict[str, float]:
         totals: dict[str, float] = {}
         for shard in self._shards:
             for name, value in shard.figures.items():
                 totals[name] = totals.get(name, 0) + value
-        rules = self._detector.rules
-        return {**totals, "rules": len(rules.rules), "rules_refused": len(rules.refused)}
-
-
-def _several(what: str, reasons: list[str]) -> str | None:
-    """Return one sentence for what is wrong with several; None where there are none."""
-    if not reasons:
-        return None
-    more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
-    return f"{len(reasons):,} {what}: {'; '.join(reasons[:NAMED])}{more}"
+        return {**totals, **self._rules.figures()}
 
 
 if __name__ == "__main__":

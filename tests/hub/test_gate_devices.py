@@ -1,4 +1,4 @@
-"""What the gate does for each device: its share by its kind, when it was last there, and a bad part that hurts no other."""
+"""What the gate does for each device: its share by its kind, when it was there, and a bad part that hurts no other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from carecordon.model.device import DeviceKind
 from carecordon.wire import hub_session
 from carecordon.wire.messages import Batch, Refusal
 from carecordon.wire.session import Turned, read, write
-from tests.hub.gate_kit import WAIT_S, Hub, Member, Talk, make_hub, member, running, wait_for
+from tests.hub.gate_kit import WAIT_S, Hub, Member, Running, Talk, make_hub, member, running, wait_for
 from tests.wire.words import data_of
 
 SECOND = 1_000_000_000
@@ -27,17 +27,22 @@ def last_seen(hub: Hub, device: Member) -> int:
     return known.last_seen or 0
 
 
+def refuses(gate: Running, device: Member) -> bool:
+    """Return whether a device that sends sixty events at once is turned back."""
+    with Talk(device, gate.ports.devices, next_number=100) as talk:
+        for first in (0, 20, 40):
+            talk.send(first, first + 19)
+        talk.until(lambda: not talk.session.flights)
+        return any(isinstance(event, Turned) for event in talk.events)
+
+
 def test_a_forwarder_has_a_larger_share_than_a_device(tmp_path: Path) -> None:
     hub = make_hub(tmp_path / "hub", events_per_s=1.0, burst_events=10.0)
     agent = member(hub, tmp_path / "agent")
     forwarder = member(hub, tmp_path / "forwarder", kind=DeviceKind.FORWARDER)
     with running(hub) as gate:
         for device, is_refused in ((agent, True), (forwarder, False)):
-            with Talk(device, gate.ports.devices, next_number=100) as talk:
-                for first in (0, 20, 40):
-                    talk.send(first, first + 19)
-                talk.until(lambda talk=talk: not talk.session.flights)
-                assert any(isinstance(event, Turned) for event in talk.events) is is_refused
+            assert refuses(gate, device) is is_refused
     hub.register.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.hub.merge import Sent, merge, picked
+from carecordon.hub.merge import Sent, joined, merge, picked
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind
 from carecordon.model.gather import gather
@@ -100,3 +100,21 @@ def test_texts_stand_in_the_bytes_that_keywords_are_looked_for_in() -> None:
         [Sent(tables[0], "s", 1, 0, 5, None), Sent(gather(rows_of([(KINDS[0], {})], "d")), "s", 1, 0, 5, None)]
     )
     assert mixed.table.text is None, "a batch without such bytes: nothing may be ruled out"
+
+
+@given(batches=st.lists(EVENTS, min_size=1, max_size=6), at=st.integers(0, 6))
+def test_joining_merged_batches_is_merging_them_all(batches: list[list[tuple[Kind, dict[str, Any]]]], at: int) -> None:
+    sent = [
+        Sent(gather(rows_of(events, f"d{number % 3}")), f"s{number % 2}", number, 100 * number, 1_000 + number, None)
+        for number, events in enumerate(batches)
+    ]
+    whole, parts = merge(sent), joined([merge(sent[:at]), merge(sent[at:])])
+    assert len(parts) == len(whole)
+    for row in range(len(whole)):
+        assert parts.table.header(row) == whole.table.header(row)
+        assert {name: _typed(value) for name, value in parts.table.complete(row).items()} == {
+            name: _typed(value) for name, value in whole.table.complete(row).items()
+        }
+        assert parts.file(row) == whole.file(row)
+        assert parts.sequence[row] == whole.sequence[row]
+        assert parts.received[row] == whole.received[row]

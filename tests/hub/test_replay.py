@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from carecordon.hub import found as stream2
 from carecordon.hub.detector import Detector
 from carecordon.hub.opened import Opener, entry_of, letter_of
 from carecordon.hub.replay import Player
@@ -17,7 +16,6 @@ from carecordon.hub.roster import Roster
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.errors import TheirFault
-from carecordon.model.event import Kind
 from carecordon.model.gather import gather
 from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged
@@ -46,7 +44,7 @@ class Shelf:
     def event(self, place: Place) -> Stored | None:
         known = [number for part in self.kept.values() for number in part]
         fields: dict[str, Any] = {"CommandLine": "mischief"}
-        return Stored(place, NOW, NOW, "ward-7", CREATED, fields) if place.sequence in known else None
+        return Stored(place, CREATED, "ward-7", NOW, NOW, fields) if place.sequence in known else None
 
     def numbers(self) -> list[int]:
         return sorted(number for part in self.kept.values() for number in part)

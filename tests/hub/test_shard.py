@@ -251,3 +251,99 @@ def test_a_device_speaks_for_itself_alone(doors: Doors, detector: Detector) -> N
     assert [match.device for match in matches] == ["ward-7"], "the certificate says who it is"
     assert [(trouble.kind, trouble.sender) for trouble in troubles] == [("name", SENDER)]
     assert "other-9.example.org" in troubles[0].text
+
+
+LONG = 10**12
+
+
+def test_what_is_held_is_stored_together(doors: Doors, detector: Detector) -> None:
+    shard = Shard(doors, 0, LONG)
+    for number in range(3):
+        doors.events.publish([part(number, "mischief")], 1)
+        run(shard, detector)
+    assert shelf(doors).events() == []
+    assert [match.position for match in told(doors)[0]] == [0, 1, 2]
+    shard.finish()
+    assert shelf(doors).events() == [(f"{SENDER}/9", number) for number in range(3)]
+    assert len(shelf(doors).kept) == 1
+    assert doors.events.lag(STORE).parts == 0
+
+
+def test_much_is_not_held(doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "HOLD_ROWS", 3)
+    shard = Shard(doors, 0, LONG)
+    for number in range(4):
+        doors.events.publish([part(number, "quiet")], 1)
+        run(shard, detector)
+    assert shelf(doors).events() == [(f"{SENDER}/9", number) for number in range(3)]
+
+
+def test_what_was_held_when_the_process_died_is_stored_once(doors: Doors, detector: Detector) -> None:
+    dying = Shard(doors, 0, LONG)
+    for number in range(2):
+        doors.events.publish([part(number, "mischief")], 1)
+        run(dying, detector)
+    doors.events.publish([part(2, "mischief")], 1)
+    again = Shard(doors, 0, LONG)
+    run(again, detector)
+    again.finish()
+    run(Shard(doors, 0), detector)
+    assert [event for part in shelf(doors).kept.values() for event in part] == [
+        (f"{SENDER}/9", number) for number in range(3)
+    ]
+    assert [match.position for match in told(doors)[0]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("hold_rows", [2, 100])
+def test_a_turn_that_fails_while_something_is_held_stores_nothing_twice(
+    doors: Doors, detector: Detector, hold_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "HOLD_ROWS", hold_rows)
+    shard = Shard(doors, 0, LONG)
+    doors.events.publish([part(0, "mischief")], 1)
+    run(shard, detector)
+    doors.events.publish([part(1, "mischief")], 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(shard, "_hand_on", _full)
+        with pytest.raises(OSError, match="full"):
+            shard.turn(detector)
+    run(shard, detector)
+    shard.finish()
+    assert [event for part in shelf(doors).kept.values() for event in part] == [
+        (f"{SENDER}/9", number) for number in range(2)
+    ]
+
+
+def _full(*_: Any) -> None:
+    raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_crash_when_what_was_held_is_stored_changes_nothing(
+    doors: Doors, detector: Detector, step: str, is_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "HOLD_ROWS", 2)
+    dying = Shard(doors, 0, LONG)
+    doors.events.publish([part(0, "mischief")], 1)
+    run(dying, detector)
+    doors.events.publish([part(1, "mischief")], 1)
+    real = getattr(dying, step)
+
+    def die(*given: Any, **named: Any) -> None:
+        if not is_before:
+            real(*given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(dying, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            dying.turn(detector)
+    again = Shard(doors, 0, LONG)
+    run(again, detector)
+    again.finish()
+    assert shelf(doors).events() == [(f"{SENDER}/9", number) for number in range(2)]
+    assert sorted({(match.file, match.position) for match in told(doors)[0]}) == [
+        (f"{SENDER}/9", 0),
+        (f"{SENDER}/9", 1),
+    ]

@@ -12,6 +12,7 @@ from carecordon.console.answer import encoded
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub
 from carecordon.hub.backup import backup
+from carecordon.hub.frozen import FrozenStore
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339
@@ -34,7 +35,7 @@ def take(hub: Hub, caller: Caller, wanted: Annotated[Wanted, Body()]) -> Respons
     if not target.is_absolute() or "\x00" in wanted.target:
         raise HTTPException(422, "target: give a whole path, from / on")
     try:
-        made = backup(hub.paths, target, wanted.passphrase, hub.clock())
+        made = backup(hub.paths, target, wanted.passphrase, hub.clock(), FrozenStore(hub.paths))
     except TheirFault as fault:
         raise HTTPException(409, str(fault)) from fault
     told = {

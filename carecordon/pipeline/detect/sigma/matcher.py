@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from carecordon.model.event import Scalar, Value
@@ -124,6 +124,10 @@ class TextSide:
         self._literals = Literals([*inner, *self._patterns.gates], accelerator, folds=folds)
         self._brief = max(LONG_TEXT, *map(len, self._equal), self._starts.longest, self._ends.longest, 0)
 
+    def work(self) -> Iterator[tuple[int, int]]:
+        """Yield what its patterns cost so far."""
+        return self._patterns.work()
+
     def truths(self, text: str, found: set[int]) -> None:
         """Add to `found` the atoms that hold for `text`, given as the event has it."""
         found.update(self._always)
@@ -190,6 +194,11 @@ class Patterns:
             self._open += self._watched
         self.gates = list(behind)
         self.behind = list(behind.values())
+        self._read = [0] * len(self.programs)
+
+    def work(self) -> Iterator[tuple[int, int]]:
+        """Yield for each pattern its atom and how many bytes it was held against so far."""
+        return ((program[0], read) for program, read in zip(self.programs, self._read, strict=True) if read)
 
     def truths(
         self, text: str, encode: Callable[[], bytes], fold: Callable[[], bytes], opened: set[int], found: set[int]
@@ -211,6 +220,7 @@ class Patterns:
             if not is_cased and folded is None:
                 folded = fold()
             data = as_is if is_cased else folded
+            self._read[index] += len(as_is)
             if (program.fullmatch(data) if whole else program.search(data)) is not None:
                 found.add(number)
 
@@ -252,6 +262,10 @@ class FieldMatcher:
         self.sets: list[Truths] = [self._null]
         self._of_set: dict[Truths, int] = {}
         self.numbered = ValueMemo(self._number, allowance=allowance)
+
+    def work(self) -> Iterator[tuple[int, int]]:
+        """Yield for atoms that are patterns how many bytes they were held against so far: what they cost."""
+        yield from self._folded.work()
 
     def forget(self) -> None:
         """Begin anew: no number given before means anything."""

@@ -78,6 +78,7 @@ class Program:
         self.is_crowded = False
         """Fields gave more sets of atoms than are to be kept: all is to begin anew before the next batch."""
         self._set_bytes = 0
+        self._rules_of: dict[int, set[int]] | None = None
         self._keywords_of: dict[int, frozenset[int]] = {}
         self._groups: list[tuple[SourceTest, list[Variant]]] = []
         self._bound = bound
@@ -143,6 +144,23 @@ class Program:
         for name in names:
             self.matcher(name)
         return tuple(map(self._places.__getitem__, names))
+
+    def work(self) -> dict[int, int]:
+        """Return for rules (by their index) how many bytes their patterns were held against so far.
+
+        A pattern that several rules ask for counts in each of them.
+        """
+        if self._rules_of is None:
+            self._rules_of = defaultdict(set)
+            for variant in [*self._bound_variants, *(one for _, variants in self._groups for one in variants)]:
+                for number in atoms_of(variant.test):
+                    self._rules_of[number].add(variant.rule)
+        work: dict[int, int] = defaultdict(int)
+        for matcher in self._matchers.values():
+            for number, read in matcher.work():
+                for rule in self._rules_of[number]:
+                    work[rule] += read
+        return work
 
     def forget(self) -> None:
         """Begin anew with what was learnt of values: no number of a matcher means anything any longer."""

@@ -1,0 +1,156 @@
+"""Power loss of the store of events: what an insert returned for is there, and a replay of it is not kept twice.
+
+Run by itself it is the store's life (`live`, traced) or a look at what came back (`look`). The engine is the keeper's
+own; only the way over HTTP is left out, so that a receipt stands in the same trace as the writes before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from carecordon.hub.keeper_engine import Engine, EngineFault
+from carecordon.model.merged import Merged
+from carecordon.telemetry.store import block_of
+from tests.chaos.outcome import Options, Outcome
+from tests.chaos.trace import Replay, is_here, traced
+from tests.chaos.tree import TracedDisk
+from tests.telemetry.keeping import NOW, SECOND, merged
+
+ROWS = 200
+DAY = 86_400 * SECOND
+RETENTION = 3_000
+"""Days: the events are of a made-up time."""
+KINDS = ("plain", "journalled")
+
+
+def main() -> None:
+    """Live, or look."""
+    if sys.argv[1] == "live":
+        live(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        print(json.dumps(look(Path(sys.argv[2]), *map(int, sys.argv[3:]))))
+
+
+def block(seed: int, number: int) -> bytes:
+    """Return the block of an insert: events of one day, or of two, as they come at midnight."""
+    rng = random.Random(seed * 1_000_003 + number)
+    days = [0, 1] if number % 4 == 3 else [0]
+    times = [NOW + rng.choice(days) * DAY + place * SECOND for place in range(ROWS)]
+    events = [{"CommandLine": f"insert {number} {place} {rng.random()}"} for place in range(ROWS)]
+    made = merged(events, times=times)
+    return bytes(block_of(_numbered(made, number)))
+
+
+def _numbered(made: Merged, number: int) -> Merged:
+    rows = len(made)
+    sequence = np.arange(number * ROWS, number * ROWS + rows, dtype=np.int64)
+    return Merged(made.table, made.senders, made.sender, made.epoch, sequence, made.received)
+
+
+def live(folder: Path, seed: int, inserts: int) -> None:
+    """Insert, now and then a token that came before, and say after each what is kept."""
+    engine = Engine(folder, RETENTION, 1)
+    for number in range(inserts):
+        os.write(2, f"RECEIPT begun {number}\n".encode())  # a worker has it in the register before it inserts
+        engine.insert(block(seed, number), f"0:{number}")
+        os.write(2, f"RECEIPT kept {number}\n".encode())
+        if number % 7 == 6:
+            engine.insert(block(seed, number - 3), f"0:{number - 3}")
+    time.sleep(1.0)  # merges go on meanwhile
+    engine.close()
+
+
+def look(folder: Path, seed: int, kept: int, begun: int) -> dict[str, Any]:
+    """Return what is missing of inserts 0 to `kept` and what is there twice, before and after a worker goes on.
+
+    It goes on with the insert that was begun last, again, and what comes behind it; and comes with these once more.
+    """
+    try:
+        engine = Engine(folder, RETENTION, 1)
+        before = _counted(engine)
+        for number in (begun, begun + 1, begun, begun + 1):
+            engine.insert(block(seed, number), f"0:{number}")
+        behind = _counted(engine)
+        engine.close()
+    except (EngineFault, RuntimeError) as fault:
+        return {"dead": str(fault)[:500]}
+    return {
+        "missing": [number for number in range(kept + 1) if before.get(number, (0, 0))[1] < ROWS],
+        "twice": [number for number, (n, unique) in before.items() if n != unique],
+        "twice_after_replay": [number for number, (n, unique) in behind.items() if n != unique],
+        "missing_after_replay": [number for number in range(begun + 2) if behind.get(number, (0, 0))[1] < ROWS],
+    }
+
+
+def _counted(engine: Engine) -> dict[int, tuple[int, int]]:
+    sql = f"SELECT intDiv(sequence, {ROWS}) AS i, count(), uniqExact(sequence) FROM events GROUP BY i"  # noqa: S608  # a number of ours
+    lines = engine.ask(sql, "TabSeparated", {}).decode().splitlines()
+    return {int(i): (int(n), int(unique)) for i, n, unique in (line.split("\t") for line in lines)}
+
+
+def power_store(folder: Path, options: Options) -> Outcome:
+    """Let the power fail at `options.cuts` points, half of them right behind a receipt, on both kinds of disks."""
+    if not is_here():
+        return Outcome("power-store", "skipped: strace is not here or may trace nothing")
+    place, trace = folder / "telemetry", folder / "trace"
+    inserts = max(12, options.cuts // 2)
+    traced([sys.executable, "-m", __name__, "live", str(place), str(options.seed), str(inserts)], trace)
+    kinds = list(Replay(place, [TracedDisk(is_journalled=True)]).run(trace))
+    rng = random.Random(options.seed)
+    told = [number for number, kind in enumerate(kinds) if kind == "receipt"]
+    half = options.cuts // 2
+    cuts = {*rng.sample(told, min(half, len(told))), *rng.sample(range(told[1], len(kinds)), options.cuts - half)}
+    disks = [TracedDisk(is_journalled=False), TracedDisk(is_journalled=True)]
+    replay = Replay(place, disks)
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    with ThreadPoolExecutor(2) as threads:
+        for number, _ in enumerate(replay.run(trace)):
+            if number in cuts:
+                jobs = []
+                for kind, disk in zip(KINDS, disks, strict=True):
+                    at = folder / f"cut-{number}-{kind}"
+                    disk.write_to(at)
+                    told_so_far = [_last(disk.receipts, what) for what in ("kept", "begun")]
+                    jobs.append((kind, threads.submit(_looked, at, options.seed, *told_so_far)))
+                for kind, job in jobs:
+                    found[kind].append(job.result() | {"cut": number})
+    faults = [f"not replayed: {one}" for one in replay.odd]
+    words = []
+    for kind in KINDS:
+        counted = {name: sum(bool(one.get(name)) for one in found[kind]) for name in WRONG}
+        words.append(f"on a {kind} disk " + ", ".join(f"{name} {number}" for name, number in counted.items()))
+        if kind == "journalled":
+            faults += [f"{kind}: {one}" for one in found[kind] if any(one.get(name) for name in WRONG)]
+    line = f"{len(cuts)} cuts of {len(kinds):,} calls ({inserts} inserts): {'; '.join(words)}"
+    (folder / "found.json").write_text(json.dumps(found, indent=1), "utf-8")
+    return Outcome("power-store", line, faults)
+
+
+WRONG = ("dead", "missing", "twice", "twice_after_replay", "missing_after_replay")
+
+
+def _last(receipts: list[str], what: str) -> int:
+    return max(int(number) for word, number in map(str.split, receipts) if word == what)
+
+
+def _looked(folder: Path, seed: int, kept: int, begun: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", __name__, "look", str(folder), str(seed), str(kept), str(begun)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        return {"dead": f"exit status {done.returncode}: {done.stderr[-500:]}"}
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+if __name__ == "__main__":
+    main()
