@@ -15,7 +15,7 @@ SIGMA := $(CARECORDON_SHARED)/data/sigma
 LINES := $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst
 BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-threat-hunting/windows rules-emerging-threats)
 
-.PHONY: help demo report setup check test oracle strangers fuzz bench lock clean
+.PHONY: help demo report setup check test oracle strangers fuzz chaos bench lock clean
 
 help: ## list these commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,11 @@ strangers: setup ## judge the exercise world by rules of others and by ours: att
 
 fuzz: setup ## feed broken input to every reader
 	$(BIN)/python -m tests.fuzz
+
+# CHAOS_SEED, CHAOS_KILLS, CHAOS_CUTS, CHAOS_DEVICES and CHAOS_RATE make it shorter or other; CHAOS names scenarios.
+chaos: setup ## kill, cut the power of, starve and confuse whole hubs: nothing lost, nothing twice
+	$(BIN)/python -m pytest -q tests/chaos/test_stream_power.py
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 bench: setup ## print the figures of the detection engine and of whole scans
 	$(BIN)/carecordon bench detect --json --events $(LINES) $(BENCH_RULES)

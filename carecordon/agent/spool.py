@@ -305,20 +305,26 @@ class Spool:
         ]
 
     def _write(self, parts: Sequence[Part]) -> None:
-        """Put parts on disk, or leave everything as it was and raise OSError."""
-        touched: dict[Rank, Lane] = {}
+        """Put parts on disk in the order of their numbers, or leave everything as it was and raise OSError.
+
+        No file is written to before what has lower numbers is on disk: the system writes files back in any order, and
+        after a power cut the highest number must say that all below it are there.
+        """
+        latest: Lane | None = None
         before: list[tuple[Lane, Segment, int]] = []
         try:
             for part in parts:
                 lane = self._lanes[part.rank]
+                if latest is not None and latest is not lane:
+                    latest.sync()
+                latest = lane
                 if not lane.takes(self.epoch, self._segment_bytes):
                     lane.sync()
                     lane.begin(Name(part.rank, self.epoch, part.first))
-                touched[part.rank] = lane
                 before.append((lane, lane.segments[-1], lane.segments[-1].size))
                 lane.write(part.first, part.last, part.data)
-            for lane in touched.values():
-                lane.sync()
+            if latest is not None:
+                latest.sync()
         except OSError:
             try:
                 for lane, segment, size in reversed(before):

@@ -17,7 +17,9 @@ import uvloop
 from carecordon.agent.identity import Identity
 from carecordon.cli.bench_hub_found import Finds
 from carecordon.cli.bench_hub_gauge import Gauge
+from carecordon.cli.bench_hub_ingest import LIMITS, measured
 from carecordon.cli.bench_hub_load import Load, Phase
+from carecordon.cli.bench_hub_proc import used
 from carecordon.cli.bench_hub_site import Site
 from carecordon.cli.bench_hub_stored import count, settled
 from carecordon.cli.hub_line import Line
@@ -34,9 +36,12 @@ LOADS = (1.0, 4.0, 10.0)
 CALM_S = 600.0
 """So long lag may last behind a burst."""
 PLANTS = 1_100
+SESSIONS = 240
+INGESTED = 2_400_000
 FULL_MINUTES = 10.0
 SEED = 20_261_127
 WARM_UP_S = 8.0
+IDLE_S = 5.0
 BACK_S = 300.0
 FOUND_S = 30.0
 MORNING = Span(8.0, 10.0)
@@ -66,6 +71,24 @@ def measure(wanted: Wanted, tell: Callable[[str], None]) -> dict[str, Any]:
             site.stop()
 
 
+def measure_ingest(wanted: Wanted, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return how much the gate takes in for good, of full batches. Raises TheirFault, OSError."""
+    raise_limit()
+    with tempfile.TemporaryDirectory(prefix="carecordon-bench-") as made:
+        folder = wanted.keep or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        site = Site(folder / "hub", wanted.rules, LIMITS)
+        try:
+            tapes = stories()
+            identities = site.devices(folder / "devices", names_for(tapes, min(SESSIONS, wanted.devices)))
+            site.start()
+            events = round(INGESTED * min(1.0, wanted.minutes))
+            found = measured(site, tapes, identities, events, tell)
+            return found | {"kept": count(Line(site.paths), found["acknowledged"])}
+        finally:
+            site.stop()
+
+
 def _measured(site: Site, wanted: Wanted, state: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     began = time.monotonic()
     tapes = stories()
@@ -74,7 +97,6 @@ def _measured(site: Site, wanted: Wanted, state: Path, tell: Callable[[str], Non
     certified_s = time.monotonic() - began
     tell(f"the hub starts for the first time and compiles its rules ({certified_s:.0f} s later) ...")
     first_s = site.start()
-    rules = site.pulses()["worker-0"].figures if "worker-0" in site.pulses() else {}
     found: dict[str, Any] = {
         "devices": wanted.devices,
         "minutes": wanted.minutes,
@@ -88,6 +110,7 @@ def _measured(site: Site, wanted: Wanted, state: Path, tell: Callable[[str], Non
     found["kept"] = count(Line(site.paths), found["acknowledged"])
     site.stop()
     found["second_start_s"] = round(site.start(), 2)
+    found["second_start_cpu_s"] = {name: one.cpu_s for name, pid in site.pids().items() if (one := used(pid))}
     found["store"] = settled(site)
     site.stop()
     return found
@@ -110,11 +133,9 @@ async def _played(
         finds.start()
         load = Load(fleet, gauge, finds, mean, tell)
         try:
-            phases = [await load.play(one) for one in _phases(wanted)[:1]]  # the fleet's first seconds are no measure
-            phases.clear()
-            *told, after = _phases(wanted)[1:]
-            for phase in told:
-                phases.append(await load.play(phase))
+            begin, *told, after = _phases(wanted)
+            await load.play(begin)  # its first seconds are no measure
+            phases = [await load.play(phase) for phase in told]
             fleet.load = 1.0
             calm_s = await load.calm(CALM_S)
             phases.append(await load.play(after))
@@ -154,7 +175,7 @@ def _phases(wanted: Wanted) -> list[Phase]:
 async def _idle(gauge: Gauge) -> dict[str, Any]:
     """Return what all cost while the sessions are held and nothing is said."""
     start = gauge.look()
-    await asyncio.sleep(5.0)
+    await asyncio.sleep(IDLE_S)
     return {key: value for key, value in gauge.told(start, gauge.look()).items() if key.startswith("hub_")}
 
 
@@ -181,7 +202,7 @@ async def _killed(site: Site, load: Load, tell: Callable[[str], None]) -> dict[s
 
 async def _all_found(finds: Finds) -> None:
     end = time.monotonic() + FOUND_S
-    while finds.waiting and time.monotonic() < end:
+    while finds.waiting and time.monotonic() < end:  # noqa: ASYNC110  # a thread finds them
         await asyncio.sleep(0.1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -105,10 +106,8 @@ class Finds:
         line = Line(self.paths)
         while not self._stop.is_set():
             began = time.monotonic()
-            try:
+            with contextlib.suppress(OSError, ValueError, KeyError, typer.Exit):  # the hub may be on its way back
                 self._ask(line)
-            except (OSError, ValueError, KeyError, typer.Exit):  # asked again: the hub may be on its way back
-                pass
             self._stop.wait(max(0.0, EVERY_S - (time.monotonic() - began)))
 
     def _ask(self, line: Line) -> None:

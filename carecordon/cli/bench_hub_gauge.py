@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
+from carecordon.cli.bench_hub_proc import machine_s, own, used
 from carecordon.hub.pulse import Pulse
 
 EVERY_S = 1.0
@@ -26,7 +25,11 @@ class Sample:
     cpu_s: dict[tuple[str, int], float]
     rss: dict[str, int]
     own: dict[str, int]
-    figures: dict[str, Mapping[str, float]]
+    figures: Mapping[str, Mapping[str, float]]
+    machine_s: float
+    """What all processes of the machine have used."""
+    bench_s: float
+    """What this one has."""
 
 
 @dataclass(slots=True)
@@ -48,20 +51,19 @@ class Gauge:
         """Look no longer."""
         self._stop.set()
 
-    def look(self) -> Sample:
-        """Look now."""
+    def look(self, *, is_whole: bool = True) -> Sample:
+        """Look now; `is_whole`: at all that can be seen."""
         cpu_s: dict[tuple[str, int], float] = {}
         rss: dict[str, int] = {}
-        own: dict[str, int] = {}
+        shares: dict[str, int] = {}
         for name, pid in self.pids().items():
-            try:
-                process = psutil.Process(pid)
-                times, memory = process.cpu_times(), process.memory_full_info()
-            except psutil.Error:
-                continue
-            cpu_s[name, pid] = times.user + times.system
-            rss[name], own[name] = memory.rss, memory.pss
-        sample = Sample(time.monotonic(), cpu_s, rss, own, {n: p.figures for n, p in self.pulses().items()})
+            found = used(pid)
+            if found is not None:
+                cpu_s[name, pid], rss[name] = found
+                if is_whole:
+                    shares[name] = own(pid)
+        figures = {name: pulse.figures for name, pulse in self.pulses().items()}
+        sample = Sample(time.monotonic(), cpu_s, rss, shares, figures, machine_s(), time.process_time())
         with self._lock:
             self.samples.append(sample)
         return sample
@@ -81,6 +83,9 @@ class Gauge:
             "hub_cores": cores,
             "hub_cores_total": round(total, 3),
             "hub_percent_of_2_cores": round(100 * total / CORES, 1),
+            "others_cores": round(
+                max(0.0, (end.machine_s - start.machine_s - end.bench_s + start.bench_s) / took - total), 3
+            ),
             "hub_rss_mb": {name: round(max(one.rss.get(name, 0) for one in during) / MIB) for name in end.rss},
             "hub_rss_total_mb": round(max(sum(one.rss.values()) for one in during) / MIB),
             "hub_pss_total_mb": round(max(sum(one.own.values()) for one in during) / MIB),
@@ -92,7 +97,7 @@ class Gauge:
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY_S):
-            self.look()
+            self.look(is_whole=False)
 
 
 def counted(start: Sample, end: Sample, name: str, figure: str) -> float:

@@ -1,4 +1,4 @@
-"""A fleet's load in phases, and what each phase shows: what the fleet reached, what its hub used, and whose fault it was."""
+"""A fleet's load in phases: what the fleet reached in each, what its hub used, and whether the fleet was late."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ BEHIND_S = 0.1
 """By so much a fleet may be late before a figure that it takes is its own."""
 BEHIND_SHARE = 0.02
 """In so many of a phase's seconds it may be later than that."""
+OTHERS_CORES = 0.2
+"""So much others on this machine may use beside hub and fleet before they, and not the hub, make the figures."""
 CALM_S = 1.5
 """The oldest event that is not worked on is no older: there is no lag."""
 CALM_WAITING_S = 1.5
@@ -103,6 +105,7 @@ class Load:
         took = last.at_s - first.at_s
         late = sum(one > BEHIND_S for one in behind)
         cpu = last.cpu_s - first.cpu_s
+        used = self.gauge.told(start, end)
         return {
             "phase": phase.name,
             "load": phase.load,
@@ -118,8 +121,8 @@ class Load:
             "fleet_cores": round(cpu / took, 3),
             "behind_max_s": round(max(behind, default=0.0), 3),
             "behind_share_of_seconds": round(late / max(1, len(behind)), 3),
-            "falsified": late > BEHIND_SHARE * len(behind),
-            **self.gauge.told(start, end),
+            "falsified": late > BEHIND_SHARE * len(behind) or used["others_cores"] > OTHERS_CORES,
+            **used,
         }
 
 

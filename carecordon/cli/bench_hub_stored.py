@@ -1,4 +1,4 @@
-"""What a hub holds at the end: whether it is all that it acknowledged, and how many bytes an event takes when it rests."""
+"""What a hub holds at the end: all that it acknowledged, or not, and how many bytes an event takes at rest."""
 
 from __future__ import annotations
 

@@ -17,11 +17,13 @@ from random import Random
 
 import structlog
 
+from carecordon.hub.alarms import Alarms
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.process import Process
 from carecordon.hub.receivers import targets
 from carecordon.model.errors import TheirFault, defect
-from carecordon.model.notice import NoticeRow
+from carecordon.model.match import Level
+from carecordon.model.notice import LONGEST_WAIT_NS, NoticeRow
 from carecordon.notify.channel import Delivered, Gone, Later, Outcome, Target
 from carecordon.notify.channels import CHANNELS
 from carecordon.notify.digest import MINUTE_NS, digest_of, plan
@@ -33,8 +35,12 @@ from carecordon.register.register import Outbox
 NS = 1_000_000_000
 LOOK_S = 0.3
 """How long a notice may lie before it is looked for."""
+ALARMS_S = 10.0
+"""How long a trouble may last before it is put in the outbox."""
 AT_ONCE = 2_000
-"""Notices that are taken from the outbox at a time."""
+"""Notices of one receiver that are taken from the outbox at a time."""
+IN_VAIN_LEAST = 10
+"""So often one must have been tried before anything is given up: a clock that jumps ahead makes nothing old."""
 
 log = structlog.get_logger(process="carry")
 
@@ -48,6 +54,10 @@ class Receiver:
     quiet_until: int = 0
     gone: str = ""
     """Why it wants no more, '' while it does."""
+
+    def is_quiet(self, now: int) -> bool:
+        """Return whether it is to be left alone; a time beyond the longest wait was set while the clock was ahead."""
+        return now < self.quiet_until <= now + LONGEST_WAIT_NS
 
 
 @dataclass(slots=True)
@@ -99,14 +109,15 @@ class Carry:
         self._collect()
         now = self.clock()
         by_name: dict[str, list[NoticeRow]] = {}
-        for row in await asyncio.to_thread(self.outbox.due, now, AT_ONCE):
+        busy = {name for name, one in self.receivers.items() if name in self._busy or one.is_quiet(now)}
+        for row in await asyncio.to_thread(self.outbox.due, now, AT_ONCE, busy):
             by_name.setdefault(row.channel, []).append(row)
         for name, rows in by_name.items():
             receiver = self.receivers.get(name)
             if receiver is None or receiver.gone:
                 why = receiver.gone if receiver else "nobody of this name is to be told any more (hub.toml, notify)"
                 await asyncio.to_thread(self._give_up, rows, why)
-            elif name not in self._busy and receiver.quiet_until <= now:
+            else:
                 self._busy[name] = asyncio.create_task(self._serve(receiver, rows))
 
     async def settled(self) -> None:
@@ -124,7 +135,7 @@ class Carry:
     async def _serve(self, receiver: Receiver, rows: Sequence[NoticeRow]) -> None:
         """Send what may go now, one after the other, until one does not get through."""
         now = self.clock()
-        went = await asyncio.to_thread(self.outbox.went, receiver.target.name, now - MINUTE_NS)
+        went = await asyncio.to_thread(self.outbox.went, receiver.target.name, now - MINUTE_NS, now)
         planned = plan(rows, went, self.digest_after, now)
         for group in [*((row,) for row in planned.single), *planned.digests]:
             if self._is_over or not await self._send(receiver, group):
@@ -172,7 +183,8 @@ class Carry:
         wait = max(outcome.after_s, wait_s(receiver.in_vain, self.chance.random()))
         receiver.quiet_until = now + int(min(wait, MOST_S) * NS)
         log.warning("not told yet", receiver=receiver.target.name, why=outcome.reason, again_in_s=round(wait, 1))
-        old = [row for row in rows if now - row.made > GIVE_UP_S * NS]
+        is_lost = receiver.in_vain >= IN_VAIN_LEAST
+        old = [row for row in rows if is_lost and now - row.made > GIVE_UP_S * NS]
         if old:
             self._give_up(old, f"tried for three days: {outcome.reason}")
         rest = [row.number for row in rows if row not in old]
@@ -204,13 +216,36 @@ async def _main(process: Process, paths: Paths) -> None:
     try:
         found = {name: Receiver(target) for name, target in targets(settings.notify, paths.keys).items()}
         carry = Carry(register.outbox, found, settings.name, settings.notify.digest_after)
+        alarms = Alarms(register, settings.name, tuple(found), _least(settings.notify.level))
         process.ready()
         process.log.info("carrying", receivers=sorted(found))
-        beating = asyncio.create_task(_beat(process, carry))
+        beside = asyncio.gather(_beat(process, carry), _watch(process, alarms))
         await carry.run(lambda: process.is_stopping)
-        await beating
+        await beside
     finally:
         register.close()
+
+
+def _least(level: str) -> Level:
+    try:
+        return Level(level)
+    except ValueError as fault:
+        known = ", ".join(one.value for one in Level)
+        raise TheirFault(f"hub.toml, [notify] level: {level!r} is none of {known}") from fault
+
+
+async def _watch(process: Process, alarms: Alarms) -> None:
+    """Look for what is wrong with the hub: here, so that it is told where triage itself does not go on."""
+    looked: float | None = None
+    while not process.is_stopping:
+        if looked is None or time.monotonic() - looked >= ALARMS_S:
+            looked = time.monotonic()
+            try:
+                if count := await asyncio.to_thread(alarms.look, time.time_ns()):
+                    process.log.info("to be told of troubles", count=count)
+            except Exception as fault:  # noqa: BLE001  # one look that fails must end neither the next nor the carrying
+                process.log.warning("troubles were not looked at", fault=defect(fault))
+        await asyncio.sleep(LOOK_S)
 
 
 async def _beat(process: Process, carry: Carry) -> None:

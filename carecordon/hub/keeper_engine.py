@@ -60,6 +60,8 @@ _FIGURES = (
     " (SELECT value FROM system.metrics WHERE metric = 'MemoryTracking')"
     f" FROM system.parts WHERE active AND database = '{DATABASE}'"
 )
+_RANGE = re.compile(r"(\d+):\d+-\d+:[0-9a-f]+")
+"""A token of hub/shard.py, without the half that it may be of: the partition, the range and the log's epoch."""
 _CODE = re.compile(r"Code: (\d+)\.")
 
 
@@ -117,7 +119,7 @@ class Engine:
     def insert(self, block: bytes | memoryview, token: str) -> None:
         """Keep a block in Native format; on return it is on disk. Raises EngineFault.
 
-        `token` is known again by what stands before its last `/`, and the sender of ranges by what stands before `:`.
+        A `token` that names a worker's range (hub/shard.py) is looked at twice: see `_insert_missing`.
         The block is handed over as a file in memory, apart from the statement: no byte of it is ever read as SQL.
         """
         file = os.memfd_create("block", os.MFD_CLOEXEC)
@@ -126,8 +128,8 @@ class Engine:
             while view:
                 view = view[os.write(file, view) :]
             os.lseek(file, 0, os.SEEK_SET)
-            whole = token.partition("/")[0]
-            if self._first.setdefault(token.partition(":")[0], whole) == whole:
+            named = _RANGE.match(token)
+            if named is not None and self._first.setdefault(named[1], named[0]) == named[0]:
                 self._insert_missing(f"file('/proc/self/fd/{file}', 'Native')")
             else:
                 self._run(

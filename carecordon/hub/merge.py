@@ -41,120 +41,161 @@ class Sent:
 
 
 class _Column:
-    """One column over all batches: its values so far, and the numbers of those."""
+    """The values of one column over all batches so far, and the number of each."""
 
-    __slots__ = ("_at", "_codes", "_index", "numbers", "raws", "values")
+    __slots__ = ("numbers", "place", "raws", "values")
 
-    def __init__(self, rows: int) -> None:
-        self._index = np.full(rows, ABSENT, np.int32)
-        self._at: list[int] = []
-        self._codes: list[int] = []
+    def __init__(self, place: int) -> None:
+        self.place = place
         self.numbers: dict[Any, int] = {}
         self.values: list[Value] = []
         self.raws: list[Buffer] = []
         """Bytes in which every text among the values stands as it is."""
 
-    def put(self, row: int, code: int) -> None:
-        """Let a row have a value, by its number."""
-        self._at.append(row)
-        self._codes.append(code)
 
-    def put_all(self, at: int, end: int, codes: npt.NDArray[np.int32]) -> None:
-        """Let the rows from `at` to before `end` have these."""
-        self._index[at:end] = codes
+class _Whole:
+    """All columns over all batches.
 
-    def index(self) -> npt.NDArray[np.int32]:
-        """Return the number of each row's value."""
-        self._index[self._at] = self._codes
-        return self._index
+    What is written down of a small batch is lists; the indexes of all are looked up in one go at the end.
+    """
 
-    def renumber(self, values: Sequence[Value]) -> list[int]:
-        """Return the numbers of these values, new ones made where need be."""
-        numbers = self.numbers
-        found = []
-        for value in values:
-            key = value if type(value) is str else told_apart(value)
-            number = numbers.get(key)
-            if number is None:
-                number = numbers[key] = len(self.values)
-                self.values.append(value)
-            found.append(number)
-        return found
+    def __init__(self) -> None:
+        self._columns: dict[str, _Column] = {}
+        self._flat: list[int] = []
+        """The new numbers of the values of one column of one batch behind those of another."""
+        self._starts: list[int] = []
+        """Where in `_flat` they begin,"""
+        self._places: list[int] = []
+        """and which column it is."""
+        self._small: list[tuple[int, npt.NDArray[np.int32]]] = []
+        self._large: list[tuple[int, int, npt.NDArray[np.int32]]] = []
+
+    def add(self, part: Columns, at: int) -> None:
+        """Add a batch's columns, whose rows stand from `at` on."""
+        columns, flat, raws = self._columns, self._flat, part.raws
+        is_small = part.index.shape[1] <= SMALL
+        if is_small:
+            self._small.append((at, part.index))
+        for here, (name, values) in enumerate(zip(part.names, part.all_values(), strict=True)):
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = _Column(len(columns))
+            start, before = len(flat), len(column.values)
+            numbers = column.numbers
+            for value in values:
+                key = value if type(value) is str else told_apart(value)
+                number = numbers.get(key)
+                if number is None:
+                    number = numbers[key] = len(column.values)
+                    column.values.append(value)
+                flat.append(number)
+            if raws is not None and len(column.values) > before:
+                column.raws.append(raws[here])
+            if is_small:
+                self._starts.append(start)
+                self._places.append(column.place)
+            else:
+                self._large.append((column.place, at, _renumbered(part.index[here], flat[start:])))
+                del flat[start:]
+
+    def columns(self, rows: int, *, has_raws: bool) -> Columns:
+        """Return all of it as a table of so many rows has it."""
+        every = self._columns.values()
+        index = np.full((len(every), rows), ABSENT, np.int32)
+        self._look_up(index)
+        for place, at, codes in self._large:
+            index[place, at : at + len(codes)] = codes
+        values = [tuple(column.values) for column in every]
+        raws: list[Buffer] | None = [b"\n".join(column.raws) for column in every] if has_raws else None
+        return Columns(tuple(self._columns), index, values.__getitem__, raws)
+
+    def _look_up(self, index: npt.NDArray[np.int32]) -> None:
+        """Write the new numbers of all small batches into `index`."""
+        if not self._starts:
+            return
+        widths = np.repeat(
+            np.array([part.shape[1] for _, part in self._small]), [part.shape[0] for _, part in self._small]
+        )
+        firsts = np.repeat(np.array([at for at, _ in self._small]), [part.shape[0] for _, part in self._small])
+        codes = np.concatenate([part.reshape(-1) for _, part in self._small])
+        is_there = codes != ABSENT
+        row = np.arange(len(codes)) + np.repeat(firsts - (np.cumsum(widths) - widths), widths)
+        place = np.repeat(np.array(self._places), widths)
+        number = np.array(self._flat, np.int32)[(codes + np.repeat(np.array(self._starts), widths))[is_there]]
+        index[place[is_there], row[is_there]] = number
 
 
 def merge(batches: Sequence[Sent]) -> Merged:
     """Return the batches as one, in their order. Raises TheirFault where a column cannot be decoded."""
-    rows = sum(len(one.table) for one in batches)
-    columns: dict[str, _Column] = {}
+    whole = _Whole()
     kinds: dict[Any, int] = {}
-    devices: dict[str | None, int] = {}
-    senders: dict[str, int] = {}
-    kind, device = np.empty(rows, np.int32), np.empty(rows, np.int32)
-    sender, time = np.empty(rows, np.int32), np.empty(rows, np.int64)
-    epoch, sequence, received = (np.empty(rows, np.int64) for _ in range(3))
+    devices: dict[Any, int] = {}
+    senders: dict[Any, int] = {}
+    kind, device = [_NONE], [_NONE]
     at = 0
     for one in batches:
-        table, end = one.table, at + len(one.table)
-        kind[at:end] = _renumbered(table.kind, [kinds.setdefault(each, len(kinds)) for each in table.kinds])
+        table = one.table
+        kind.append(_renumbered(table.kind, _numbers(kinds, table.kinds)))
         if one.name is None:
-            device[at:end] = _renumbered(
-                table.device, [devices.setdefault(each, len(devices)) for each in table.devices]
-            )
+            device.append(_renumbered(table.device, _numbers(devices, table.devices)))
         else:
-            device[at:end] = devices.setdefault(one.name, len(devices))
-        sender[at:end] = senders.setdefault(one.sender, len(senders))
-        time[at:end] = table.time
-        epoch[at:end], received[at:end] = one.epoch, one.received
-        sequence[at:end] = np.arange(one.first, one.first + len(table))
-        _join(columns, table.columns, at, end, rows)
-        at = end
-    raws: list[Buffer] | None = None
-    if all(_has_raws(one) for one in batches):
-        raws = [b"\n".join(column.raws) for column in columns.values()]
+            device.append(np.full(len(table), devices.setdefault(one.name, len(devices)), np.int32))
+        whole.add(table.columns, at)
+        at += len(table)
+    lengths = np.array([len(one.table) for one in batches], np.int64)
+    sender = np.array([senders.setdefault(one.sender, len(senders)) for one in batches], np.int32)
+    firsts = np.array([one.first for one in batches], np.int64) - (np.cumsum(lengths) - lengths)
+    columns = whole.columns(at, has_raws=all(one.table.columns.raws is not None for one in batches))
     table = Table(
         tuple(kinds),
-        kind,
+        np.concatenate(kind),
         tuple(devices),
-        device,
-        time,
-        np.arange(rows, dtype=np.int64),
-        _columns(columns, rows, raws),
-        None if raws is None else b"\n".join(raws),
+        np.concatenate(device),
+        _laid([one.table.time for one in batches]),
+        np.arange(at, dtype=np.int64),
+        columns,
+        None if columns.raws is None else b"\n".join(columns.raws),
     )
-    return Merged(table, tuple(senders), sender, epoch, sequence, received)
+    return Merged(
+        table,
+        tuple(senders),
+        np.repeat(sender, lengths),
+        np.repeat(np.array([one.epoch for one in batches], np.int64), lengths),
+        np.arange(at, dtype=np.int64) + np.repeat(firsts, lengths),
+        np.repeat(np.array([one.received for one in batches], np.int64), lengths),
+    )
 
 
 def joined(parts: Sequence[Merged]) -> Merged:
     """Return merged batches as one, in their order; one alone is itself."""
     if len(parts) == 1:
         return parts[0]
-    rows = sum(map(len, parts))
-    columns: dict[str, _Column] = {}
+    whole = _Whole()
     kinds: dict[Any, int] = {}
     devices: dict[Any, int] = {}
     senders: dict[Any, int] = {}
-    kind, device, sender = [], [], []
+    kind, device, sender = [_NONE], [_NONE], [_NONE]
     at = 0
     for part in parts:
         table = part.table
         kind.append(_renumbered(table.kind, _numbers(kinds, table.kinds)))
         device.append(_renumbered(table.device, _numbers(devices, table.devices)))
         sender.append(_renumbered(part.sender, _numbers(senders, part.senders)))
-        _join(columns, table.columns, at, at + len(table), rows)
+        whole.add(table.columns, at)
         at += len(table)
     table = Table(
         tuple(kinds),
-        np.concatenate(kind or [_NONE]),
+        np.concatenate(kind),
         tuple(devices),
-        np.concatenate(device or [_NONE]),
+        np.concatenate(device),
         _laid([part.table.time for part in parts]),
-        np.arange(rows, dtype=np.int64),
-        _columns(columns, rows),
+        np.arange(at, dtype=np.int64),
+        whole.columns(at, has_raws=False),
     )
     return Merged(
         table,
         tuple(senders),
-        np.concatenate(sender or [_NONE]),
+        np.concatenate(sender),
         _laid([part.epoch for part in parts]),
         _laid([part.sequence for part in parts]),
         _laid([part.received for part in parts]),
@@ -181,37 +222,6 @@ def some(table: Table, rows: npt.NDArray[np.int64]) -> Table:
         Columns(columns.names, columns.index[:, rows], columns.values, columns.raws),
         table.text,
     )
-
-
-def _has_raws(one: Sent) -> bool:
-    return one.table.columns.raws is not None
-
-
-def _join(columns: dict[str, _Column], part: Columns, at: int, end: int, rows: int) -> None:
-    """Write a batch's columns into those of all, at rows `at` to `end`."""
-    is_small = end - at <= SMALL
-    lists = part.index.tolist() if is_small else None
-    for place, (name, values) in enumerate(zip(part.names, part.all_values(), strict=True)):
-        column = columns.get(name)
-        if column is None:
-            column = columns[name] = _Column(rows)
-        before = len(column.values)
-        numbers = column.renumber(values)
-        if part.raws is not None and len(column.values) > before:
-            column.raws.append(part.raws[place])
-        if lists is None:
-            column.put_all(at, end, _renumbered(part.index[place], numbers))
-        else:
-            for row, old in enumerate(lists[place], at):
-                if old != ABSENT:
-                    column.put(row, numbers[old])
-
-
-def _columns(columns: dict[str, _Column], rows: int, raws: list[Buffer] | None = None) -> Columns:
-    """Return the columns as a table has them."""
-    values = [tuple(column.values) for column in columns.values()]
-    index = np.array([column.index() for column in columns.values()], np.int32).reshape(len(columns), rows)
-    return Columns(tuple(columns), index, values.__getitem__, raws)
 
 
 def _numbers(known: dict[Any, int], values: Sequence[Any]) -> list[int]:

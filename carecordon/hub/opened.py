@@ -11,12 +11,19 @@ import numpy as np
 from carecordon.hub.found import Trouble
 from carecordon.hub.merge import Sent, merge, some
 from carecordon.hub.roster import Roster
+from carecordon.model.batch import Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged
 from carecordon.model.stream import Entry, Part
 from carecordon.wire import codec
 
+MOST_NAMES = 1_024
+FRESH_NAMES = 128
+MOST_CELLS = 40_000_000
+MOST_BYTES = 32 * 1024 * 1024
+"""Of one batch: fields, fields that are new to its range, bytes of all values of all rows; of a range: cells."""
+NAME_CHARS = 256
 NAMES_TOLD = 100
 """Names that one sender has no right to and that are told."""
 SENDERS_WATCHED = 50_000
@@ -46,9 +53,12 @@ class Opener:
         batches: list[Sent] = []
         troubles: list[Trouble] = []
         letters: list[Letter] = []
+        names: set[str] = set()
+        rows = sum(entry.part.last - entry.part.first + 1 for entry in entries)
         for entry in entries:
             try:
                 sent = self._sent(entry)
+                _check_names(names, sent.table.columns.names, rows)
             except TheirFault as fault:
                 letters.append(letter_of(entry, str(fault)))
                 troubles.append(_poison(entry, str(fault)))
@@ -64,6 +74,7 @@ class Opener:
         numbers = part.last - part.first + 1
         if len(table) != numbers:
             raise TheirFault(f"batch: {len(table)} rows under {numbers} numbers")
+        _check_size(table)
         table.columns.all_values()  # a wrong value is this batch's fault, not that of those it is merged with
         if entry.skip or entry.drop:
             table = some(table, np.arange(entry.skip, len(table) - entry.drop, dtype=np.int64))
@@ -72,7 +83,7 @@ class Opener:
 
     def _strangers(self, sent: Sent) -> list[Trouble]:
         """Return the names that a sender has no right to, each told once."""
-        names = self._roster.strangers(sent.sender, sent.table.devices)
+        names = [name[:NAME_CHARS] for name in self._roster.strangers(sent.sender, sent.table.devices)]
         if not names or len(self._told) > SENDERS_WATCHED:
             return []
         told = self._told.setdefault(sent.sender, set())
@@ -88,6 +99,34 @@ class Opener:
             )
             for name in fresh
         ]
+
+
+def _check_size(table: Table) -> None:
+    """Raise TheirFault for a batch that is small where it travels and huge where its rows are written out."""
+    names, rows = len(table.columns.names), len(table)
+    if names > MOST_NAMES:
+        raise TheirFault(f"batch: {names} fields, at most {MOST_NAMES} are worked on: send batches of fewer kinds")
+    text = 0 if table.text is None else len(table.text)
+    if rows * text <= MOST_BYTES:
+        return
+    size = 0
+    for place in range(names):
+        lengths = np.array([*(len(str(value)) for value in table.columns.values(place)), 0], np.int64)
+        size += int(lengths[table.columns.index[place]].sum())
+    if size > MOST_BYTES:
+        raise TheirFault(f"batch: its rows are {size} bytes written out, at most {MOST_BYTES} are worked on")
+
+
+def _check_names(known: set[str], names: Sequence[str], rows: int) -> None:
+    """Add the names of a batch's fields to those of its range.
+
+    Raises TheirFault for too many: a merged batch has a cell for each field and row, so that few rows of many made-up
+    fields would fill the memory.
+    """
+    fresh = [name for name in names if name not in known]
+    if len(fresh) > FRESH_NAMES and (len(known) + len(fresh)) * rows > MOST_CELLS:
+        raise TheirFault(f"batch: {len(fresh)} fields that no other batch has, too many beside {rows} rows of others")
+    known.update(fresh)
 
 
 def letter_of(entry: Entry, why: str) -> Letter:

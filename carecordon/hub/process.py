@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 import structlog
 
@@ -16,6 +18,7 @@ from carecordon.hub.config import Paths
 from carecordon.hub.pulse import Heart
 
 BEAT_S = 1.0
+LOCKS = "locks"
 
 
 def set_up_log(name: str) -> Any:
@@ -34,6 +37,14 @@ def set_up_log(name: str) -> Any:
     return structlog.get_logger(process=name)
 
 
+def _lock(folder: Path, name: str) -> IO[bytes]:
+    """Wait until no other process of this name works on these data, as one may whose supervisor was killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = (folder / name).open("ab")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    return held
+
+
 class Process:
     """This process as its supervisor and the others see it."""
 
@@ -43,6 +54,7 @@ class Process:
         self.log = set_up_log(name)
         self._stop = threading.Event()
         paths.run.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(paths.data / LOCKS, name)
         self._heart = Heart(paths.run, name, time.time_ns())
         self._beaten = 0.0
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,10 +34,11 @@ class Heart:
         self._started = now
 
     def beat(self, now: int, figures: dict[str, float]) -> None:
-        """Say that the process lives, with its figures."""
+        """Say that the process lives, with its figures; on a full disk it goes unsaid, and nobody dies of it."""
         new = self._path.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(Pulse(self._name, os.getpid(), self._started, now, figures)))
-        new.replace(self._path)
+        with suppress(OSError):
+            new.write_bytes(msgspec.json.encode(Pulse(self._name, os.getpid(), self._started, now, figures)))
+            new.replace(self._path)
 
 
 def read_pulses(folder: Path) -> list[Pulse]:

@@ -10,7 +10,7 @@ the same for ten events as for a thousand: so what was matched is held for a mom
 Where the store does not answer, finding goes on and storing catches up later, out of the log again.
 
 What kills the process is met by trying a range three times, then entry by entry, each written
-down before it is tried: the one that kills is set aside, and the rest goes on.
+down before it is tried: the one that kills twice is set aside, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -33,12 +33,17 @@ from carecordon.model.merged import Merged
 from carecordon.model.stream import Entry, Part, Stream
 from carecordon.model.telemetry import Telemetry
 from carecordon.register.register import Register
+from carecordon.telemetry.store import block_of
+from carecordon.wire.codec import unpacked_size
 
 DETECT, STORE = "detect", "store"
 """The consumers of stream 1."""
 PULL_BYTES = 8 * 1024 * 1024
+PULL_UNPACKED = 64 * 1024 * 1024
 PULL_ROWS = 20_000
 TRIES = 3
+DEATHS = 2
+"""Processes that must die of an entry alone before it is held to be the cause."""
 HOLD_ROWS = 10_000
 """So many events are stored at once, however short they were held."""
 AGAIN_NS = 1_000_000_000
@@ -50,24 +55,28 @@ POISON_TOLD = 100
 class Range(msgspec.Struct, frozen=True):
     """Positions behind `after`, up to `upto`; `tries`: processes that began it; `alone` the entry tried by itself.
 
-    `poisoned`: entries of the range that are left out, because the process died of them.
+    `deaths`: processes that ended while they tried that one.
     """
 
     after: int
     upto: int
     tries: int = 1
     alone: int | None = None
-    poisoned: tuple[int, ...] = ()
+    deaths: int = 0
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """How far finding and storing are, and the range that each has begun; `epoch` is that of stream 1."""
+    """How far finding and storing are, and the range that each has begun; `epoch` is that of stream 1.
+
+    `poison`: position and name of entries that the process died of, until they lie behind both.
+    """
 
     epoch: int
     detected: int = 0
     stored: int = 0
     detect: Range | None = None
     store: Range | None = None
+    poison: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +123,7 @@ class Shard:
             self._set(detected=self._at.detect.upto, detect=None)
         if self._at.store is not None and doors.events.acked(STORE, partition) >= self._at.store.upto:
             self._set(stored=self._at.store.upto, store=None)
-        if (begun := self._at.detect) is not None:
-            self._set(detect=msgspec.structs.replace(begun, tries=begun.tries + 1))
+        self._set(detect=_once_more(self._at.detect), store=_once_more(self._at.store))
         self._held_upto = self._at.stored
         """Everything that is not stored, up to here, is in `_held`."""
 
@@ -132,11 +140,11 @@ class Shard:
         self._set(detect=begun, store=store)
         self._write()
         if begun.tries > TRIES:
-            begun = self._one_by_one(detector, begun, entries)
+            begun = self._one_by_one(begun, entries, is_store=False, detector=detector)
             store = begun if together else self._at.store
             self._set(detect=begun, store=store)
             self._write()
-        opened = self._opener.open(_without(entries, begun))
+        opened = self._opener.open(self._without_poison(entries))
         self._set_aside(opened.letters)
         if together:
             self._hold(begun.upto, opened.merged)
@@ -170,7 +178,11 @@ class Shard:
         begun, entries = found
         self._set(store=begun)
         self._write()
-        self._begin_storing(begun, self._opener.open(_without(entries, begun)).merged)
+        if begun.tries > TRIES:
+            begun = self._one_by_one(begun, entries, is_store=True)
+            self._set(store=begun)
+            self._write()
+        self._begin_storing(begun, self._opener.open(self._without_poison(entries)).merged)
         self._end_storing(begun)
         return self.store_trouble is None
 
@@ -253,22 +265,34 @@ class Shard:
     def _hand_on(self, begun: Range, words: Sequence[Word]) -> None:
         """Publish what was found under the range's own numbers; a range with nothing in it leaves no trace."""
         if words:
-            part = Part(self._name, self._at.epoch, begun.after + 1, begun.upto, stream2.encode(words))
+            part = Part(self._name, self._at.epoch, begun.after + 1, begun.upto, stream2.fitted(words))
             self._doors.found.publish([part], self._doors.clock())
 
-    def _one_by_one(self, detector: Detector, begun: Range, entries: Sequence[Entry]) -> Range:
-        """Return the range without what kills the process: each entry is written down, then tried by itself."""
-        if begun.alone is not None and begun.alone not in begun.poisoned:
-            why = "the worker died of it"
-            self._set_aside([letter_of(entries[begun.alone], why)])
-            begun = msgspec.structs.replace(begun, poisoned=(*begun.poisoned, begun.alone))
-        start = 0 if begun.alone is None else begun.alone + 1
+    def _one_by_one(
+        self, begun: Range, entries: Sequence[Entry], *, is_store: bool, detector: Detector | None = None
+    ) -> Range:
+        """Try each entry by itself, written down before, for the one that kills; return the range, begun anew."""
+        start = begun.alone or 0
+        if begun.alone is not None and begun.deaths >= DEATHS:
+            guilty = entries[begun.alone]
+            self._set_aside([letter_of(guilty, "the worker died of it")])
+            self._set(poison=(*self._at.poison, (guilty.position, _name_of(guilty))))
+            start += 1
         for number in range(start, len(entries)):
-            begun = msgspec.structs.replace(begun, alone=number)
-            self._set(detect=begun)
+            deaths = begun.deaths if number == begun.alone else 0
+            begun = msgspec.structs.replace(begun, alone=number, deaths=deaths)
+            self._set(**({"store": begun} if is_store else {"detect": begun}))
             self._write()
-            detector.find(self._opener.open([entries[number]]).merged, self._doors.clock())
-        return msgspec.structs.replace(begun, alone=None, tries=1)
+            merged = self._opener.open(self._without_poison([entries[number]])).merged
+            if detector is not None:
+                detector.find(merged, self._doors.clock())
+            block_of(merged)
+        return msgspec.structs.replace(begun, alone=None, deaths=0, tries=1)
+
+    def _without_poison(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return the entries that the process did not die of."""
+        poison = {name for _, name in self._at.poison}
+        return [entry for entry in entries if not poison or _name_of(entry) not in poison]
 
     def _begin_storing(self, begun: Range, merged: Merged) -> None:
         token = f"{self.partition}:{begun.after}-{begun.upto}:{self._at.epoch:x}"
@@ -279,7 +303,7 @@ class Shard:
         """Insert a batch; where the store will never take it, its halves, and in the end set one event aside."""
         try:
             self._doors.telemetry.insert(merged, token)
-        except TheirFault as fault:
+        except (TheirFault, MemoryError) as fault:
             if len(merged) == 1:
                 place = f"{merged.file(0)} number {int(merged.sequence[0])}"
                 where = f"event {place}: the store does not take it"
@@ -302,7 +326,7 @@ class Shard:
         finally:
             self._held.clear()
         self.store_trouble = None
-        self._set(stored=begun.upto, store=None)
+        self._set(stored=begun.upto, store=None, poison=tuple(one for one in self._at.poison if one[0] > begun.upto))
         self._held_upto = begun.upto
         self._doors.events.ack(STORE, self.partition, begun.upto)
 
@@ -314,12 +338,14 @@ class Shard:
 
 
 def _bounded(entries: Sequence[Entry]) -> list[Entry]:
-    """Return whole groups from the beginning with no more than PULL_ROWS events, but at least one group."""
+    """Return whole groups from the beginning, at least one, as long as they stay small enough."""
     kept: list[Entry] = []
-    rows = 0
+    rows = size = 0
     for entry in entries:
-        rows += entry.part.last - entry.part.first + 1
-        if rows > PULL_ROWS and kept and entry.position != kept[-1].position:
+        own = entry.part.last - entry.part.first + 1
+        rows += own
+        size += unpacked_size(entry.part.data)
+        if (rows > PULL_ROWS or size > PULL_UNPACKED) and kept and entry.position != kept[-1].position:
             break
         kept.append(entry)
     return kept
@@ -329,6 +355,13 @@ def _rows(entries: Sequence[Entry]) -> int:
     return sum(entry.part.last - entry.part.first + 1 for entry in entries)
 
 
-def _without(entries: Sequence[Entry], begun: Range) -> list[Entry]:
-    """Return the entries that the process did not die of."""
-    return [entry for number, entry in enumerate(entries) if number not in begun.poisoned]
+def _once_more(begun: Range | None) -> Range | None:
+    """Return a range as it is begun by one more process."""
+    if begun is None:
+        return None
+    deaths = begun.deaths + (begun.alone is not None)
+    return msgspec.structs.replace(begun, tries=begun.tries + 1, deaths=deaths)
+
+
+def _name_of(entry: Entry) -> str:
+    return f"{entry.part.sender}/{entry.part.epoch}/{entry.part.first}"

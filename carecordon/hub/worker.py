@@ -110,17 +110,23 @@ class _Worker:
     def _look(self, now: float) -> None:
         if now - self._looked >= LOOK_S:
             self._looked = now
-            self._doors.roster.refresh()
-            self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), self._lag_s())
-            self._complain()
-            if news := [*self._channels.news(time.time_ns()), *self._losses.news(time.time_ns())]:
-                self._register.cases.trouble(news)
+            try:
+                self._look_around()
+            except OSError as fault:  # a full disk, a register that is busy: looked at again
+                self._process.log.warning("look", fault=str(fault))
         if self._is_first and now - self._trimmed >= TRIM_S:
             self._trimmed = now
             try:
                 self._doors.events.trim((DETECT, STORE))
             except OSError as fault:  # tried again: until then the log is longer than it need be
                 self._process.log.warning("trim", fault=str(fault))
+
+    def _look_around(self) -> None:
+        self._doors.roster.refresh()
+        self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), self._lag_s())
+        self._complain()
+        if news := [*self._channels.news(time.time_ns()), *self._losses.news(time.time_ns())]:
+            self._register.cases.trouble(news)
 
     def _hear(self, merged: Merged) -> None:
         self._channels.see(merged)

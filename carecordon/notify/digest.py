@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from carecordon.model.match import Level
 from carecordon.model.notice import NoticeRow
-from carecordon.notify.notice import Notice
+from carecordon.notify.notice import TROUBLE, Notice
 from carecordon.notify.plain import counted, one_line
 
 DIGEST = "incidents.digest"
@@ -36,7 +36,7 @@ def plan(due: Sequence[NoticeRow], went: Sequence[NoticeRow], digest_after: int,
     its way in a digest goes again in the same one, so that its receiver can tell a repeat.
     """
     since = now - MINUTE_NS
-    lately = [row for row in went if row.sent is not None and row.sent > since]
+    lately = [row for row in went if row.sent is not None and since < row.sent <= now]  # later: the clock was ahead
     again: dict[str, list[NoticeRow]] = {}
     for row in due:
         if row.digest:
@@ -60,7 +60,7 @@ def digest_of(notices: Sequence[Notice], organisation: str, now: int) -> Notice:
     levels = Counter(notice.level for notice in ordered)
     counts = ", ".join(f"{levels[level.value]:,} {level.value}" for level in reversed(Level) if levels[level.value])
     where = one_line(organisation, _LINE_CHARS)
-    total = counted(len(ordered), "more incident", "more incidents")
+    total = counted(len(ordered), *_words(ordered))
     worst = ordered[0].level if ordered else Level.INFORMATIONAL.value
     keys = "\n".join(sorted(notice.key for notice in ordered))
     return Notice(
@@ -72,7 +72,8 @@ def digest_of(notices: Sequence[Notice], organisation: str, now: int) -> Notice:
         data={
             "total": len(ordered),
             "levels": dict(levels),
-            "incidents": [notice.data for notice in ordered[:LISTED]],
+            "incidents": [notice.data for notice in ordered[:LISTED] if notice.kind != TROUBLE],
+            "troubles": [notice.data for notice in ordered[:LISTED] if notice.kind == TROUBLE],
             "left_out": max(0, len(ordered) - LISTED),
         },
         at=now,
@@ -94,8 +95,23 @@ def _text(ordered: Sequence[Notice], head: str) -> str:
         lines.append(f"- {one_line(notice.subject, _LINE_CHARS)}  {_id(notice)}".rstrip())
     if len(ordered) > LISTED:
         lines += ["", f"and {len(ordered) - LISTED:,} more, none of them worse"]
-    lines += ["", "All of them: carecordon hub incidents"]
+    lines += ["", f"All of them: {_commands(ordered)}"]
     return "\n".join(lines) + "\n"
+
+
+def _words(notices: Sequence[Notice]) -> tuple[str, str]:
+    """Return what these are, one of them and many."""
+    troubles = sum(notice.kind == TROUBLE for notice in notices)
+    if not troubles:
+        return "more incident", "more incidents"
+    return ("more trouble", "more troubles") if troubles == len(notices) else ("more", "more incidents and troubles")
+
+
+def _commands(notices: Sequence[Notice]) -> str:
+    """Return what shows them."""
+    kinds = {notice.kind == TROUBLE for notice in notices}
+    shown = {False: "carecordon hub incidents", True: "carecordon hub status"}
+    return ", ".join(text for is_trouble, text in shown.items() if is_trouble in kinds)
 
 
 def _id(notice: Notice) -> str:

@@ -9,6 +9,10 @@ import msgspec
 from carecordon.model.errors import TheirFault
 
 
+TROUBLE = "hub.trouble"
+"""The kind of a notice that is about the hub itself, and of no incident."""
+
+
 class Notice(msgspec.Struct, frozen=True):
     """One message. `key` names it for ever: the same key is told once.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from carecordon.model.notice import LONGEST_WAIT_NS
+
 FIRST_S = 2.0
-MOST_S = 600.0
+MOST_S = LONGEST_WAIT_NS / 1e9
 GIVE_UP_S = 3 * 86_400.0
 """A receiver that takes nothing for so long is not coming back: the notice stays in the outbox, marked as not told."""
 

@@ -7,7 +7,7 @@ process to finish writing (30 s) raises OSError; nothing of it has happened then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,7 +25,7 @@ from carecordon.model.kept import (
     LetterRow,
     Trouble,
 )
-from carecordon.model.notice import NoticeRow
+from carecordon.model.notice import NewNotice, NoticeRow
 from carecordon.model.person import Organisation, Person, Token
 
 
@@ -167,12 +167,17 @@ class Cases(Protocol):
         """Return the alert that has or had this id."""
         ...
 
-    def troubles(self, *, is_over: bool | None = False, limit: int = 1_000) -> list[Trouble]:
-        """Return what is wrong, the latest first: what lasts, what is over, or (None) both."""
+    def troubles(
+        self, *, is_over: bool | None = False, limit: int = 1_000, without_lone: Collection[str] = ()
+    ) -> list[Trouble]:
+        """Return what is wrong, the latest first: what lasts, what is over, or (None) both.
+
+        Of kinds in `without_lone` only those that are of several devices or events.
+        """
         ...
 
-    def trouble(self, troubles: Sequence[Trouble]) -> None:
-        """Write what a process other than triage found wrong, or that it is over."""
+    def trouble(self, troubles: Sequence[Trouble], notices: Sequence[NewNotice] = ()) -> None:
+        """Write what a process other than triage found wrong, or that it is over, and what people are told of it."""
         ...
 
 
@@ -221,8 +226,11 @@ class Outbox(Protocol):
         """
         ...
 
-    def due(self, now: int, limit: int) -> list[NoticeRow]:
-        """Return notices whose time has come, the oldest first."""
+    def due(self, now: int, limit: int, besides: Collection[str] = ()) -> list[NoticeRow]:
+        """Return notices whose time has come: of each channel but `besides` the oldest, `limit` of it at most.
+
+        One whose time is further away than the longest wait is due too: it was written while the clock was ahead.
+        """
         ...
 
     def begun(self, numbers: Sequence[int], now: int, digest: str = "") -> None:
@@ -237,8 +245,8 @@ class Outbox(Protocol):
         """Mark notices to be tried again at `next_try` (UTC ns), or given up (None)."""
         ...
 
-    def went(self, channel: str, since: int) -> list[NoticeRow]:
-        """Return what was delivered by a channel at `since` (UTC ns) or later, the oldest first; at most 10,000."""
+    def went(self, channel: str, since: int, until: int | None = None) -> list[NoticeRow]:
+        """Return what was delivered by a channel from `since` to `until` (UTC ns), the oldest first; at most 10,000."""
         ...
 
     def count(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from carecordon.telemetry.columns import COLUMNS, DATABASE, HASHES, TABLE
 from carecordon.telemetry.question.views import VIEWS
 
-TOKENS = 10_000
+TOKENS = 100_000
 """Inserts that the table remembers by their token, so that one that comes again is kept once."""
 INDEXES = ("INDEX by_place (time, sender, epoch, sequence) TYPE minmax GRANULARITY 1",)
 """One for all four, since each has files of its own that are synced with every insert."""

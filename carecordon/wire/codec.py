@@ -120,6 +120,15 @@ def decode(data: bytes) -> Table:
     )
 
 
+def unpacked_size(data: bytes) -> int:
+    """Return what a frame says that it unpacks to; 0 where it is none, or does not say."""
+    try:
+        size = zstandard.get_frame_parameters(data).content_size
+    except zstandard.ZstdError:
+        return 0
+    return size if size <= MAX_UNPACKED else 0
+
+
 def check_frame(data: bytes) -> None:
     """Raise TheirFault where the frame's header alone says that `decode` will not take it; unpacks nothing."""
     _dictionary_of(data)

@@ -135,5 +135,3 @@ class _Life:
 
 def _state(path: Path) -> str:
     return hashlib.sha256(repr(dump(path)).encode()).hexdigest()
-
-

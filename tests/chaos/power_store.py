@@ -57,15 +57,20 @@ def _numbered(made: Merged, number: int) -> Merged:
     return Merged(made.table, made.senders, made.sender, made.epoch, sequence, made.received)
 
 
+def token(number: int) -> str:
+    """Return the token of an insert, as a worker would make it."""
+    return f"0:{number}-{number + 1}:7e"
+
+
 def live(folder: Path, seed: int, inserts: int) -> None:
     """Insert, now and then a token that came before, and say after each what is kept."""
     engine = Engine(folder, RETENTION, 1)
     for number in range(inserts):
         os.write(2, f"RECEIPT begun {number}\n".encode())  # a worker has it in the register before it inserts
-        engine.insert(block(seed, number), f"0:{number}")
+        engine.insert(block(seed, number), token(number))
         os.write(2, f"RECEIPT kept {number}\n".encode())
         if number % 7 == 6:
-            engine.insert(block(seed, number - 3), f"0:{number - 3}")
+            engine.insert(block(seed, number - 3), token(number - 3))
     time.sleep(1.0)  # merges go on meanwhile
     engine.close()
 
@@ -79,7 +84,7 @@ def look(folder: Path, seed: int, kept: int, begun: int) -> dict[str, Any]:
         engine = Engine(folder, RETENTION, 1)
         before = _counted(engine)
         for number in (begun, begun + 1, begun, begun + 1):
-            engine.insert(block(seed, number), f"0:{number}")
+            engine.insert(block(seed, number), token(number))
         behind = _counted(engine)
         engine.close()
     except (EngineFault, RuntimeError) as fault:

@@ -9,6 +9,10 @@ incidents are made anew from them each time: so the result does not depend on it
 No gap is longer than a day. An incident whose last match lies two days behind the newest
 can therefore gain nothing from matches that come up to a day late: it is settled, told for
 the last time and forgotten here. What comes later still is an incident of its own, marked late.
+
+Live, the hub's clock has a word too: what lies ahead of it makes nothing else old, and what came less than two days
+ago is not settled, however long ago it happened. A device that was away for a month, or whose clock is years behind,
+makes no incident of each match.
 """
 
 from __future__ import annotations
@@ -20,12 +24,12 @@ from dataclasses import dataclass, replace
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
-from carecordon.pipeline.triage.links import GAP_NS, HOUR, Link, Tie
-from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.processes import Processes, Tops
+from carecordon.pipeline.triage.links import HOUR
+from carecordon.pipeline.triage.parts import parts_of
+from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.records import INCIDENT, MEMBER, UNIT, Kept, Key, member_key, start_key, written
 from carecordon.pipeline.triage.records import unit_key as record_key
-from carecordon.pipeline.triage.score import Estate
+from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
 from carecordon.pipeline.triage.unit import (
@@ -70,6 +74,8 @@ class Grouper:
         """
         self._is_kept = is_kept
         self.estate = estate or Estate()
+        self.now: int | None = None
+        """The hub's clock (UTC ns) where matches come as they happen; None: event time is all there is."""
         self.processes = Processes()
         self._correlated = correlated
         self._units: dict[UnitKey, Unit] = {}
@@ -83,6 +89,8 @@ class Grouper:
         self._changed: set[Key] = set()
         self._starts: dict[Key, ProcessStart | None] = {}
         """Changed records of processes: what is in them, None for those that are gone."""
+        self._came: dict[tuple[str, int], int] = {}
+        """When members came that came late (UTC ns, the hub's clock)."""
         self._aliases: dict[str, frozenset[str]] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
 
@@ -111,7 +119,7 @@ class Grouper:
         if not self._is_stale:
             return False
         wait = SETTLE_NS + len(self._units) * SETTLE_UNIT_NS
-        if now - self._settled_at < wait and self._fresh * 2 < len(self._units):
+        if 0 <= now - self._settled_at < wait and self._fresh * 2 < len(self._units):
             return False
         self._settled_at = now
         return True
@@ -120,10 +128,10 @@ class Grouper:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
         self._fresh = 0
         self._is_stale = False
-        over = self._newest - 2 * HORIZON_NS
+        over = self._reach - 2 * HORIZON_NS
         crowd = len(self._units) - UNITS_KEPT
         spread = self.spread()
-        parts = sorted(self._components(), key=lambda units: max(unit.last for unit in units))
+        parts = sorted(parts_of(self._units.values(), self.processes), key=self._end)
         names = [_name(units) for units in parts]
         current = set(filter(None, names))
         told: dict[str, _Told] = {}
@@ -138,7 +146,7 @@ class Grouper:
                 told[name] = self._tell(name, units, spread, current)
                 if before is not told[name]:
                     changed.append(told[name].incident)
-            if max(unit.last for unit in units) < over or crowd > 0:
+            if self._end(units) < over or self._is_ahead(units) or crowd > 0:
                 crowd -= len(units)
                 told.pop(name or "", None)
                 for unit in units:
@@ -151,8 +159,9 @@ class Grouper:
             self._note((INCIDENT, name))
         needed = (self._start_of(unit) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, [start for start in needed if start is not None]))
-        for place in [place for place, match in self._members.items() if (match.time or 0) < over]:
+        for place in [place for place, match in self._members.items() if self._is_over(place, match, over)]:
             del self._members[place]
+            self._came.pop(place, None)
             self._note(member_key(place))
         return changed
 
@@ -175,6 +184,8 @@ class Grouper:
         self._aliases.update(kept.aliases)
         self.feed(starts=kept.starts)
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
+        late = self._newest - HORIZON_NS
+        self._came = {place: self._newest for place, match in self._members.items() if (match.time or 0) < late}
         self._changed.clear()
         self._starts.clear()
         return list(self._members.values())
@@ -216,9 +227,13 @@ class Grouper:
         is_member = match.rule.id in self._correlated
         if is_member:
             self._keep_member(match if self._is_kept else replace(match, carried={}))
+            if self.now is not None and time < self._reach - HORIZON_NS:
+                self._came[match.file, match.position] = self.now
             self._note(member_key((match.file, match.position)))
             if len(self._members) > MEMBERS_KEPT:
-                self._note(member_key(self._members.popitem(last=False)[0]))
+                place, _ = self._members.popitem(last=False)
+                self._came.pop(place, None)
+                self._note(member_key(place))
         if match.rule.is_silent:
             return
         match = replace(match, carried={})  # whole events are read again where they are told
@@ -232,8 +247,29 @@ class Grouper:
         if is_member:
             unit.links.add(member_link(match.file, match.position))
         self._note(record_key(unit))
-        unit.is_late |= time < self._newest - HORIZON_NS
+        unit.is_late |= time < self._reach - HORIZON_NS
+        unit.touched = self.now or 0
         self._newest = max(self._newest, time)
+
+    @property
+    def _reach(self) -> int:
+        """Return how far event time has come: a clock that was ahead, a device's or the hub's, does not count."""
+        return self._newest if self.now is None else min(self._newest, self.now)
+
+    def _end(self, units: Sequence[Unit]) -> int:
+        """Return when something happened or, live, was added last."""
+        last = max(unit.last for unit in units)
+        if self.now is None:
+            return last
+        return max([last, *(unit.touched for unit in units if unit.touched <= self.now)])
+
+    def _is_ahead(self, units: Sequence[Unit]) -> bool:
+        """Return whether all of it lies where the hub's clock was once and is no more: nothing will be added to it."""
+        return self.now is not None and min(unit.first for unit in units) > self.now + HORIZON_NS
+
+    def _is_over(self, place: tuple[str, int], match: Match, over: int) -> bool:
+        time = match.time or 0
+        return max(time, self._came.get(place, 0)) < over or (self.now is not None and time > self.now + HORIZON_NS)
 
     def _keep_member(self, match: Match) -> None:
         """Remember an event of correlations, as one rule's match of it: the same, whatever order they come in."""
@@ -248,32 +284,19 @@ class Grouper:
             return
         members.sort(key=lambda match: (match.time or 0, match.file, match.position))
         unit = chain_unit(chain, members)
+        unit.touched = self.now or 0
         self._units[unit.key] = unit
         self._note(record_key(unit))
 
-    def _components(self) -> list[list[Unit]]:
-        """Return the units in groups that hang together, each in time order."""
-        units = sorted(self._units.values(), key=lambda unit: (unit.first, unit.key))
-        root = list(range(len(units)))
-        latest: dict[Link, tuple[int, int]] = {}  # per link: the unit that reaches furthest, and how far
-        tops = Tops(self.processes)
-        for number, unit in enumerate(units):
-            for link in (*unit.links, *_tree(unit, tops)):
-                before = latest.get(link)
-                if before is not None and unit.first - before[1] <= GAP_NS[link[0]]:
-                    _join(root, before[0], number)
-                if before is None or unit.last > before[1]:
-                    latest[link] = (number, unit.last)
-        groups: dict[int, list[Unit]] = {}
-        for number, unit in enumerate(units):
-            groups.setdefault(_top(root, number), []).append(unit)
-        return list(groups.values())
-
     def _state_of(self, units: list[Unit], spread: Mapping[str, int]) -> object:
-        """Return what an incident of these units is made from: equal states are told alike."""
-        parts = tuple((unit.key, unit.version, spread[unit.rule.id]) for unit in units)
+        """Return what an incident of these units is made from: equal states are told alike.
+
+        Of how many devices a rule matched on, only the points count: else one match would change all incidents.
+        """
+        parts = tuple((unit.key, unit.version) for unit in units)
         devices = sorted({device for unit in units for device in unit.devices})
-        return self.estate, parts, tuple(self.processes.version(device) for device in devices)
+        rare = rarity(min(spread[unit.rule.id] for unit in units), self.estate.devices).points
+        return self.estate.assets, rare, parts, tuple(self.processes.version(device) for device in devices)
 
     def _tell(self, name: str, units: list[Unit], spread: Mapping[str, int], current: set[str]) -> _Told:
         """Return the incident of this id, the one told before if nothing has changed; `current` ids are no aliases."""
@@ -284,7 +307,9 @@ class Grouper:
         former = {unit.incident for unit in units} | {name}
         aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - current - {""}
         for unit in units:
-            unit.incident = name
+            if unit.incident != name:
+                unit.incident = name
+                self._note(record_key(unit))
         incident = tell(name, tuple(sorted(aliases)), units, self.processes, spread, self.estate)
         return _Told(state, incident)
 
@@ -293,24 +318,11 @@ class Grouper:
         return self.processes.find(unit.device, told.guid, told.pid, unit.first)
 
     def spread(self) -> Mapping[str, int]:
-        """Return on how many devices each rule has matched so far."""
+        """Return on how many devices each rule has matched so far; of what is kept, in what is open."""
+        reached = {} if self._is_kept else self._reached
         for unit in self._units.values():
-            self._reached.setdefault(unit.rule.id, set()).update(unit.devices)
-        return {rule: len(names) for rule, names in self._reached.items()}
-
-
-def _tree(unit: Unit, tops: Tops) -> list[Link]:
-    """Return the link of a unit's process tree: what is at its top, below Windows' own programs."""
-    found = unit.subject
-    start = tops.processes.find(unit.device, found.guid, found.pid, unit.first)
-    if start is not None:
-        top = tops.of(start)
-        return [] if top is None else [(Tie.TREE, unit.device, top)]
-    if is_root(found.image):
-        return []
-    if found.guid is not None:
-        return [(Tie.TREE, unit.device, found.guid)]
-    return [] if found.pid is None else [(Tie.PID, unit.device, str(found.pid))]
+            reached.setdefault(unit.rule.id, set()).update(unit.devices)
+        return {rule: len(names) for rule, names in reached.items()}
 
 
 def _name(units: Sequence[Unit]) -> str | None:
@@ -318,15 +330,3 @@ def _name(units: Sequence[Unit]) -> str | None:
     if all(unit.rule.level.rank == 0 for unit in units):
         return None
     return incident_id(earliest([unit.sample for unit in units]))
-
-
-def _top(root: list[int], number: int) -> int:
-    while root[number] != number:
-        root[number] = root[root[number]]
-        number = root[number]
-    return number
-
-
-def _join(root: list[int], one: int, other: int) -> None:
-    first, second = sorted((_top(root, one), _top(root, other)))
-    root[second] = first

@@ -268,7 +268,7 @@ class Processes:
 
         Kept are the ancestors of later and of `needed` ones, and whoever had a process id last: it may still run.
         """
-        if time < self._swept + SWEEP_NS:
+        if 0 <= time - self._swept < SWEEP_NS:
             return []
         self._swept = time
         gone: list[ProcessStart] = []

@@ -68,7 +68,7 @@ def score(
         _severity(rules),
         _capped("techniques", len(techniques), TECHNIQUE_POINTS, TECHNIQUES_MOST, "distinct techniques"),
         _capped("spread", len(devices), DEVICE_POINTS, SPREAD_MOST, "devices"),
-        _rarity(rarest, estate.devices),
+        rarity(rarest, estate.devices),
         _asset(devices, estate),
     ]
     return Score(sum(part.points for part in parts), tuple(parts))
@@ -77,6 +77,14 @@ def score(
 def level_of(score: Score) -> Level:
     """Return the level that a score stands for."""
     return next(level for least, level in BANDS if score.total >= least)
+
+
+def rarity(rarest: int, devices: int) -> Summand:
+    """Return the part for how rare a rule is that matched on `rarest` of these devices."""
+    if devices < FEWEST_DEVICES:
+        return Summand("rarity", 0, f"only {devices} devices seen" if devices != 1 else "only 1 device seen")
+    points = next((points for share, points in RARE if rarest * share <= devices), 0)
+    return Summand("rarity", points, f"rarest rule on {rarest} of {devices} devices")
 
 
 def _severity(rules: Sequence[RuleHead]) -> Summand:
@@ -92,13 +100,6 @@ def _severity(rules: Sequence[RuleHead]) -> Summand:
 
 def _capped(name: str, count: int, each: int, most: int, what: str) -> Summand:
     return Summand(name, min(most, max(0, count - 1) * each), f"{count} {what if count != 1 else what[:-1]}")
-
-
-def _rarity(rarest: int, devices: int) -> Summand:
-    if devices < FEWEST_DEVICES:
-        return Summand("rarity", 0, f"only {devices} devices seen" if devices != 1 else "only 1 device seen")
-    points = next((points for share, points in RARE if rarest * share <= devices), 0)
-    return Summand("rarity", points, f"rarest rule on {rarest} of {devices} devices")
 
 
 def _asset(devices: Sequence[str], estate: Estate) -> Summand:

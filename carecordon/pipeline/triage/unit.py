@@ -64,6 +64,8 @@ class Unit:
     """The id of the incident it was last told in."""
     seen: set[int] = field(default_factory=set)
     """What tells the events it has met from each other, in this process only."""
+    touched: int = 0
+    """When the last of it came, where it comes as it happens (UTC ns, the hub's clock)."""
 
     def add(self, match: Match, time: int, subject: Subject) -> None:
         """Take in one more match; an event met before in another file adds its place only."""

@@ -29,6 +29,8 @@ DENIED = frozenset({36, 43, 47, 53, 62, 42, 44, 46, 48, 60, 70, 81, 115, 184, 21
 """What the asker can mend. Source: ClickHouse, src/Common/ErrorCodes.cpp."""
 NEVER = frozenset({6, 26, 27, 32, 33, 53, 69, 107, 117, 131})
 """Data that no store will ever take: it cannot be parsed, or is not of its type."""
+TOO_BIG = frozenset({241, 307, 396, 413})
+"""More than the store takes at once: parts of it may fit."""
 TOO_SLOW, TOO_MUCH_MEMORY, TOO_LARGE = 159, 241, 396
 GENERATIONS = 12
 PROCESSES = 1_000
@@ -116,7 +118,7 @@ class ClickHouseTelemetry:
             )
         except ClickHouseError as fault:
             where = f"{merged.file(0)}:{int(merged.sequence[0])} and {len(merged) - 1} more"
-            if _code(fault) in NEVER:
+            if _code(fault) in NEVER or (_code(fault) in TOO_BIG and len(merged) > 1):
                 raise TheirFault(f"{where}: the telemetry store refuses it: {fault}") from fault
             raise ConnectionError(f"{where}: not kept now: {fault}") from fault
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from carecordon.model.kept import (
     Trouble,
 )
 from carecordon.model.match import Level
+from carecordon.model.notice import NewNotice
 from carecordon.register.backends.sql.audit import append
 from carecordon.register.backends.sql.door import Door, chunks, counter, replace, set_counter
 from carecordon.register.backends.sql.incidents import number_of, set_status, write_incident
@@ -113,19 +114,24 @@ class SqlCases:
             row = connection.execute(select(ALERTS).where(ALERTS.c.id == (now or alert_id))).first()
         return None if row is None else _alert(row)
 
-    def troubles(self, *, is_over: bool | None = False, limit: int = 1_000) -> list[Trouble]:
+    def troubles(
+        self, *, is_over: bool | None = False, limit: int = 1_000, without_lone: Collection[str] = ()
+    ) -> list[Trouble]:
         """Return what is wrong, the latest first: what lasts, what is over, or (None) both."""
         statement = select(TROUBLES).order_by(TROUBLES.c.since.desc(), TROUBLES.c.key).limit(limit)
         if is_over is not None:
             statement = statement.where(TROUBLES.c.until.is_not(None) if is_over else TROUBLES.c.until.is_(None))
+        if without_lone:
+            statement = statement.where(or_(TROUBLES.c.kind.not_in(without_lone), TROUBLES.c.events > 1))
         with self._door.reading() as connection:
             return list(map(_trouble, connection.execute(statement)))
 
-    def trouble(self, troubles: Sequence[Trouble]) -> None:
-        """Write what a process other than triage found wrong, or that it is over."""
-        if troubles:
+    def trouble(self, troubles: Sequence[Trouble], notices: Sequence[NewNotice] = ()) -> None:
+        """Write what a process other than triage found wrong, or that it is over, and what people are told of it."""
+        if troubles or notices:
             with self._door.writing() as connection:
                 _write_troubles(connection, troubles)
+                put_out(connection, notices, max((one.due for one in notices), default=0))
 
 
 def _keep(connection: Connection, commit: Commit) -> None:

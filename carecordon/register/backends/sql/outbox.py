@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
 from carecordon.model.errors import OurFault
-from carecordon.model.notice import NewNotice, NoticeRow, NoticeState
+from carecordon.model.notice import LONGEST_WAIT_NS, NewNotice, NoticeRow, NoticeState
 from carecordon.register.backends.sql.door import Door, add_missing, changed, chunks, count_by
 from carecordon.register.tables import INCIDENT_IDS, NOTICES
 
@@ -30,11 +30,17 @@ class SqlOutbox:
         with self._door.writing() as connection:
             return changed(connection, NOTICES, [NOTICES.c.state == NoticeState.BEGUN.value], values)
 
-    def due(self, now: int, limit: int) -> list[NoticeRow]:
-        """Return notices whose time has come, the oldest first."""
-        waiting = select(NOTICES).where(NOTICES.c.state == NoticeState.WAITING.value, NOTICES.c.next_try <= now)
+    def due(self, now: int, limit: int, besides: Collection[str] = ()) -> list[NoticeRow]:
+        """Return notices whose time has come: of each channel but `besides` the oldest, `limit` of it at most."""
+        is_due = or_(NOTICES.c.next_try <= now, NOTICES.c.next_try > now + LONGEST_WAIT_NS)
+        waiting = and_(NOTICES.c.state == NoticeState.WAITING.value, is_due)
+        found: list[NoticeRow] = []
         with self._door.reading() as connection:
-            return list(map(_notice, connection.execute(waiting.order_by(NOTICES.c.number).limit(limit))))
+            for channel in sorted(connection.execute(select(NOTICES.c.channel).where(waiting).distinct()).scalars()):
+                if channel not in besides:
+                    of_it = select(NOTICES).where(waiting, NOTICES.c.channel == channel)
+                    found += map(_notice, connection.execute(of_it.order_by(NOTICES.c.number).limit(limit)))
+        return found
 
     def begun(self, numbers: Sequence[int], now: int, digest: str = "") -> None:
         """Mark notices as on their way: called before they go."""
@@ -52,9 +58,11 @@ class SqlOutbox:
             values |= {"state": NoticeState.WAITING.value, "next_try": next_try}
         self._mark(numbers, NoticeState.BEGUN, values)
 
-    def went(self, channel: str, since: int) -> list[NoticeRow]:
-        """Return what was delivered by a channel at `since` (UTC ns) or later, the oldest first."""
+    def went(self, channel: str, since: int, until: int | None = None) -> list[NoticeRow]:
+        """Return what was delivered by a channel from `since` to `until` (UTC ns), the oldest first."""
         statement = select(NOTICES).where(NOTICES.c.channel == channel, NOTICES.c.sent >= since)
+        if until is not None:
+            statement = statement.where(NOTICES.c.sent <= until)
         with self._door.reading() as connection:
             rows = connection.execute(statement.order_by(NOTICES.c.sent, NOTICES.c.number).limit(MOST_WENT))
             return list(map(_notice, rows))

@@ -1,0 +1,33 @@
+"""All that breaks on purpose, by name; each is one function of a folder and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.chaos.damage import damage
+from tests.chaos.hostile import poison, same_batch
+from tests.chaos.kills import kills
+from tests.chaos.outcome import Options, Outcome
+from tests.chaos.power_register import power_register
+from tests.chaos.power_spool import power_spool
+from tests.chaos.power_store import power_store
+from tests.chaos.shaken import clocks, disk_full, messy_wire, store_stopped
+
+Scenario = Callable[[Path, Options], Outcome]
+
+SCENARIOS: dict[str, Scenario] = {
+    "power-register": power_register,
+    "power-spool": power_spool,
+    "power-store": power_store,
+    "damage": damage,
+    "same-batch": same_batch,
+    "poison": poison,
+    "messy-wire": messy_wire,
+    "clocks": clocks,
+    "disk-full": disk_full,
+    "store-stopped": store_stopped,
+    "kills": kills,
+}
+IN_MEMORY = {"power-register", "power-spool", "power-store", "damage"}
+"""What is rebuilt again and again from a record: the disk that it lies on says nothing."""

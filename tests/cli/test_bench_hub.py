@@ -1,0 +1,114 @@
+"""`carecordon bench hub`: a small fleet on a real hub, start to end, and what its figures are made of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from carecordon.cli import bench_hub, bench_hub_stored
+from carecordon.cli.bench_hub_found import event, share
+from carecordon.cli.bench_hub_gauge import Gauge, Sample, counted
+from carecordon.cli.bench_hub_proc import machine_s, own, used
+from carecordon.exercise.life import Span
+from carecordon.hub.pulse import Pulse
+from tests.cli.calling import Call
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything that only makes figures steadier be short."""
+    monkeypatch.setattr(bench_hub, "MORNING", Span(9.0, 9.25))
+    monkeypatch.setattr(bench_hub, "WARM_UP_S", 1.0)
+    monkeypatch.setattr(bench_hub, "IDLE_S", 0.5)
+    monkeypatch.setattr(bench_hub, "INGESTED", 40_000)
+    monkeypatch.setattr(bench_hub_stored, "SETTLED_S", 3.0)
+
+
+@pytest.mark.usefixtures("short")
+def test_a_small_run_loses_nothing_and_finds_everything(tmp_path: Path) -> None:
+    found = bench_hub.measure(bench_hub.Wanted(40, 0.1, (), tmp_path), _unheard)
+    kept, finds = found["kept"], found["found"]
+    assert found["written"] == found["acknowledged"] == kept["stored"] == kept["distinct"] > 0
+    assert kept["lost"] == kept["twice"] == 0
+    assert finds["planted"] == finds["found"] == 20
+    assert [phase["load"] for phase in found["phases"]] == [1.0, 4.0, 10.0, 1.0]
+    assert all(phase["hub_cores"].keys() >= {"gate", "worker-0", "keeper", "triage"} for phase in found["phases"])
+    assert found["gate_killed"]["online"] == 40
+    assert found["store"]["rows"] == kept["stored"]
+
+
+@pytest.mark.usefixtures("short")
+def test_what_the_gate_takes_in_is_kept(tmp_path: Path) -> None:
+    found = bench_hub.measure_ingest(bench_hub.Wanted(10, 1.0, (), tmp_path), _unheard)
+    assert found["acknowledged"] == found["events"] == found["kept"]["stored"] == found["kept"]["distinct"] == 40_000
+    assert found["events_per_s"] > 0
+
+
+def _unheard(_: str) -> None:
+    """Take no notice."""
+
+
+def test_a_bench_does_not_need_a_hub() -> None:
+    """The command's other figures load none of the hub's code."""
+    code = "import sys, carecordon.cli.bench; print([n for n in sys.modules if n.startswith('carecordon.hub')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_a_process_used_rises_with_its_work() -> None:
+    before, machine = used(os.getpid()), machine_s()
+    assert before is not None
+    while time.process_time() < before.cpu_s + 0.1:
+        sum(range(10_000))
+    after = used(os.getpid())
+    assert after is not None
+    assert after.cpu_s > before.cpu_s
+    assert after.rss > 0
+    assert own(os.getpid()) > 0
+    assert machine_s() > machine
+
+
+def test_a_process_that_is_gone_used_nothing() -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert used(gone.pid) is None
+    assert own(gone.pid) == 0
+
+
+def _sample(at: float, cpu: float, events: float, lag: float) -> Sample:
+    figures = {"worker-0": {"events_total": events}, "gate": {"lag_s": lag, "messages_total": events / 2}}
+    return Sample(at, {("worker-0", 7): cpu, ("gate", 8): cpu}, {"gate": 1 << 20}, {"gate": 1 << 19}, figures, at, 0.0)
+
+
+def test_costs_are_told_for_each_event_and_each_message() -> None:
+    gauge = Gauge(dict, dict[str, Pulse])
+    first, middle, last = _sample(0.0, 1.0, 0.0, 0.0), _sample(5.0, 1.5, 500.0, 7.0), _sample(10.0, 2.0, 1_000.0, 1.0)
+    gauge.samples += [first, middle, last]
+    told = gauge.told(first, last)
+    assert told["hub_cores"] == {"worker-0": 0.1, "gate": 0.1}
+    assert told["hub_percent_of_2_cores"] == 10.0
+    assert told["lag_max_s"] == 7.0
+    assert told["costs"]["worker_us_per_event"] == 1_000.0
+    assert told["costs"]["gate_us_per_message"] == 2_000.0
+    assert told["others_cores"] == 0.8
+    assert counted(first, middle, "worker", "events_total") == 500.0
+
+
+@pytest.mark.parametrize(("part", "expected"), [(0.5, 2.0), (0.99, 4.0), (1.0, 4.0), (0.25, 1.0)])
+def test_percentiles_are_of_what_was_seen(part: float, expected: float) -> None:
+    assert share([1.0, 2.0, 3.0, 4.0], part) == expected
+    assert share([], part) is None
+
+
+def test_planted_events_are_told_apart() -> None:
+    made = [event(number) for number in range(70_000)]
+    assert len({one["ProcessGuid"] for one in made}) == len({one["User"] for one in made}) == len(made)
+
+
+def test_what_is_no_number_of_devices_is_refused(call: Call) -> None:
+    assert call("bench", "hub", "--devices", "3").status == 2
