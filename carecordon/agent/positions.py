@@ -1,7 +1,8 @@
-"""How far each source was read: never beyond what is on disk in the spool, and never behind it, even after a crash.
+"""How far each source was read: never beyond what is on disk in the spool, even after a crash or a power cut.
 
 Before events go into the spool it is written down which numbers they will get and how far their sources will be then.
-Whoever comes after a crash asks the spool whether it has these numbers, and knows.
+Whoever comes after a crash asks the spool for its highest number, and knows: what has lower numbers went to disk before
+it. What was cut off half way is read again, so some of it may come twice.
 """
 
 from __future__ import annotations

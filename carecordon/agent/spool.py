@@ -126,9 +126,14 @@ class Spool:
             kept, refused = self._make_room(parts)
             told = self._told(parts[-1].last + 1 if parts else self.next, refused, is_alone=bool(parts and not kept))
             try:
+                if kept and refused:  # before numbers behind theirs are on disk, those turned away are counted
+                    write_tally(self._folder / TALLY, self._with(refused), is_synced=True)
                 self._write([*kept, *told])
                 break
             except OSError as fault:
+                if refused:
+                    with suppress(OSError):
+                        self._write_tally()
                 least = max((part.rank for part in kept), default=Rank.PROCESS)
                 if fault.errno not in _FULL or not self._drop_one(max(least, Rank.PROCESS)):
                     raise
@@ -293,9 +298,7 @@ class Spool:
 
     def _told(self, number: int, refused: Sequence[Part], *, is_alone: bool) -> list[Part]:
         """Return events that tell of losses, counted from `number` on; `is_alone`: nothing else can be kept now."""
-        dropped = {rank: replace(one) for rank, one in self._tally.dropped.items()}
-        for part in refused:
-            dropped[part.rank].add(part.events, part.first, part.last)
+        dropped = self._with(refused).dropped
         losses = [Loss(LOST, rank, one.events, one.first, one.last) for rank, one in dropped.items() if one.events]
         if is_alone and not self._waiting and sum(one.events for one in dropped.values()) < _TELL_AFTER:
             return []
@@ -303,6 +306,13 @@ class Spool:
             Part(Rank.ORDERS, number + place, number + place, self._tell(loss, number + place))
             for place, loss in enumerate((*self._waiting, *losses))
         ]
+
+    def _with(self, refused: Sequence[Part]) -> Tally:
+        """Return the tally as it is when these have been turned away."""
+        dropped = {rank: replace(one) for rank, one in self._tally.dropped.items()}
+        for part in refused:
+            dropped[part.rank].add(part.events, part.first, part.last)
+        return replace(self._tally, dropped=dropped)
 
     def _write(self, parts: Sequence[Part]) -> None:
         """Put parts on disk in the order of their numbers, or leave everything as it was and raise OSError.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import signal
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ SHARES = {"mean": 0.5, "four": 0.2, "burst": 0.05, "after": 0.25}
 LOADS = (1.0, 4.0, 10.0)
 CALM_S = 600.0
 """So long lag may last behind a burst."""
+ENDED = 143
+"""What a shell makes of a program that SIGTERM ended."""
 PLANTS = 1_100
 SESSIONS = 240
 INGESTED = 2_400_000
@@ -60,33 +65,37 @@ class Wanted:
 
 def measure(wanted: Wanted, tell: Callable[[str], None]) -> dict[str, Any]:
     """Return all figures of a hub under a fleet. `tell` gets a line now and then. Raises TheirFault, OSError."""
-    raise_limit()
-    with tempfile.TemporaryDirectory(prefix="carecordon-bench-") as made:
-        folder = wanted.keep or Path(made)
-        folder.mkdir(parents=True, exist_ok=True)
-        site = Site(folder / "hub", wanted.rules)
-        try:
-            return _measured(site, wanted, folder / "devices", tell)
-        finally:
-            site.stop()
+    with _site(wanted) as (site, state):
+        return _measured(site, wanted, state, tell)
 
 
 def measure_ingest(wanted: Wanted, tell: Callable[[str], None]) -> dict[str, Any]:
     """Return how much the gate takes in for good, of full batches. Raises TheirFault, OSError."""
+    with _site(wanted, LIMITS) as (site, state):
+        tapes = stories()
+        identities = site.devices(state, names_for(tapes, min(SESSIONS, wanted.devices)))
+        site.start()
+        events = round(INGESTED * min(1.0, wanted.minutes))
+        found = measured(site, tapes, identities, events, tell)
+        return found | {"kept": count(Line(site.paths), found["acknowledged"], CALM_S)}
+
+
+@contextmanager
+def _site(wanted: Wanted, limits: Sequence[str] = ()) -> Iterator[tuple[Site, Path]]:
+    """Yield a hub that does not run yet and a folder for its devices; end it, also when this process is to end."""
     raise_limit()
-    with tempfile.TemporaryDirectory(prefix="carecordon-bench-") as made:
-        folder = wanted.keep or Path(made)
-        folder.mkdir(parents=True, exist_ok=True)
-        site = Site(folder / "hub", wanted.rules, LIMITS)
-        try:
-            tapes = stories()
-            identities = site.devices(folder / "devices", names_for(tapes, min(SESSIONS, wanted.devices)))
-            site.start()
-            events = round(INGESTED * min(1.0, wanted.minutes))
-            found = measured(site, tapes, identities, events, tell)
-            return found | {"kept": count(Line(site.paths), found["acknowledged"])}
-        finally:
-            site.stop()
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
+    try:
+        with tempfile.TemporaryDirectory(prefix="carecordon-bench-") as made:
+            folder = wanted.keep or Path(made)
+            folder.mkdir(parents=True, exist_ok=True)
+            site = Site(folder / "hub", wanted.rules, limits)
+            try:
+                yield site, folder / "devices"
+            finally:
+                site.stop()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _measured(site: Site, wanted: Wanted, state: Path, tell: Callable[[str], None]) -> dict[str, Any]:

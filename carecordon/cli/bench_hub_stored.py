@@ -16,9 +16,9 @@ STEADY = 10
 STORED_S = 60.0
 
 
-def count(line: Line, acknowledged: int) -> dict[str, Any]:
+def count(line: Line, acknowledged: int, within_s: float = STORED_S) -> dict[str, Any]:
     """Return how many events are in the store, each of them once, against how many were acknowledged."""
-    end = time.monotonic() + STORED_S
+    end = time.monotonic() + within_s
     sql = "SELECT count() AS n, uniqExact(sender, epoch, sequence) AS u FROM events"
     while True:
         row = json.loads(line.post("/ask", {"sql": sql}))["rows"][0]

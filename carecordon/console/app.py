@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import ASGIApp
 
 import carecordon
 from carecordon.console.answer import encoded
@@ -31,6 +32,7 @@ from carecordon.console.documented import documented
 from carecordon.console.endpoint import Endpoint
 from carecordon.console.guard import Door, guard
 from carecordon.console.health import healthz, readyz, told_metrics
+from carecordon.console.network import NetworkProtocol
 from carecordon.console.premises import Premises
 from carecordon.console.questions import Questions
 from carecordon.hub.config import Listen, Paths, Settings, read_settings
@@ -166,7 +168,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: FastAPI, **options: Any) -> _Server:
+def make_server(app: ASGIApp, **options: Any) -> _Server:
+    """Return a server of an application, with the limits of the API."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -189,10 +192,10 @@ async def serve(process: Process, app: FastAPI, listen: Listen, paths: Paths) ->
     """Serve until the process is asked to stop."""
     listening, context = bound(listen)
     control = control_socket(paths.control)
-    network = _server(app, http="h11")
+    network = make_server(app, http=NetworkProtocol)
     network.config.load()
     network.config.ssl = context
-    local = _server(app, http=ControlProtocol)
+    local = make_server(app, http=ControlProtocol)
     try:
         running = [
             asyncio.create_task(network.serve([listening])),

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from carecordon.model.kept import Trouble
 from carecordon.register.register import Cases
 
+MOST = 10_000
+"""Open troubles that are looked at for what a former process left."""
+
 
 @dataclass(slots=True)
 class Complaints:
@@ -16,15 +19,17 @@ class Complaints:
     cases: Cases
     clock: Callable[[], int]
     _open: dict[str, Trouble] = field(default_factory=dict)
+    _left: dict[str, Trouble] | None = None
+    """What is open of former processes, this one has said nothing of it yet; None before that was looked up."""
 
     def set(self, key: str, kind: str, text: str | None, count: int = 1) -> bool:
         """Complain of `key` in these words, or of nothing any more (None); return whether that is news."""
-        known = self._open.get(key)
+        known = self._known(key)
         if text is None:
             if known is None:
                 return False
             del self._open[key]
-            self.cases.trouble([replace(known, until=self.clock())])
+            self.cases.trouble([replace(known, until=max(known.since, self.clock()))])
             return True
         if known is not None and known.text == text:
             return False
@@ -32,3 +37,11 @@ class Complaints:
         self._open[key] = trouble
         self.cases.trouble([trouble])
         return True
+
+    def _known(self, key: str) -> Trouble | None:
+        if self._left is None:
+            self._left = {one.key: one for one in self.cases.troubles(limit=MOST)}
+        left = self._left.pop(key, None)
+        if left is not None:
+            self._open.setdefault(key, left)
+        return self._open.get(key)

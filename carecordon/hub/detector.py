@@ -28,8 +28,11 @@ from carecordon.pipeline.detect.sigma.memo import Allowance
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects between two collections: events come and go by the thousand and hold no circles."""
 
-AHEAD_NS = 600 * 1_000_000_000
-"""How far a device's clock may run ahead; beyond, the hub's own decides: one wrong clock must not age all the rest."""
+AHEAD_NS = 30 * 1_000_000_000
+"""How far a device's clock may run ahead; beyond, the hub's own decides: one wrong clock must not age all the rest.
+
+It is less than what correlations wait for (`hub/desk.py`, HORIZON_NS).
+"""
 
 
 @dataclass(slots=True)

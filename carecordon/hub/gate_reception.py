@@ -29,7 +29,9 @@ from carecordon.wire.messages import Batch, Hello
 from carecordon.wire.session import Answered, Ended, Fault, Greeted, HubEvent, Offered, RenewalAsked, Send, State
 
 MAX_LINKS = 4
-"""Sessions of one device at once: the oldest makes room."""
+"""Sessions of one device at once: the oldest makes room, and beyond twice as many nobody new is let in."""
+BYTES_AS_EVENT = 1024
+"""A device's share counts so many bytes as an event where that is more than the events themselves."""
 MAX_UNFINISHED_BYTES = 128 * 1024 * 1024
 """Of messages that have begun to come, over all links."""
 TICK_SLOTS = 10
@@ -229,12 +231,19 @@ class Reception:
         presence = self._present.get(device.id)
         if presence is None:
             presence = self._present[device.id] = Presence(device.name, self._bucket(device.kind))
+        if len(presence.links) >= 2 * MAX_LINKS:
+            link.device = None
+            self.figures.count("turned_away_crowded")
+            link.drop("this device has too many sessions")  # a last word would keep it here for seconds
+            return
         presence.links.append(link)
         self._note(device.id)
         self.figures.count("sessions_begun")
-        if len(presence.links) > MAX_LINKS:
-            oldest = min(presence.links[:-1], key=lambda other: other.session.heard_at)
+        standing = [other for other in presence.links if other.is_open and other is not link]
+        if len(standing) >= MAX_LINKS:
+            oldest = min(standing, key=lambda other: other.session.heard_at)
             oldest.turn_away(oldest.session.bye("newer sessions of this device took its place", 60.0), "superseded")
+            oldest.drop("superseded")
         if link.greeting is not None:
             hello, link.greeting = link.greeting, None
             self._greet(link, hello)
@@ -287,7 +296,7 @@ class Reception:
             self._refuse(link, batch.first, busy.kind, busy.reason, busy.retry_s)
             return
         presence = self._present[link.device]
-        wait_s = presence.bucket.take(events, now)
+        wait_s = presence.bucket.take(max(events, size // BYTES_AS_EVENT), now)
         if wait_s:
             self._refuse(link, batch.first, "rate", "this device sends more events than its share", wait_s)
             return

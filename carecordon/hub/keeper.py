@@ -29,6 +29,9 @@ from carecordon.model.errors import TheirFault
 NICER = 5
 """The gate goes first: it answers devices, the keeper only follows."""
 RETENTION_DAYS = 30
+ADDRESS_SPACE_BYTES = 6 << 30
+"""What the process may ever hold: planning a question counts against none of the engine's own limits. It lives in 2 GB.
+"""
 BEAT_S = 1.0
 STOP_S = 15
 
@@ -48,6 +51,7 @@ def main() -> int:
 def serve(paths: Paths) -> int:
     """Own the store, tell where it listens, and answer until told to stop."""
     os.umask(0o077)
+    _hold_memory()
     # The server takes this signal for itself while it runs and hands it on when it has ended; this ends the rest.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     paths.run.mkdir(parents=True, exist_ok=True)
@@ -71,6 +75,12 @@ def serve(paths: Paths) -> int:
         engine.close()
         lock.close()
     return 0
+
+
+def _hold_memory() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    size = ADDRESS_SPACE_BYTES if most == resource.RLIM_INFINITY else min(ADDRESS_SPACE_BYTES, most)
+    resource.setrlimit(resource.RLIMIT_AS, (size, most))
 
 
 async def _serve(run: Path, door: Door, listening: socket.socket) -> None:

@@ -179,7 +179,11 @@ class Engine:
                 self._run(handle, f"SET {name} = {value}", "Null")
             return self._run(handle, sql, form)
         finally:
-            self._readers.put(handle)
+            try:
+                for name in limits:  # they stay on the handle, and the next who gets it may bring others
+                    self._run(handle, f"SET {name} = {QUESTION.get(name, 'DEFAULT')}", "Null")
+            finally:
+                self._readers.put(handle)
 
     def figures(self) -> dict[str, float]:
         """Return how much is kept, in how many parts, and what memory the engine holds."""

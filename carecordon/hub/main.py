@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -26,6 +27,8 @@ STEADY_S = 5.0
 STOP_S = 20.0
 """How long a process may take to end when it is asked to."""
 LOG_BYTES = 20 * 1024 * 1024
+"""A log that has grown beyond this becomes the old one, of which one is kept."""
+LOG_LOOK_S = 3.0
 
 
 _PR_SET_PDEATHSIG = 1
@@ -60,6 +63,7 @@ class Supervisor:
     tell: Callable[[str, str], None]
     _children: dict[str, _Child] = field(default_factory=dict)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _looked: float = 0.0
 
     def start(self) -> None:
         """Start all jobs, in their order."""
@@ -82,8 +86,13 @@ class Supervisor:
         """Wait for what happens, at most so long; start again what has died and is due."""
         for key, _ in self._selector.select(wait_s):
             self._hear(key.data, key.fileobj)
+        now = time.monotonic()
         for child in self._children.values():
-            self._mind(child, time.monotonic())
+            self._mind(child, now)
+        if now - self._looked >= LOG_LOOK_S:
+            self._looked = now
+            for name in self._children:
+                self._trim(name)
 
     def stop(self) -> None:
         """End all jobs in the order in which they were named, each with time to finish; kill what does not."""
@@ -123,10 +132,22 @@ class Supervisor:
             self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
 
     def _log(self, name: str) -> IO[bytes]:
+        self._trim(name)
+        return (self.logs / f"{name}.log").open("ab")
+
+    def _trim(self, name: str) -> None:
+        """Begin a log anew that has grown too large, in place: its process holds it open, and writes at its end."""
         path = self.logs / f"{name}.log"
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            path.replace(path.with_suffix(".log.1"))
-        return path.open("ab")
+        try:
+            if path.stat().st_size > LOG_BYTES:
+                shutil.copyfile(path, path.with_suffix(".log.1"))
+                os.truncate(path, 0)
+        except FileNotFoundError:
+            return
+        except OSError as fault:  # a full disk: the log is what can be done without
+            self.tell(name, f"its log was too large to be kept and was cut off: {fault}")
+            with contextlib.suppress(OSError):
+                os.truncate(path, 0)
 
     def _hear(self, child: _Child, pipe: object) -> None:
         process = child.process

@@ -8,7 +8,7 @@ time, so the work is one step a column of a batch, and must stay small.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,45 +125,72 @@ class _Whole:
         index[place[is_there], row[is_there]] = number
 
 
-def merge(batches: Sequence[Sent]) -> Merged:
-    """Return the batches as one, in their order. Raises TheirFault where a column cannot be decoded."""
-    whole = _Whole()
-    kinds: dict[Any, int] = {}
-    devices: dict[Any, int] = {}
-    senders: dict[Any, int] = {}
-    kind, device = [_NONE], [_NONE]
-    at = 0
-    for one in batches:
-        table = one.table
-        kind.append(_renumbered(table.kind, _numbers(kinds, table.kinds)))
+class Merger:
+    """Takes batches one after the other and lets go of each, so that what is held is what they are together."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._whole = _Whole()
+        self._kinds: dict[Any, int] = {}
+        self._devices: dict[Any, int] = {}
+        self._senders: dict[str, int] = {}
+        self._kind, self._device = [_NONE], [_NONE]
+        self._time = [np.zeros(0, np.int64)]
+        self._lengths: list[int] = []
+        self._sender: list[int] = []
+        self._firsts: list[int] = []
+        """The number of a batch's first row, less its place."""
+        self._epoch: list[int] = []
+        self._received: list[int] = []
+        self._rows = 0
+        self._has_raws = True
+
+    def add(self, one: Sent) -> None:
+        """Take a batch. Raises TheirFault where a column cannot be decoded."""
+        table, size = one.table, len(one.table)
+        self._kind.append(_renumbered(table.kind, _numbers(self._kinds, table.kinds)))
         if one.name is None:
-            device.append(_renumbered(table.device, _numbers(devices, table.devices)))
+            self._device.append(_renumbered(table.device, _numbers(self._devices, table.devices)))
         else:
-            device.append(np.full(len(table), devices.setdefault(one.name, len(devices)), np.int32))
-        whole.add(table.columns, at)
-        at += len(table)
-    lengths = np.array([len(one.table) for one in batches], np.int64)
-    sender = np.array([senders.setdefault(one.sender, len(senders)) for one in batches], np.int32)
-    firsts = np.array([one.first for one in batches], np.int64) - (np.cumsum(lengths) - lengths)
-    columns = whole.columns(at, has_raws=all(one.table.columns.raws is not None for one in batches))
-    table = Table(
-        tuple(kinds),
-        np.concatenate(kind),
-        tuple(devices),
-        np.concatenate(device),
-        _laid([one.table.time for one in batches]),
-        np.arange(at, dtype=np.int64),
-        columns,
-        None if columns.raws is None else b"\n".join(columns.raws),
-    )
-    return Merged(
-        table,
-        tuple(senders),
-        np.repeat(sender, lengths),
-        np.repeat(np.array([one.epoch for one in batches], np.int64), lengths),
-        np.arange(at, dtype=np.int64) + np.repeat(firsts, lengths),
-        np.repeat(np.array([one.received for one in batches], np.int64), lengths),
-    )
+            self._device.append(np.full(size, self._devices.setdefault(one.name, len(self._devices)), np.int32))
+        self._time.append(table.time)
+        self._lengths.append(size)
+        self._sender.append(self._senders.setdefault(one.sender, len(self._senders)))
+        self._firsts.append(one.first - self._rows)
+        self._epoch.append(one.epoch)
+        self._received.append(one.received)
+        self._has_raws = self._has_raws and table.columns.raws is not None
+        self._whole.add(table.columns, self._rows)
+        self._rows += size
+
+    def merged(self) -> Merged:
+        """Return all of them as one, in their order."""
+        columns = self._whole.columns(self._rows, has_raws=self._has_raws)
+        places = np.arange(self._rows, dtype=np.int64)
+        table = Table(
+            tuple(self._kinds),
+            np.concatenate(self._kind),
+            tuple(self._devices),
+            np.concatenate(self._device),
+            np.concatenate(self._time),
+            places,
+            columns,
+            None if columns.raws is None else b"\n".join(columns.raws),
+        )
+        lengths = np.array(self._lengths, np.int64)
+        epoch, first, received = (
+            np.repeat(np.array(each, np.int64), lengths) for each in (self._epoch, self._firsts, self._received)
+        )
+        sender = np.repeat(np.array(self._sender, np.int32), lengths)
+        return Merged(table, tuple(self._senders), sender, epoch, places + first, received)
+
+
+def merge(batches: Iterable[Sent]) -> Merged:
+    """Return the batches as one, in their order. Raises TheirFault where a column cannot be decoded."""
+    merger = Merger()
+    for one in batches:
+        merger.add(one)
+    return merger.merged()
 
 
 def joined(parts: Sequence[Merged]) -> Merged:

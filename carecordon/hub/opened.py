@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from carecordon.hub.found import Trouble
-from carecordon.hub.merge import Sent, merge, some
+from carecordon.hub.merge import Merger, Sent, some
 from carecordon.hub.roster import Roster
 from carecordon.model.batch import Table
 from carecordon.model.errors import TheirFault
@@ -50,7 +50,7 @@ class Opener:
 
     def open(self, entries: Sequence[Entry]) -> Opened:
         """Return the entries as one batch."""
-        batches: list[Sent] = []
+        merger = Merger()
         troubles: list[Trouble] = []
         letters: list[Letter] = []
         names: set[str] = set()
@@ -63,9 +63,9 @@ class Opener:
                 letters.append(letter_of(entry, str(fault)))
                 troubles.append(_poison(entry, str(fault)))
                 continue
-            batches.append(sent)
+            merger.add(sent)
             troubles += self._strangers(sent)
-        return Opened(merge(batches), troubles, letters)
+        return Opened(merger.merged(), troubles, letters)
 
     def _sent(self, entry: Entry) -> Sent:
         """Return an entry's batch. Raises TheirFault where it is none, or has not as many rows as it has numbers."""

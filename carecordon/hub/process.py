@@ -15,6 +15,7 @@ from typing import IO, Any
 import structlog
 
 from carecordon.hub.config import Paths
+from carecordon.hub.log_rate import Rate
 from carecordon.hub.pulse import Heart
 
 BEAT_S = 1.0
@@ -27,6 +28,7 @@ def set_up_log(name: str) -> Any:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            Rate(time.monotonic_ns),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.dict_tracebacks,
             structlog.processors.JSONRenderer(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from carecordon.model.kept import Trouble
@@ -31,6 +31,22 @@ class Quiet:
     many: str
     _lone: dict[str, Trouble] = field(default_factory=dict)
     _crowds: dict[str, tuple[Trouble, frozenset[str]]] = field(default_factory=dict)
+
+    def resume(self, troubles: Iterable[Trouble], quiet: Mapping[str, Hush]) -> None:
+        """Take up what a former process told and is not over: a crowd consisted of those quiet now."""
+        crowds = []
+        for trouble in troubles:
+            if trouble.kind == self.kind and trouble.device is None:
+                crowds.append(trouble)
+            elif trouble.kind == self.kind:
+                self._lone[trouble.key.removeprefix(f"{self.kind}/")] = trouble
+        left = frozenset(quiet).difference(self._lone)
+        for trouble in crowds:
+            self._crowds[trouble.key] = trouble, left
+
+    def knows(self, key: str) -> bool:
+        """Return whether this was told to be quiet, and not yet to be over."""
+        return key in self._lone or any(key in names for _, names in self._crowds.values())
 
     def news(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
         """Return what is to be written down, now that these are quiet (by key), all others not."""

@@ -11,14 +11,16 @@ from pathlib import Path
 from carecordon.hub.complaints import Complaints
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.desk import Desk, Office
+from carecordon.hub.passing import Passing
 from carecordon.hub.process import Process
 from carecordon.hub.pulse import read_pulses
 from carecordon.hub.receivers import names
 from carecordon.hub.rules import RuleWatch, read_rules, today
 from carecordon.hub.silence import Silence
 from carecordon.hub.upkeep import Upkeep
-from carecordon.model.errors import TheirFault
+from carecordon.model.errors import OurFault, TheirFault
 from carecordon.model.match import Level
+from carecordon.model.stream import Stream
 from carecordon.notify.teller import Teller
 from carecordon.pipeline.triage.disk.assets import read_assets
 from carecordon.pipeline.triage.score import Asset, Estate
@@ -45,8 +47,10 @@ def main() -> None:
     stream = STREAM.open(str(paths.found), None)
     watch = RuleWatch(settings, paths)
     estate = _Estate(register, paths.devices)
-    desk = Desk(register.cases, read_rules(settings, paths, today()).rules, estate.now(), _office(settings))
+    rules = read_rules(settings, paths, today()).rules
+    desk = Desk(register.cases, rules, estate.now(), _office(settings), stream.epoch, time.time_ns())
     silence = Silence(register, settings.limits.silent_after_s)
+    passing = Passing(register.cases)
     upkeep = Upkeep(register, paths.keys, settings.retention_days)
     process.ready()
     looked = 0.0
@@ -56,10 +60,10 @@ def main() -> None:
         if time.monotonic() - looked >= LOOK_S:
             looked = time.monotonic()
             try:
-                stream.ack(CONSUMER, 0, desk.position)
-                stream.trim((CONSUMER,))
+                _acknowledge(stream, desk)
                 silence.look(time.time_ns(), _heard(paths))
                 upkeep.look(time.time_ns())
+                passing.look(time.time_ns(), desk.repeated)
             except OSError as fault:  # tried again: nothing that was found hangs on it
                 process.log.warning("upkeep", fault=str(fault))
             book = watch.changed()
@@ -71,6 +75,16 @@ def main() -> None:
             process.wait(IDLE_S)
     upkeep.anchor()
     process.log.info("stopped")
+
+
+def _acknowledge(stream: Stream, desk: Desk) -> None:
+    """Let go of what is in the register; a log that does not reach as far is another one than was read before."""
+    try:
+        stream.ack(CONSUMER, 0, desk.position)
+    except OurFault as fault:
+        desk.begin_anew(stream.epoch, str(fault))
+    else:
+        stream.trim((CONSUMER,))
 
 
 def _office(settings: Settings) -> Office:

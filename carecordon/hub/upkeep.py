@@ -24,11 +24,11 @@ class Upkeep:
     _tidied: int = 0
 
     def look(self, now: int) -> None:
-        """Do what is due (`now` UTC ns). Raises OSError where the disk does not take it."""
-        if now - self._anchored >= ANCHOR_S * SECOND:
+        """Do what is due (`now` UTC ns), all of it where the clock went back. Raises OSError where the disk is full."""
+        if not 0 <= now - self._anchored < ANCHOR_S * SECOND:
             self._anchored = now
             self.anchor()
-        if now - self._tidied >= DAY:
+        if not 0 <= now - self._tidied < DAY:
             self._tidied = now
             self.register.tidy(now - self.retention_days * DAY)
 

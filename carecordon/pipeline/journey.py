@@ -27,6 +27,8 @@ from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.correlate import Correlator
 from carecordon.pipeline.triage.group import Grouper
+from carecordon.pipeline.triage.latecomers import Latecomers
+from carecordon.pipeline.triage.records import PASSED, Kept, Key, written
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import STARTS, is_start, start_of, subject_fields
 from carecordon.pipeline.triage.tell import rescored
@@ -65,6 +67,8 @@ class TriageState:
     """Events come as they happen: windows close by the hub's clock too."""
     newest: tuple[int, int] = (0, 0)
     """Time of the newest match, and when it came (both UTC ns)."""
+    latecomers: Latecomers | None = None
+    """Live: correlations of devices that were away."""
 
 
 def reading(engine: Engine, bound: LogSource | None) -> ReadState:
@@ -91,24 +95,31 @@ def triaging(
     `is_kept`: steps name the records that they changed, for whoever writes them. `horizon_ns`: matches come as they
     happen, so much later than others at most; None: they come in order of time, until `triage_end`.
     """
-    correlator = Correlator([correlation_rule(one) for one in rules.correlations], horizon_ns or 0)
+    correlations = [correlation_rule(one) for one in rules.correlations]
     grouper = Grouper(_correlated(rules), estate, is_kept=is_kept)
-    return TriageState(correlator, grouper, horizon_ns is not None)
+    late = None if horizon_ns is None else Latecomers(correlations, horizon_ns)
+    return TriageState(Correlator(correlations, horizon_ns or 0), grouper, horizon_ns is not None, latecomers=late)
 
 
 def resuming(
     rules: RuleSet,
-    records: Mapping[tuple[str, ...], bytes],
+    records: Mapping[Key, bytes],
     estate: Estate | None = None,
     horizon_ns: int | None = None,
+    now: int | None = None,
 ) -> TriageState:
-    """Return the state that these records are: triage goes on as if it had never ended.
+    """Return the state that these records are: triage goes on where it ended; `now` (UTC ns) bounds what was told.
 
     Windows of correlations are filled again with the events that are kept for them; what they told before is not told
-    again. Raises TheirFault for a record that cannot be read.
+    again. Not kept is which events a unit has met (one that comes again, in another file, counts again), and what
+    devices that were catching up had not told yet. Raises TheirFault for a record that cannot be read.
     """
     state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns)
-    state.correlator.feed(state.grouper.restore(records))
+    kept = Kept(records)
+    told = kept.passed
+    if told is not None and now is not None:
+        told = min(told, now - (horizon_ns or 0))
+    state.correlator.refill(state.grouper.restore(kept), told)
     return state
 
 
@@ -171,25 +182,44 @@ def triage_step(
     Live, a step with nothing found lets time go by.
     """
     matches = [one for one in found if isinstance(one, Match)]
+    if state.is_live:
+        state.grouper.now = now
     state.grouper.feed(matches, (one for one in found if isinstance(one, ProcessStart)))
     effects: list[Effect] = [Record(match) for match in matches if not match.rule.is_silent]
-    return state, effects + _tied(state, [*state.correlator.feed(matches), *_passed(state, now)], now)
+    return state, effects + _tied(state, _correlations(state, matches, now), now)
 
 
-def _passed(state: TriageState, now: int) -> list[CorrelationMatch]:
-    """Return the correlations that are over because time goes by; event time is taken to go on as the clock does."""
-    if not state.is_live:
-        return []
+def _correlations(state: TriageState, matches: Sequence[Match], now: int) -> list[CorrelationMatch]:
+    """Return the correlations that are over.
+
+    Live, nothing is over before the hub's clock says so, and event time is taken to go on as that clock does; what
+    comes too late for its window is held together with its own device's.
+    """
+    late, correlator = state.latecomers, state.correlator
+    if late is None:
+        return correlator.feed(matches)
+    passed = correlator.passed
+    missed = [match for match in matches if match.time is not None and match.time < passed]
+    found = correlator.feed((match for match in matches if match.time is None or match.time >= passed), now)
+    if missed:
+        found += late.feed((match for match in missed if correlator.is_heard(match.rule.id)), now)
     time, came = state.newest
-    if state.correlator.newest > time or not came:
-        time, came = state.newest = state.correlator.newest, now
-    return state.correlator.pass_time(time + max(0, now - came))
+    if correlator.newest > time or not came:
+        time, came = state.newest = correlator.newest, now
+    found += correlator.pass_time(min(time + max(0, now - came), now))
+    return found + late.pass_time(now)
 
 
 def triage_end(state: TriageState) -> tuple[list[Effect], list[BlindSpot]]:
     """Return what was still open when the input ended, and what triage could not see."""
     effects = _tied(state, state.correlator.close(), None)
-    return effects, [*state.correlator.unseen(), *state.grouper.unseen()]
+    return effects, triage_unseen(state)
+
+
+def triage_unseen(state: TriageState) -> list[BlindSpot]:
+    """Return what triage could not see so far, with reasons and counts."""
+    late = [] if state.latecomers is None else state.latecomers.unseen()
+    return [*state.correlator.unseen(), *late, *state.grouper.unseen()]
 
 
 def triage_scores(state: TriageState, incidents: Sequence[Incident]) -> list[Incident]:
@@ -204,6 +234,8 @@ def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int
     state.grouper.feed(correlations=told)
     incidents: list[Incident] = state.grouper.settle() if now is None or state.grouper.is_due(now) else []
     kept = [Keep(key, record) for key, record in state.grouper.changes().items()]
+    if kept and state.is_live and -(1 << 63) < state.correlator.passed < 1 << 63:
+        kept.append(Keep((PASSED,), written(state.correlator.passed)))
     return [*map(Record, told), *map(Record, incidents), *kept]
 
 

@@ -10,6 +10,7 @@ of every dictionary, and of none, are read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Annotated
 
@@ -25,13 +26,16 @@ from carecordon.wire.dictionary import LATEST, dictionary
 
 VERSION = 1
 MAX_PACKED = 16 * 1024 * 1024
-MAX_UNPACKED = 64 * 1024 * 1024
+MAX_UNPACKED = 16 * 1024 * 1024
 MAX_RATIO = 200
-FREE_BYTES = 4 * 1024 * 1024
+FREE_BYTES = 1024 * 1024
 """What unpacks to no more than this is taken at any ratio: rows that are all alike pack very well."""
 MAX_ROWS = 65_536
 MAX_COLUMNS = 4_096
 MAX_VALUES = MAX_ROWS
+MAX_ALL_VALUES = 4 * MAX_ROWS
+"""Of all columns; a column has no more than rows, since each stands in it once. A byte may be a value, of 50 in memory.
+"""
 MAX_NAME = 1_024
 LEVEL = 3
 
@@ -68,7 +72,8 @@ def encode(table: Table) -> bytes:
     _check_shape(table)
     try:
         columns = table.columns
-        values = map(columns.values, range(len(columns.names)))
+        values = [columns.values(place) for place in range(len(columns.names))]
+        _check_counts(columns.names, [len(some) for some in values], len(table))
         raw = msgspec.msgpack.encode(
             _Batch(
                 VERSION,
@@ -175,6 +180,29 @@ def _check_shape(table: Table) -> None:
         )
 
 
+def _check_counts(names: Sequence[str], counts: Sequence[int], rows: int) -> None:
+    for name, count in zip(names, counts, strict=True):
+        if count > rows:
+            raise TheirFault(f"batch: column {name}: {count} values for {rows} rows")
+    if sum(counts) > MAX_ALL_VALUES:
+        raise TheirFault(f"batch: {sum(counts)} values, at most {MAX_ALL_VALUES} are taken: send smaller batches")
+
+
+def _count(packed: msgspec.Raw) -> int:
+    """Return how many values an array says that it has; 0 for what is none, which is told when it is decoded.
+
+    Source: the MessagePack specification, "array format family".
+    """
+    head = bytes(memoryview(packed)[:5])
+    match head[0]:
+        case 0xDC:
+            return int.from_bytes(head[1:3], "big")
+        case 0xDD:
+            return int.from_bytes(head[1:5], "big")
+        case kind:
+            return kind & 0x0F if kind & 0xF0 == 0x90 else 0
+
+
 def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
     """Return the columns, each to be decoded and held against its own size when it is asked for.
 
@@ -186,6 +214,7 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
     if len(values) != len(names) or len(batch.index) != 4 * rows * len(names):
         has = f"{len(values)} columns of values and {len(batch.index)} bytes of indexes"
         raise TheirFault(f"batch: it has {has} for {len(names)} names and {rows} rows")
+    _check_counts(names, [_count(some) for some in values], rows)
     # Unsigned, a negative index is huge and ABSENT plus one is 0: one figure a column tells both ends of the range.
     above = np.frombuffer(batch.index, "<u4").reshape(len(names), rows) + np.uint32(1)
     needed: list[int] = above.max(axis=1, initial=0).tolist()

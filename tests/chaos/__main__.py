@@ -1,4 +1,4 @@
-"""`python -m tests.chaos [SCENARIO...] [--seed N] [--kills N] [--cuts N]`: one line of figures a scenario; 1 if one fails.
+"""`python -m tests.chaos [SCENARIO...] [--seed N] [--kills N] [--cuts N]`: a line of figures each; 1 if one fails.
 
 Power cuts of the stream are `tests/chaos/test_stream_power.py`, whole in every run of the tests.
 """

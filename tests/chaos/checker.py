@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from carecordon.exercise.fleet.ledger import Account, Act, acknowledged, marks, read_ledger
 from carecordon.exercise.fleet.member import Planted
@@ -58,20 +59,23 @@ class Verdict:
     def line(self) -> str:
         """Return the figures in one line."""
         return (
-            f"{self.acknowledged:,} acknowledged, {self.stored:,} stored, {len(self.lost)} lost, {len(self.twice)} twice; "
-            f"{self.planted} planted, {len(self.unseen)} unseen, {self.alerts} alerts, {len(self.alerts_twice)} twice; "
-            f"{self.notices} notices, {self.notices_repeated} repeated, {len(self.notices_too_often)} too often"
+            f"{self.acknowledged:,} acknowledged, {self.stored:,} stored, {len(self.lost)} lost, "
+            f"{len(self.twice)} twice; {self.planted} planted, {len(self.unseen)} unseen, {self.alerts} alerts, "
+            f"{len(self.alerts_twice)} twice; {self.notices} notices, {self.notices_repeated} repeated, "
+            f"{len(self.notices_too_often)} too often"
         )
 
 
-def check(trust: Trust, played: Played, told: Sequence[str] = (), within_s: float = SETTLE_S) -> Verdict:
-    """Wait until the hub has worked on everything, and hold it against the account; `told`: ids of notices, as they came."""
+def check(
+    trust: Trust, played: Played, told: Callable[[], Sequence[str]] = tuple, within_s: float = SETTLE_S
+) -> Verdict:
+    """Wait until the hub has worked on all, and hold it against the account; `told`: ids of notices, as they came."""
     end = time.monotonic() + within_s
     account = read_ledger(played.ledger)
     verdict = Verdict()
     calm = 0.0
     while time.monotonic() < end:
-        verdict = judge(trust.paths, account, played.planted, told)
+        verdict = judge(trust.paths, account, played.planted, told())
         is_calm = not (verdict.lost or verdict.unseen or verdict.notices_waiting)
         calm = (calm or time.monotonic()) if is_calm else 0.0
         if is_calm and time.monotonic() - calm > CALM_S:
@@ -137,7 +141,7 @@ def _compare(reader: ClickHouseReader, key: Key, numbers: set[int], verdict: Ver
     verdict.twice += [f"{key[0]}/{key[1]} number {number}" for number, times in found.items() if times > 1]
 
 
-def rows_of(reader: ClickHouseReader, sql: str) -> list[tuple[object, ...]]:
+def rows_of(reader: ClickHouseReader, sql: str) -> list[tuple[Any, ...]]:
     """Return a whole answer. Raises ConnectionError where there is none."""
     answer = reader.ask(sql, Ceiling(seconds=60, rows=ROWS))
     if not isinstance(answer, Answer) or answer.is_cut:
@@ -152,7 +156,7 @@ def _register(paths: Paths, planted: Sequence[Planted], verdict: Verdict) -> Non
         incidents = register.cases.incidents(IncidentQuery(limit=100_000))
         standing = [register.cases.incident(row.number) for row in incidents]
         counts = register.outbox.count()
-        verdict.letters = [f"{row.where}: {row.reason}" for row in register.letters.all(limit=20)]
+        verdict.letters = [f"{row.letter.where}: {row.letter.reason}" for row in register.letters.all(limit=20)]
     finally:
         register.close()
     verdict.alerts = len(alerts)
@@ -171,14 +175,14 @@ def _register(paths: Paths, planted: Sequence[Planted], verdict: Verdict) -> Non
     verdict.alerts_twice += [f"in two incidents: {one}" for one, times in places.items() if times > 1]
     sent = [one for one in planted if one.acknowledged is not None]
     verdict.planted = len(sent)
-    by_place = {(file, position): row for row in alerts for file, position in [_place(row)]}
+    by_place = {_place(row): row for row in alerts if row.rule_id == RULE}
     for plant in sent:
         place = (f"{plant.device}/{plant.epoch}", plant.number)
-        row = by_place.get(place)
-        if row is None or samples[(*place, RULE)] != 1:
+        found = by_place.get(place)
+        if found is None or samples[(*place, RULE)] != 1:
             verdict.unseen.append(f"{place}")
-        elif row.count != 1:
-            verdict.alerts_twice.append(f"{place} counted {row.count} times")
+        elif found.count != 1:
+            verdict.alerts_twice.append(f"{place} counted {found.count} times")
 
 
 def _place(row: AlertRow) -> tuple[str, int]:
@@ -186,8 +190,7 @@ def _place(row: AlertRow) -> tuple[str, int]:
     return sample.file, sample.position
 
 
-def _alerts(ask: object) -> list[AlertRow]:
-    assert callable(ask)
+def _alerts(ask: Callable[[AlertQuery], list[AlertRow]]) -> list[AlertRow]:
     found: list[AlertRow] = []
     before: tuple[int, str] | None = None
     while some := ask(AlertQuery(before=before, limit=5_000)):

@@ -1,4 +1,4 @@
-"""Torn and bit-flipped ends of files: what reads them says so, keeps the rest, and never dies of them again and again."""
+"""Torn and bit-flipped ends of files: what reads them says so, keeps the rest, and does not die of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTS = 60
 END = "end"
 """The number of the last entry in a register's audit log."""
 Open = Callable[[Path], str]
-"""Opens what is in a folder, uses it, and returns what became of it: `whole`, `told` (less, and it says so), `less` or `shut`."""
+"""Opens what is in a folder and returns what became of it: `whole`, `told` (less, and it says so), `less`, `shut`."""
 
 
 def damage(folder: Path, options: Options) -> Outcome:

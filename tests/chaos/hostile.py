@@ -44,7 +44,7 @@ EXTREMES: tuple[Value, ...] = (
 MOMENTS = (0, -1, 1, -(2**62), 2**62 - 1, 2**63 - 1)
 
 
-def same_batch(folder: Path, options: Options) -> Outcome:
+def same_batch(folder: Path, _: Options) -> Outcome:
     """Send one batch a thousand times over some sessions: it is in the store once."""
     began = time.monotonic()
     with trust_in(folder) as trust, _device(trust, folder, "again.example.org") as (talk, device):
@@ -57,7 +57,7 @@ def same_batch(folder: Path, options: Options) -> Outcome:
                 talk.events.clear()
                 talk.connect()
                 talk.until(lambda: talk.session.mark >= 9)
-            for _ in range(TIMES // SESSIONS):
+            for _again in range(TIMES // SESSIONS):
                 with contextlib.suppress(ConnectionClosed):
                     talk.web.send(message)
             if not session:

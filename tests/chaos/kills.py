@@ -27,22 +27,18 @@ def kills(folder: Path, options: Options) -> Outcome:
     rng = random.Random(options.seed)
     order = [name for _ in range(options.kills) for name in rng.sample((*PROCESSES, SUPERVISOR), len(PROCESSES) + 1)]
     took: dict[str, list[float]] = {}
-    with hook_server() as hooks:
-        with trust_in(folder, webhook=hooks.url, secret=SECRET) as trust:
+    with hook_server() as hooks, trust_in(folder, webhook=hooks.url, secret=SECRET) as trust:
 
-            async def disturb(fleet: Fleet) -> None:
-                await asyncio.sleep(2.0)
-                for name in order:
-                    took.setdefault(name, []).append(await _kill(trust, fleet, name))
-                    await asyncio.sleep(rng.uniform(*BETWEEN_S))
-                await asyncio.sleep(1.0)
+        async def disturb(fleet: Fleet) -> None:
+            await asyncio.sleep(2.0)
+            for name in order:
+                took.setdefault(name, []).append(await _kill(trust, fleet, name))
+                await asyncio.sleep(rng.uniform(*BETWEEN_S))
+            await asyncio.sleep(1.0)
 
-            load = Load(devices=options.devices, events_per_s=options.events_per_s, seed=options.seed)
-            played = asyncio.run(play(trust, folder, load, disturb))
-            told = [headers["webhook-id"] for headers, _ in hooks.got]
-            verdict = check(trust, played, told)
-            told = [headers["webhook-id"] for headers, _ in hooks.got]
-            verdict = check(trust, played, told)
+        load = Load(devices=options.devices, events_per_s=options.events_per_s, seed=options.seed)
+        played = asyncio.run(play(trust, folder, load, disturb))
+        verdict = check(trust, played, lambda: [headers["webhook-id"] for headers, _ in hooks.got])
     slowest = {name: max(times) for name, times in took.items()}
     slow = [f"{name} was back after {time_s:.1f} s" for name, time_s in slowest.items() if time_s > BACK_S]
     worst = ", ".join(f"{name} {time_s:.1f}" for name, time_s in sorted(slowest.items()))

@@ -36,7 +36,7 @@ SHORT = Options(kills=1, cuts=20, devices=60, events_per_s=1_500.0, seconds=2.0)
 
 @dataclass
 class Outcome:
-    """A scenario's name, its figures in one line, what is wrong, and what was too slow (told, and wrong in the long form)."""
+    """A scenario's name, its figures in one line, what is wrong, and what was too slow (wrong in the long form)."""
 
     name: str
     line: str

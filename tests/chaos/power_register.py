@@ -1,4 +1,4 @@
-"""Power loss of the register: at each cut it is as it was after the last act that returned, or after the one under way."""
+"""Power loss of the register: at each cut it is as it was after the last act that returned, or the one under way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from carecordon.model.kept import Commit
 from carecordon.register.backends import sqlite
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
-
 from tests.chaos.dbapi import clothe
 from tests.chaos.disk import Act, Disk, Receipt
 from tests.chaos.outcome import Options, Outcome

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from carecordon.hub.keeper_engine import Engine, EngineFault
+from carecordon.model.event import Fields
 from carecordon.model.merged import Merged
 from carecordon.telemetry.store import block_of
 from tests.chaos.outcome import Options, Outcome
@@ -46,7 +47,7 @@ def block(seed: int, number: int) -> bytes:
     rng = random.Random(seed * 1_000_003 + number)
     days = [0, 1] if number % 4 == 3 else [0]
     times = [NOW + rng.choice(days) * DAY + place * SECOND for place in range(ROWS)]
-    events = [{"CommandLine": f"insert {number} {place} {rng.random()}"} for place in range(ROWS)]
+    events: list[Fields] = [{"CommandLine": f"insert {number} {place} {rng.random()}"} for place in range(ROWS)]
     made = merged(events, times=times)
     return bytes(block_of(_numbered(made, number)))
 
@@ -150,7 +151,7 @@ def _last(receipts: list[str], what: str) -> int:
 
 def _looked(folder: Path, seed: int, kept: int, begun: int) -> dict[str, Any]:
     command = [sys.executable, "-m", __name__, "look", str(folder), str(seed), str(kept), str(begun)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         return {"dead": f"exit status {done.returncode}: {done.stderr[-500:]}"}
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -35,13 +35,16 @@ _FD = re.compile(r"(-?\d+|AT_FDCWD)<([^>]*)>")
 def is_here() -> bool:
     """Return whether processes can be traced on this machine."""
     found = shutil.which("strace")
-    return found is not None and subprocess.run([found, "-o", os.devnull, "true"], capture_output=True).returncode == 0
+    return (
+        found is not None
+        and subprocess.run([found, "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def traced(command: Sequence[str], to: Path) -> str:
     """Run a command to its end under a trace, and return what it said. Raises AssertionError where it fails."""
     tracer = ["strace", "-f", "-y", "-xx", "-s", "100000000", "-e", f"trace={','.join(CALLS.split())}", "-o", str(to)]
-    done = subprocess.run([*tracer, *command], capture_output=True, timeout=TIMEOUT_S, text=True)
+    done = subprocess.run([*tracer, *command], capture_output=True, timeout=TIMEOUT_S, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -153,7 +156,7 @@ class Replay:
 
     def _on_names(self, name: str, words: str) -> str | None:
         paths = self._paths(words)
-        if name in ("sync",):
+        if name == "sync":
             self.odd.append(name)
         if all(path is None for path in paths):
             return None

@@ -73,7 +73,7 @@ class Trust:
 
     def words(self) -> str:
         """Return the last words of all its processes."""
-        logs = sorted(self.paths.logs.glob("*.log")) + [self.paths.data / "up.log"]
+        logs = [*sorted(self.paths.logs.glob("*.log")), self.paths.data / "up.log"]
         return "\n".join(f"{log.name}: {log.read_text('utf-8', 'replace')[-1500:]}" for log in logs if log.exists())
 
     def identities(self, folder: Path, names: Sequence[str]) -> list[Identity]:

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from carecordon.hub.carry import Carry, Receiver
+from carecordon.hub.carry import AT_ONCE, IN_VAIN_LEAST, Carry, Receiver
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.pulse import read_pulses
 from carecordon.hub.receivers import names, targets
 from carecordon.model.errors import TheirFault
-from carecordon.model.kept import Commit
+from carecordon.model.kept import Commit, Trouble
 from carecordon.model.notice import NewNotice, NoticeRow
 from carecordon.notify.channel import Target
 from carecordon.notify.notice import encode
@@ -256,8 +256,8 @@ class Lines:
         self.rows = rows
         self.next_tries: list[int | None] = []
 
-    def due(self, now: int, limit: int) -> list[NoticeRow]:
-        return [row for row in self.rows if row.next_try <= now][:limit]
+    def due(self, now: int, limit: int, besides: set[str]) -> list[NoticeRow]:
+        return [row for row in self.rows if row.next_try <= now and row.channel not in besides][:limit]
 
     def failed(self, numbers: list[int], why: str, next_try: int | None) -> None:
         self.next_tries.append(next_try)
@@ -265,7 +265,7 @@ class Lines:
     def begun(self, numbers: list[int], now: int, digest: str = "") -> None:
         return
 
-    def went(self, channel: str, since: int) -> list[NoticeRow]:
+    def went(self, channel: str, since: int, until: int) -> list[NoticeRow]:
         return []
 
 
@@ -273,11 +273,67 @@ def test_what_could_not_be_told_for_three_days_is_given_up_and_said() -> None:
     hour = 3_600 * 10**9
     for age, is_given_up in ((71 * hour, False), (73 * hour, True)):
         outbox: Any = Lines([row(1, channel="mail/ann", made=NOON - age)])
-        receiver = Receiver(_unreachable())
+        receiver = Receiver(_unreachable(), in_vain=IN_VAIN_LEAST - 1)
         carry = Carry(outbox, {"mail/ann": receiver}, "Westpark", 10, lambda: NOON, Random(1))
         asyncio.run(_once(carry))
         assert (outbox.next_tries == [None]) is is_given_up
         assert receiver.quiet_until > NOON
+
+
+def test_a_clock_that_jumps_ahead_makes_no_notice_too_old_to_be_told() -> None:
+    outbox: Any = Lines([row(1, channel="mail/ann", made=NOON - 10 * 365 * 86_400 * 10**9)])
+    carry = Carry(outbox, {"mail/ann": Receiver(_unreachable())}, "Westpark", 10, lambda: NOON, Random(1))
+    asyncio.run(_once(carry))
+    (next_try,) = outbox.next_tries
+    assert next_try is not None
+
+
+def test_a_receiver_is_left_alone_no_longer_than_the_longest_wait_whatever_the_clock_was() -> None:
+    for quiet_until, tries in ((NOON + 10 * 365 * 86_400 * 10**9, 1), (NOON + 60 * 10**9, 0)):
+        outbox: Any = Lines([row(1, channel="mail/ann")])
+        receiver = Receiver(_unreachable(), quiet_until=quiet_until)
+        carry = Carry(outbox, {"mail/ann": receiver}, "Westpark", 10, lambda: NOON, Random(1))
+        asyncio.run(_once(carry))
+        assert receiver.in_vain == tries
+
+
+def test_what_waits_for_one_that_is_down_keeps_nothing_from_the_other(tmp_path: Path) -> None:
+    with mail_server() as gone:
+        port = gone.port
+    with hook_server() as hooks:
+        hub = Hub(tmp_path, _notify(port, hooks.url))
+        mail = next(name for name in hub.receivers if not name.startswith("webhook/"))
+        old = [NewNotice(mail, f"old{n}", None, "high", "x", encode(notice(f"old{n}")), 0) for n in range(AT_ONCE)]
+        hub.register.cases.commit(Commit(NOON, 0, 1, notices=old))
+        hub.put("new")
+        with hub.carrying():
+            until(lambda: hub.states().get("done") == 1, "the program is told")
+        hub.register.close()
+    assert [body["data"]["id"] for body in hooks.bodies()] == ["new"]
+
+
+def test_a_trouble_of_the_hub_is_told_to_each_receiver_once(world: tuple[Hub, Mailbox, Hooks]) -> None:
+    hub, box, hooks = world
+    hub.register.cases.trouble([Trouble("clone/d1", "clone", "d1", "ward-pc-07: two may be using its key", NOON)])
+    for _ in range(2):
+        with hub.carrying() as process:
+            until(lambda: hub.states() == {"done": 2}, "both are told")
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE_S) == 0
+    (body,) = hooks.bodies()
+    assert (body["type"], body["data"]["kind"]) == ("hub.trouble", "clone")
+    ((_, mail),) = box.mails
+    assert "in use in two places: ward-pc-07" in str(mail["Subject"])
+
+
+def test_a_level_that_is_none_is_told(tmp_path: Path) -> None:
+    hub = Hub(tmp_path, _notify(25, "http://127.0.0.1:1/").replace("[notify]", '[notify]\nlevel = "grave"'))
+    hub.register.close()
+    with hub.carrying() as process:
+        assert process.wait(DEADLINE_S) == 2
+    assert "'grave' is none of" in (hub.paths.data / "carry.log").read_text()
 
 
 def _unreachable() -> Any:

@@ -14,6 +14,7 @@ import zstandard
 from websockets.exceptions import ConnectionClosed
 
 from carecordon.hub.gate_link import MAX_FRAMES
+from carecordon.hub.gate_reception import MAX_LINKS
 from carecordon.wire.messages import Batch, FromHub, Ping
 from carecordon.wire.session import MAX_MESSAGE_BYTES, WORDS, Word, name_of, write
 from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
@@ -169,3 +170,33 @@ def test_refusals_say_why_in_the_log_and_the_figures(gate: Running, device: Memb
     wait_for(lambda: gate.figures().get("ended_theirs_total", 0) >= 1)
     assert not any(line["event"] == "unforeseen" for line in gate.log())
     assert not any("defect" in line.get("why", "") for line in gate.log())
+
+
+def test_a_device_that_never_closes_its_sessions_has_no_more_than_others(gate: Running, device: Member) -> None:
+    """Links that were told to go used to be told again, while the newest stayed: thousands for one device."""
+    upgrade = (
+        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    with contextlib.ExitStack() as stack:
+        links = []
+        for _ in range(3 * MAX_LINKS):
+            bare = socket.create_connection(("127.0.0.1", gate.ports.devices), timeout=20)
+            link = stack.enter_context(device.context().wrap_socket(bare, server_hostname="127.0.0.1"))
+            link.sendall(upgrade)
+            assert b"101" in link.recv(4096)
+            links.append(link)
+        for link in links[:-MAX_LINKS]:
+            with contextlib.suppress(OSError):
+                while link.recv(4096):
+                    pass
+        for link in links[-MAX_LINKS:]:
+            link.setblocking(False)
+            assert is_open(link)
+
+
+def is_open(link: ssl.SSLSocket) -> bool:
+    try:
+        return bool(link.recv(1))
+    except ssl.SSLWantReadError:
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from carecordon.hub.config import Limits
 from carecordon.hub.fairness import FairQueue
 from carecordon.hub.gate_pressure import CONSUMER, FAILED_PAUSE_S, MAX_QUEUE_BYTES, Pressure
 from carecordon.hub.shard import DETECT
+from carecordon.model.event import Kind
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
+from carecordon.wire import codec
 from carecordon.wire.session import Turned
 from tests.hub.gate_kit import Talk, make_hub, member, running, wait_for
+from tests.wire.test_codec import table_of
 
 
 def turned(talk: Talk) -> Turned:
@@ -179,3 +183,16 @@ def test_credit_makes_devices_wait_under_load_and_lets_go_after() -> None:
     for _ in range(60):
         pressure.load(500.0)
     assert pressure.credit(full, 0).delay_s == 0
+
+
+def test_bytes_count_against_a_share_as_events_do(tmp_path: Path) -> None:
+    """One event may be a megabyte: a device that states few events has no more of the hub's disk for it."""
+    hub = make_hub(tmp_path / "hub", events_per_s=10.0, burst_events=50.0)
+    noisy = member(hub, tmp_path / "noisy")
+    with running(hub) as process, Talk(noisy, process.ports.devices) as loud:
+        table = table_of([(Kind("Security", "made up", 4624), {"Blob": os.urandom(60_000).hex()}, 1, "ward-pc-07")])
+        loud.send(0, 0, codec.encode(table))
+        loud.send(1, 1)
+        assert turned(loud).first == 1
+        assert loud.session.mark <= 0
+    hub.register.close()

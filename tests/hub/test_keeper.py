@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -17,7 +18,9 @@ import clickhouse_connect
 import pytest
 import zstandard
 
+from carecordon.hub.keeper import ADDRESS_SPACE_BYTES
 from carecordon.hub.keeper_address import Role
+from carecordon.hub.keeper_engine import Engine
 from carecordon.hub.pulse import read_pulses
 from carecordon.telemetry.answer import Answer, Place
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
@@ -254,3 +257,19 @@ def test_what_was_inserted_is_there_after_a_kill_and_a_clean_end(tmp_path: Path)
 
 def test_it_runs_nicer_than_the_gate(keeper: Keeping) -> None:
     assert os.getpriority(os.PRIO_PROCESS, keeper.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_it_holds_no_more_memory_than_was_set(keeper: Keeping) -> None:
+    """Planning a question obeys none of the engine's own limits."""
+    assert resource.prlimit(keeper.process.pid, resource.RLIMIT_AS)[0] == ADDRESS_SPACE_BYTES
+
+
+def test_one_question_s_limits_do_not_stay_for_the_next(tmp_path: Path) -> None:
+    engine = Engine(tmp_path / "telemetry", 30, 1)
+    try:
+        limits = "SELECT getSetting('max_execution_time'), getSetting('max_memory_usage'), getSetting('limit')"
+        before = engine.ask(limits, "TabSeparated", {})
+        engine.ask("SELECT 1", "TabSeparated", {"max_execution_time": 1, "max_memory_usage": 9_000_000, "limit": 1})
+        assert engine.ask(limits, "TabSeparated", {}) == before
+    finally:
+        engine.close()

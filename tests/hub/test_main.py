@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from carecordon.hub import main
 from carecordon.hub.main import Job, Supervisor
 
 STEADY = "import sys,time; print('ready', flush=True); time.sleep(600)"
@@ -93,3 +94,22 @@ def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_log_does_not_grow_for_ever_while_its_process_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "LOG_BYTES", 10_000)
+    monkeypatch.setattr(main, "LOG_LOOK_S", 0.0)
+    loud = "import sys,time; print('ready', flush=True)\nwhile True: sys.stderr.write('word ' * 100); time.sleep(0.001)"
+    supervisor = Supervisor([job("loud", loud)], tmp_path, lambda *_: None)
+    old = tmp_path / "loud.log.1"
+    supervisor.start()
+    try:
+        until(supervisor, old.exists)
+        first = supervisor.pid("loud")
+        before = old.stat().st_mtime_ns
+        until(supervisor, lambda: old.stat().st_mtime_ns != before)
+        assert supervisor.pid("loud") == first
+    finally:
+        supervisor.stop()
+    assert (tmp_path / "loud.log").read_bytes()[:1] != b"\0", "it goes on at the new end"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["loud.log", "loud.log.1"]

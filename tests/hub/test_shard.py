@@ -2,124 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from carecordon.hub import found as stream2
-from carecordon.hub import opened
 from carecordon.hub import shard as room
 from carecordon.hub.detector import Detector
-from carecordon.hub.found import Found, Trouble
-from carecordon.hub.roster import Roster
 from carecordon.hub.shard import DETECT, STORE, Doors, Shard
-from carecordon.model.batch import Rows
-from carecordon.model.device import Certificate, DeviceKind, NewDevice
-from carecordon.model.errors import TheirFault
-from carecordon.model.event import Kind
-from carecordon.model.gather import gather
-from carecordon.model.match import Match
 from carecordon.model.merged import Merged
 from carecordon.model.stream import Part
 from carecordon.pipeline import journey
-from carecordon.pipeline.detect.disk.cache import DiskCache
-from carecordon.pipeline.detect.disk.rulebook import read_rulebook
-from carecordon.register.backends.sqlite import SQLITE as REGISTER
-from carecordon.stream.backends.sqlite import SQLITE as STREAM
-from carecordon.wire import codec
+from tests.hub import shard_kit
+from tests.hub.shard_kit import SENDER, part, run, shelf, told
 
-SENDER = "5e" * 16
-RULE = """
-title: Bad word
-id: 11111111-2222-4333-8444-555555555555
-status: test
-level: high
-logsource: {product: windows, category: process_creation}
-detection:
-  selection: {CommandLine|contains: mischief}
-  condition: selection
-"""
-CREATED = Kind("Microsoft-Windows-Sysmon/Operational", "Microsoft-Windows-Sysmon", 1)
-
-
-@dataclass(slots=True)
-class Shelf:
-    """A store that keeps in memory what it is given, once a token, and that can be out of order."""
-
-    kept: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    is_down: bool = False
-    refuses: str | None = None
-
-    def insert(self, merged: Merged, token: str) -> None:
-        if self.is_down:
-            raise ConnectionError("the shelf is away")
-        lines = [merged.table.complete(row).get("CommandLine") for row in range(len(merged))]
-        if self.refuses is not None and self.refuses in lines:
-            raise TheirFault("never that one")
-        self.kept.setdefault(token, [(merged.file(row), int(merged.sequence[row])) for row in range(len(merged))])
-
-    def events(self) -> list[tuple[str, int]]:
-        return sorted(event for part in self.kept.values() for event in part)
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
-    folder = tmp_path_factory.mktemp("rules")
-    (folder / "bad.yml").write_text(RULE)
-    cache = DiskCache(folder / "cache")
-    return Detector(read_rulebook([folder / "bad.yml"], cache, own=False), cache)
-
-
-@pytest.fixture
-def doors(tmp_path: Path) -> Iterator[Doors]:
-    REGISTER.prepare(str(tmp_path / "register.db"))
-    register = REGISTER.open_register(str(tmp_path / "register.db"))
-    certificate = Certificate("ab" * 32, "01", 0, 10**18)
-    register.devices.add(NewDevice(SENDER, "ward-7", "Windows", DeviceKind.AGENT, certificate), "test", 1)
-    events, found = STREAM.open(str(tmp_path / "1.db"), 1), STREAM.open(str(tmp_path / "2.db"), 1)
-    threads = ThreadPoolExecutor(1)
-    yield Doors(events, found, register, Shelf(), Roster(register.devices), threads, lambda: 10**18)
-    threads.shutdown()
-    events.close()
-    found.close()
-    register.close()
-
-
-def shelf(doors: Doors) -> Shelf:
-    assert isinstance(doors.telemetry, Shelf)
-    return doors.telemetry
-
-
-def part(first: int, *lines: str, device: str = "ward-7") -> Part:
-    """Return a batch of process starts with these command lines."""
-    count = len(lines)
-    fields: list[dict[str, Any]] = [{"CommandLine": line, "Image": "C:\\a.exe", "ProcessId": 7} for line in lines]
-    rows = Rows([CREATED] * count, fields, [10**18 - 5] * count, [device] * count, [None] * count, list(range(count)))
-    return Part(SENDER, 9, first, first + count - 1, codec.encode(gather(rows)))
-
-
-def wide(first: int, names: int) -> Part:
-    """Return a batch of one event with so many fields."""
-    fields: list[dict[str, Any]] = [{f"x{number}": "v" for number in range(names)}]
-    rows = Rows([CREATED], fields, [10**18 - 5], ["ward-7"], [None], [0])
-    return Part(SENDER, 9, first, first, codec.encode(gather(rows)))
-
-
-def told(doors: Doors) -> tuple[list[Match], list[Trouble]]:
-    """Return everything that lies in stream 2."""
-    words = [word for entry in doors.found.pull(0, 0, 1 << 30) for word in stream2.decode(entry.part.data)]
-    matches = [match for word in words if isinstance(word, Found) for match in word.matches]
-    return matches, [word for word in words if isinstance(word, Trouble)]
-
-
-def run(shard: Shard, detector: Detector) -> None:
-    while shard.turn(detector):
-        pass
+detector, doors = shard_kit.detector, shard_kit.doors
 
 
 def test_events_are_stored_matched_and_handed_on(doors: Doors, detector: Detector) -> None:
@@ -356,122 +253,3 @@ def test_a_crash_when_what_was_held_is_stored_changes_nothing(
         (f"{SENDER}/9", 0),
         (f"{SENDER}/9", 1),
     ]
-
-
-def test_storing_catches_up_while_more_keeps_coming(doors: Doors, detector: Detector) -> None:
-    now = [10**18]
-    shard = Shard(replace(doors, clock=lambda: now[0]), 0)
-    shelf(doors).is_down = True
-    doors.events.publish([part(0, "a")], 1)
-    shard.turn(detector)
-    shelf(doors).is_down = False
-    for number in range(1, 60):
-        now[0] += 400_000_000
-        doors.events.publish([part(number, "a")], 1)
-        shard.turn(detector)
-    assert doors.events.lag(STORE).parts < 20
-
-
-def test_what_the_store_step_dies_of_is_set_aside_alone(
-    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Shelf.insert
-
-    def insert(self: Shelf, merged: Merged, token: str) -> None:
-        if any(merged.table.complete(row).get("CommandLine") == "huge" for row in range(len(merged))):
-            raise MemoryError
-        real(self, merged, token)
-
-    monkeypatch.setattr(Shelf, "insert", insert)
-    doors.events.publish([part(0, "huge"), part(1, "mischief")], 1)
-    run(Shard(doors, 0), detector)
-    assert shelf(doors).events() == [(f"{SENDER}/9", 1)]
-    assert doors.register.letters.count() == 1
-
-
-def test_an_entry_that_kills_stays_aside_when_the_store_comes_back(
-    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = opened.Opener.open
-
-    def open_or_die(self: opened.Opener, entries: Any) -> Any:
-        if any(entry.part.first == 1 for entry in entries):
-            raise KeyboardInterrupt
-        return real(self, entries)
-
-    shelf(doors).is_down = True
-    doors.events.publish([part(0, "a")], 1)
-    Shard(doors, 0).turn(detector)
-    monkeypatch.setattr(opened.Opener, "open", open_or_die)
-    doors.events.publish([part(1, "kill"), part(2, "b")], 1)
-    for _ in range(12):
-        with suppress(KeyboardInterrupt):
-            Shard(doors, 0).turn(detector)
-    shelf(doors).is_down = False
-    run(Shard(doors, 0), detector)
-    assert shelf(doors).events() == [(f"{SENDER}/9", 0), (f"{SENDER}/9", 2)]
-    assert doors.register.letters.count() == 1
-
-
-def test_kills_from_outside_set_nothing_aside(
-    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    doors.events.publish([part(0, "mischief")], 1)
-
-    def killed(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Detector, "find", killed)
-        for _ in range(room.TRIES + 1):
-            with pytest.raises(KeyboardInterrupt):
-                Shard(doors, 0).turn(detector)
-    run(Shard(doors, 0), detector)
-    assert shelf(doors).events() == [(f"{SENDER}/9", 0)]
-    assert len(told(doors)[0]) == 1
-    assert doors.register.letters.count() == 0
-
-
-def test_long_values_are_cut_in_what_is_handed_on(doors: Doors, detector: Detector) -> None:
-    doors.events.publish([part(0, *["mischief" + "A" * 100_000] * 40)], 1)
-    run(Shard(doors, 0), detector)
-    matches, _ = told(doors)
-    assert len(matches) == 40
-    assert max(len(str(value)) for match in matches for value in match.fields.values()) == stream2.CHARS[0]
-    assert len(shelf(doors).events()) == 40
-
-
-def test_more_matches_than_a_log_takes_are_told_in_part(
-    monkeypatch: pytest.MonkeyPatch, doors: Doors, detector: Detector
-) -> None:
-    monkeypatch.setattr(stream2, "MOST_BYTES", 20_000)
-    doors.events.publish([part(0, *[f"mischief {number}" for number in range(500)])], 1)
-    run(Shard(doors, 0), detector)
-    matches, troubles = told(doors)
-    assert 0 < len(matches) < 500
-    assert "more than can be told" in troubles[0].text
-
-
-@pytest.mark.parametrize(
-    ("batch", "reason"),
-    [
-        (part(0, *["quiet" + "A" * 1_000_000] * 60), "written out"),
-        (wide(0, opened.MOST_NAMES + 1), "fields, at most"),
-    ],
-)
-def test_a_batch_that_unfolds_is_set_aside(doors: Doors, detector: Detector, batch: Part, reason: str) -> None:
-    doors.events.publish([batch, part(1_000, "mischief")], 1)
-    run(Shard(doors, 0), detector)
-    assert [number for _, number in shelf(doors).events()] == [1_000]
-    (letter,) = doors.register.letters.all()
-    assert reason in letter.letter.reason
-
-
-def test_few_rows_of_many_fields_do_not_swell_the_rows_of_others(
-    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opened, "MOST_CELLS", 20_000)
-    doors.events.publish([part(0, *["quiet"] * 50), wide(50, 900), part(51, "mischief")], 1)
-    run(Shard(doors, 0), detector)
-    assert [number for _, number in shelf(doors).events()] == [*range(50), 51]
-    assert "fields that no other batch has" in doors.register.letters.all()[0].letter.reason

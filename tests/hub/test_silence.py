@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from carecordon.hub.channels_heard import OFTEN, ChannelsHeard
 from carecordon.hub.merge import Sent, merge
 from carecordon.hub.quiet import MANY
 from carecordon.hub.silence import LOOK_S, Silence
+from carecordon.hub.upkeep import Upkeep
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.event import Kind
@@ -134,3 +136,52 @@ def test_a_source_that_seldom_speaks_or_whose_device_is_gone_is_not_missed() -> 
     for minute in range(OFTEN):
         channels.see(heard(["System"], at(minute)))
     assert channels.news(at(600)) == []
+
+
+def test_what_was_silent_before_a_restart_is_over_when_it_speaks(register: Register) -> None:
+    one, other = enrol(register, 2)
+    before = Silence(register, LIMIT_S)
+    before.look(at(0), at(0))
+    register.devices.seen({other: at(11)})
+    before.look(at(12), at(12))
+    anew = Silence(register, LIMIT_S)
+    anew.look(at(13), at(13))
+    assert len(register.cases.troubles(is_over=None)) == len(open_troubles(register)) == 1, (
+        "neither over nor told again"
+    )
+    register.devices.seen({one: at(14)})
+    anew.look(at(15), at(15))
+    assert open_troubles(register) == []
+
+
+def test_many_that_were_silent_before_a_restart_are_over_when_all_speak(register: Register) -> None:
+    ids = enrol(register, MANY)
+    before = Silence(register, LIMIT_S)
+    before.look(at(0), at(0))
+    before.look(at(12), at(12))
+    anew = Silence(register, LIMIT_S)
+    register.devices.seen(dict.fromkeys(ids[1:], at(13)))
+    anew.look(at(13), at(13))
+    assert len(register.cases.troubles(is_over=None)) == len(open_troubles(register)) == 1
+    register.devices.seen({ids[0]: at(14)})
+    anew.look(at(15), at(15))
+    assert open_troubles(register) == []
+
+
+def test_a_clock_that_is_set_back_stops_no_look(register: Register) -> None:
+    enrol(register, 1)
+    silence = Silence(register, LIMIT_S)
+    silence.look(at(600), at(600))
+    silence.look(at(0), at(0))
+    silence.look(at(12), at(12))
+    assert len(open_troubles(register)) == 1
+
+
+def test_upkeep_goes_on_after_the_clock_was_set_back(register: Register, tmp_path: Path) -> None:
+    forgotten: list[int] = []
+    counting = replace(register, tidy=lambda before: forgotten.append(before) or 0)  # type: ignore[func-returns-value]
+    upkeep = Upkeep(counting, tmp_path, 1)
+    upkeep.look(at(60 * 24 * 365))
+    upkeep.look(at(0))
+    upkeep.look(at(1))
+    assert len(forgotten) == 2

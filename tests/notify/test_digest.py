@@ -51,6 +51,11 @@ def test_what_was_in_a_digest_goes_again_in_the_same_one() -> None:
     assert made.wait_until == NOON + MINUTE_NS
 
 
+def test_what_was_sent_while_the_clock_was_ahead_holds_nothing_back() -> None:
+    ahead = sent(10, 4, NOON + 10**9 * MINUTE_NS)
+    assert plan(rows(13), ahead, 10, NOON) == plan(rows(13), [], 10, NOON)
+
+
 @given(st.lists(st.integers(0, 5), max_size=40), st.integers(0, 5))
 def test_a_minute_never_holds_more_than_allowed_and_each_notice_goes_once(arrivals: list[int], most: int) -> None:
     now, number = NOON, 0

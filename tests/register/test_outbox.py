@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from carecordon.model.kept import Commit
-from carecordon.model.notice import NoticeState
+from dataclasses import replace
+
+from carecordon.model.kept import Commit, Trouble
+from carecordon.model.notice import LONGEST_WAIT_NS, NewNotice, NoticeState
 from carecordon.register.register import Register
 from tests.register.example import NOW, alert, incident, notice
 
@@ -62,3 +64,47 @@ def test_what_is_not_on_its_way_cannot_be_done(register: Register) -> None:
     register.outbox.done([1], NOW)
     register.outbox.failed([1], "why", None)
     assert register.outbox.count() == {"waiting": 1}
+
+
+def test_what_waits_for_one_receiver_does_not_hide_what_waits_for_another(register: Register) -> None:
+    put(register, *(notice(None, f"old {number}", "down") for number in range(5)), notice(None, "new", "mail"))
+    due = register.outbox.due(NOW, 3)
+    assert [(one.channel, one.key) for one in due] == [*(("down", f"old {n}") for n in range(3)), ("mail", "new")]
+    assert [one.key for one in register.outbox.due(NOW, 3, {"down", "nobody"})] == ["new"]
+
+
+def test_a_time_that_a_wrong_clock_gave_keeps_nothing_waiting(register: Register) -> None:
+    ahead = replace(notice(None), due=NOW + 10 * 365 * 86_400 * 10**9)
+    put(register, ahead, replace(notice(None, "soon"), due=NOW + LONGEST_WAIT_NS))
+    (due,) = register.outbox.due(NOW, 10)
+    assert due.key == ahead.key
+    register.outbox.begun([due.number], NOW)
+    register.outbox.failed([due.number], "no answer", ahead.due)
+    assert len(register.outbox.due(NOW, 10)) == 1, "nor does a try that was put off then"
+
+
+def test_what_was_delivered_is_asked_for_between_two_times(register: Register) -> None:
+    put(register, notice(None, "a"), notice(None, "b"))
+    register.outbox.begun([1, 2], NOW)
+    register.outbox.done([1], NOW)
+    register.outbox.done([2], NOW + 9)
+    assert [one.number for one in register.outbox.went("mail", NOW, NOW + 8)] == [1]
+
+
+def test_a_trouble_and_what_is_told_of_it_are_written_together_and_told_once(register: Register) -> None:
+    trouble = Trouble("store/w", "store", None, "it does not answer", NOW)
+    told = NewNotice("mail", "trouble/store/1", None, "high", "s", b"{}", NOW + 1)
+    for _ in range(2):
+        register.cases.trouble([trouble], [told])
+    (row,) = register.outbox.due(NOW + 1, 10)
+    assert (row.key, row.incident, row.made) == (told.key, None, NOW + 1)
+    assert register.cases.troubles() == [trouble]
+
+
+def test_troubles_of_many_are_found_among_those_of_one(register: Register) -> None:
+    lone = [Trouble(f"silent/{n}", "silent", f"d{n}", "quiet", NOW + n) for n in range(5)]
+    crowd = Trouble("silent/all", "silent", None, "many", NOW - 1, None, 40)
+    other = Trouble("store/w", "store", None, "down", NOW - 2)
+    register.cases.trouble([*lone, crowd, other])
+    assert register.cases.troubles(limit=2, without_lone=("silent",)) == [crowd, other]
+    assert len(register.cases.troubles()) == 7

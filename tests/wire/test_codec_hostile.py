@@ -203,3 +203,17 @@ def test_values_that_no_row_needs_are_not_built() -> None:
     """A million nulls in a column of twenty rows would be eight bytes each."""
     many = altered(VALUES, msgspec.Raw(b"\xdd\x00\x10\x00\x00" + b"\xc0" * (1 << 20)), 0)
     assert peak_of(many) < 4 * 1024 * 1024
+
+
+def test_no_column_has_more_values_than_rows_and_all_together_no_more_than_so_many() -> None:
+    """A byte on the wire may be a value, and that fifty bytes here: all columns' values used to be bounded singly."""
+    assert "column A: 21 values for 20 rows" in refuse(altered(VALUES, ["x"] * 21, 0))
+    nothing = msgspec.msgpack.decode(RAW)
+    rows, columns = codec.MAX_ROWS, 5
+    nothing[1], nothing[3] = [[None, None, None, None]], [None]
+    nothing[2] = nothing[4] = bytes(4 * rows)
+    nothing[5] = nothing[6] = Random(7).randbytes(8 * rows)
+    nothing[NAMES], nothing[INDEXES] = [f"F{place}" for place in range(columns)], bytes(4 * rows * columns)
+    nothing[VALUES] = [msgspec.Raw(b"\xdd" + rows.to_bytes(4, "big") + b"\xc0" * rows)] * columns
+    packed = pack(msgspec.msgpack.encode(nothing))
+    assert "values, at most" in refuse(packed)

@@ -73,6 +73,7 @@ class Correlator:
         self._tally: Tally = Counter()
         self._horizon = horizon_ns
         self._newest = BEGINNING_OF_TIME
+        self._passed = BEGINNING_OF_TIME
         self._numbers = count()
         ids = {rule.head.id for rule in rules}
         self._stages = [
@@ -96,21 +97,32 @@ class Correlator:
         `now` (UTC ns), if given, keeps one device's clock that runs ahead from closing
         everybody's windows: later times wait until it has come.
         """
-        for match in matches:
-            listeners = self._listeners.get(match.rule.id)
-            if listeners:
-                self._hand(match, listeners)
+        self._take(matches)
         newest = self._newest if now is None else min(self._newest, now)
         return self._advance(newest - self._horizon)
+
+    def refill(self, matches: Iterable[Match], upto: int | None) -> None:
+        """Take in what was there before; what was over at `upto` (UTC ns; None: at the newest) was told then."""
+        self._take(matches)
+        self._advance(self._newest - self._horizon if upto is None else upto)
 
     @property
     def newest(self) -> int:
         """Return the time of the newest match so far (UTC ns)."""
         return self._newest
 
+    @property
+    def passed(self) -> int:
+        """Return the time (UTC ns) before which nothing can be taken in any more."""
+        return self._passed
+
+    def is_heard(self, rule_id: str) -> bool:
+        """Return whether any correlation refers to this rule."""
+        return rule_id in self._listeners
+
     def pass_time(self, until: int) -> list[CorrelationMatch]:
         """Let event time go on to `until` (UTC ns) though nothing matched; return the correlations that are over."""
-        return self._advance(max(self._newest, until) - self._horizon)
+        return self._advance(until - self._horizon)
 
     def close(self) -> list[CorrelationMatch]:
         """Return everything that is left, as if nothing more will ever happen."""
@@ -119,6 +131,12 @@ class Correlator:
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""
         return [BlindSpot(kind, reason, count=number) for (kind, reason), number in sorted(self._tally.items())]
+
+    def _take(self, matches: Iterable[Match]) -> None:
+        for match in matches:
+            listeners = self._listeners.get(match.rule.id)
+            if listeners:
+                self._hand(match, listeners)
 
     def _hand(self, match: Match, listeners: Sequence[Stage]) -> None:
         """Hand one match to the rules that refer to it."""
@@ -132,6 +150,7 @@ class Correlator:
 
     def _advance(self, until: int) -> list[CorrelationMatch]:
         """Let every rule process what happened before `until`, those that others build on first."""
+        self._passed = until = max(self._passed, until)
         found: list[CorrelationMatch] = []
         for stage in self._stages:
             rule_id = stage.rule.head.id

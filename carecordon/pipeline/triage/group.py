@@ -21,6 +21,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from carecordon.model.errors import defect
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
@@ -143,9 +144,15 @@ class Grouper:
         for units, name in zip(parts, names, strict=True):
             if name is not None:
                 before = self._told.get(name)
-                told[name] = self._tell(name, units, spread, current)
-                if before is not told[name]:
-                    changed.append(told[name].incident)
+                try:
+                    told[name] = self._tell(name, units, spread, current)
+                except Exception as fault:
+                    if not self._is_kept:
+                        raise
+                    self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
+                else:
+                    if before is not told[name]:
+                        changed.append(told[name].incident)
             if self._end(units) < over or self._is_ahead(units) or crowd > 0:
                 crowd -= len(units)
                 told.pop(name or "", None)
@@ -173,12 +180,8 @@ class Grouper:
         found |= {key: None if start is None else written(start) for key, start in starts.items()}
         return dict(sorted(found.items()))
 
-    def restore(self, records: Mapping[Key, bytes]) -> list[Match]:
-        """Take up the state that these records are; return the events of correlations, in time order.
-
-        Raises TheirFault for a record that cannot be read.
-        """
-        kept = Kept(records)
+    def restore(self, kept: Kept) -> list[Match]:
+        """Take up the state that these records are; return the events of correlations, in time order."""
         self._units.update(kept.units)
         self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
         self._aliases.update(kept.aliases)

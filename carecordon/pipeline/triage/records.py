@@ -5,6 +5,7 @@
     start     one process of a device
     member    one event that a correlation may come to be made of
     incident  the ids that an incident had before
+    passed    the event time up to which correlations were told
 
 Read back, in any order, they give the same incidents.
 """
@@ -24,7 +25,7 @@ from carecordon.pipeline.triage.unit import Unit
 
 Key = tuple[str, ...]
 """What sort of record it is, then what names it among them."""
-UNIT, START, MEMBER, INCIDENT = "unit", "start", "member", "incident"
+UNIT, START, MEMBER, INCIDENT, PASSED = "unit", "start", "member", "incident", "passed"
 PLACES_WRITTEN = 100
 _T = TypeVar("_T")
 
@@ -44,16 +45,27 @@ def member_key(place: tuple[str, int]) -> Key:
     return MEMBER, place[0], str(place[1])
 
 
-def written(item: Unit | ProcessStart | Match | frozenset[str]) -> bytes:
-    """Return the record of a unit, a process, a member or the former ids of an incident."""
+def written(item: Unit | ProcessStart | Match | frozenset[str] | int) -> bytes:
+    """Return the record of a unit, a process, a member, the former ids of an incident, or a time."""
     if isinstance(item, Unit):
         beyond = max(0, len(item.places) - PLACES_WRITTEN)
         item = replace(item, places=item.places[:PLACES_WRITTEN], left_out=item.left_out + beyond, seen=set())
     return msgspec.msgpack.encode(item)
 
 
+def unreadable(records: Mapping[Key, bytes]) -> dict[Key, str]:
+    """Return the keys of the records that are none of ours, and why."""
+    found: dict[Key, str] = {}
+    for key, record in records.items():
+        try:
+            Kept({key: record})
+        except TheirFault as fault:
+            found[key] = str(fault)
+    return found
+
+
 class Kept:
-    """Records read back: units by key, processes, members by place, former ids by incident."""
+    """Records read back: units by key, processes, members by place, former ids by incident, how far was told."""
 
     def __init__(self, records: Mapping[Key, bytes]) -> None:
         """Read them. Raises TheirFault, with the key, for a record that is none of ours."""
@@ -61,6 +73,7 @@ class Kept:
         self.starts: list[ProcessStart] = []
         self.members: dict[tuple[str, int], Match] = {}
         self.aliases: dict[str, frozenset[str]] = {}
+        self.passed: int | None = None
         for key, record in records.items():
             self._read(key, record)
 
@@ -75,6 +88,8 @@ class Kept:
                 self.members[file, int(position)] = _decoded(key, record, Match)
             case (kind, name) if kind == INCIDENT:
                 self.aliases[name] = _decoded(key, record, frozenset[str])
+            case (kind,) if kind == PASSED:
+                self.passed = _decoded(key, record, int)
             case _:
                 raise TheirFault(f"{key}: no record of triage; the state is another version's, or damaged")
 

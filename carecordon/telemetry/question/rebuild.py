@@ -10,25 +10,25 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import Token, TokenType
 
 from carecordon.telemetry.answer import Denied
 from carecordon.telemetry.columns import DATABASE
-from carecordon.telemetry.question.functions import FUNCTIONS, KEYWORDS, TYPES
+from carecordon.telemetry.question.expansion import Circular, expanded
+from carecordon.telemetry.question.functions import TYPES
 from carecordon.telemetry.question.grammar import SHAPES, WORDS
 from carecordon.telemetry.question.parameters import Parameters, literal_of
 from carecordon.telemetry.question.views import VIEWS
+from carecordon.telemetry.question.words import DIALECT, ORDINARY_CASE, too_large, unknown_word
 
-DIALECT = "clickhouse"
-MAX_CHARACTERS = 20_000
-MAX_TOKENS = 4_000
-MAX_DEPTH = 40
+MAX_STARRED = 400
+"""Columns that all `*` of a question stand for."""
+MAX_READ = 16
+"""Views that are read; one that WITH names counts as often as its name is used: the store reads it anew each time."""
+MAX_EXPANDED = 2_000
+"""Parts that the names given by AS stand for, wherever they are used."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
-_OPEN = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSE = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-_ORDINARY_CASE = {name.lower(): name for name in FUNCTIONS}
 
 
 class _DeniedHere(Exception):
@@ -54,6 +54,12 @@ class _Scope:
 
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Columns of each `WITH` name."""
+    read: dict[str, int] = field(default_factory=dict)
+    """How many views each `WITH` name reads, once it is rebuilt."""
+    inner: dict[int, Sequence[str]] = field(default_factory=dict)
+    """Columns of each subquery that is rebuilt, by the identity of the part that it was."""
+    reads: int = 0
+    starred: int = 0
     names: set[str] = field(default_factory=set)
     views: set[str] = field(default_factory=set)
     parameters: Parameters = field(default_factory=dict)
@@ -65,18 +71,26 @@ def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
     `parameters` fill `{name:Type}`, as ClickHouse's own do. Rebuilt again, it comes out the same.
     """
     try:
-        _check_size(sql)
+        reason = too_large(sql)
+        if reason is not None:
+            raise _DeniedHere(reason)
         parsed = sqlglot.parse(sql, dialect=DIALECT)
         if len(parsed) != 1 or not isinstance(parsed[0], exp.Select | exp.SetOperation | exp.Subquery):
             raise _DeniedHere("a question is one SELECT; nothing else is taken")
         scope = _Scope(parameters=parameters or {})
         _gather_names(parsed[0], scope)
+        if expanded(parsed[0]) > MAX_EXPANDED:
+            raise _DeniedHere("its names stand for each other too often; ask in several smaller questions")
         made = _node(parsed[0], scope)
         text = made.sql(DIALECT, comments=False, identify=True)
-        _check_words(text)
+        unknown = unknown_word(text)
+        if unknown is not None:
+            raise _DeniedHere(f"the word {unknown[:40]!r} is not taken in a question")
         return Rebuilt(text, not isinstance(made, exp.Select))
     except _DeniedHere as fault:
         return fault.denied
+    except Circular as fault:
+        return Denied(str(fault))
     except SqlglotError as fault:
         return _unreadable(fault)
     except RecursionError:
@@ -90,21 +104,6 @@ def _unreadable(fault: SqlglotError) -> Denied:
             f"it cannot be read: {errors[0].get('description')}", errors[0].get("line") or 0, errors[0].get("col") or 0
         )
     return Denied(f"it cannot be read: {str(fault).splitlines()[0][:200]}")
-
-
-def _check_size(sql: str) -> None:
-    if len(sql) > MAX_CHARACTERS:
-        raise _DeniedHere(f"it has {len(sql)} characters, at most {MAX_CHARACTERS} are taken")
-    if "\0" in sql:
-        raise _DeniedHere("it has a zero byte")
-    tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-    if len(tokens) > MAX_TOKENS:
-        raise _DeniedHere(f"it has {len(tokens)} words, at most {MAX_TOKENS} are taken")
-    depth = 0
-    for token in tokens:
-        depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
-        if depth > MAX_DEPTH:
-            raise _DeniedHere(f"it is nested more than {MAX_DEPTH} deep; ask in several smaller questions")
 
 
 def _gather_names(tree: exp.Expr, scope: _Scope) -> None:
@@ -172,6 +171,8 @@ def _shaped(node: exp.Expr, allowed: frozenset[str], scope: _Scope) -> exp.Expr:
             what = key.rstrip("_").upper()
             raise _DeniedHere(f"{what} is not taken in a question", node)
         made[key] = _part(value, scope, node)
+    if isinstance(node, exp.Subquery):
+        scope.inner[id(node)] = [name for name in _names_of(made["this"]) if _NAME.fullmatch(name)]
     return type(node)(**made)
 
 
@@ -192,7 +193,7 @@ def _part(value: Any, scope: _Scope, node: exp.Expr) -> Any:
 def _function(node: exp.Func, scope: _Scope) -> exp.Expr:
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc | exp.CombinedAggFunc | exp.ParameterizedAgg):
         # These carry the name as it was typed: the store's own spelling goes on.
-        name = _ORDINARY_CASE.get(str(node.this).lower(), "")
+        name = ORDINARY_CASE.get(str(node.this).lower(), "")
         if not name:
             raise _DeniedHere(f"the function {str(node.this)[:60]!r} is not on the list (docs/questions.md)", node)
         rest = {key: _part(value, scope, node) for key, value in node.args.items() if key != "this" and value}
@@ -205,10 +206,10 @@ def _function(node: exp.Func, scope: _Scope) -> exp.Expr:
             continue
         made[key] = _part(value, scope, node)
     built = type(node)(**made)
-    if str(node.meta.get("clickhouse_name")).lower() in _ORDINARY_CASE:  # as it was typed, for the head of its column
-        built.meta["clickhouse_name"] = _ORDINARY_CASE[node.meta["clickhouse_name"].lower()]
+    if str(node.meta.get("clickhouse_name")).lower() in ORDINARY_CASE:  # as it was typed, for the head of its column
+        built.meta["clickhouse_name"] = ORDINARY_CASE[node.meta["clickhouse_name"].lower()]
     called = _CALL.match(built.sql(DIALECT, comments=False, identify=True))
-    if called is None or called.group(1).lower() not in _ORDINARY_CASE:
+    if called is None or called.group(1).lower() not in ORDINARY_CASE:
         name = called.group(1) if called else type(node).__name__
         raise _DeniedHere(f"the function {name!r} is not on the list (docs/questions.md)", node)
     return built
@@ -258,12 +259,22 @@ def _table(node: exp.Table, scope: _Scope) -> exp.Expr:
     alias = node.args.get("alias")
     made_alias = None if alias is None else _node(alias, scope)
     if node.name in scope.tables and database is None:
+        _read(scope.read.get(node.name), scope, node)
         return exp.Table(this=exp.to_identifier(node.name, quoted=True), alias=made_alias)
     if node.name not in VIEWS:
         raise _DeniedHere(f"there is no view {node.name[:60]!r}; there are {', '.join(VIEWS)}", node)
+    _read(1, scope, node)
     return exp.Table(
         this=exp.to_identifier(node.name, quoted=True), db=exp.to_identifier(DATABASE, quoted=True), alias=made_alias
     )
+
+
+def _read(views: int | None, scope: _Scope, node: exp.Expr) -> None:
+    if views is None:
+        raise _DeniedHere(f"{node.name[:60]!r} is asked before WITH says what it is", node)
+    scope.reads += views
+    if scope.reads > MAX_READ:
+        raise _DeniedHere(f"it reads views more than {MAX_READ} times; ask in several smaller questions", node)
 
 
 def _column(node: exp.Column, scope: _Scope) -> exp.Expr:
@@ -313,7 +324,9 @@ def _common(node: exp.Expr, scope: _Scope) -> exp.Expr:
         or node.args.get("scalar")
     ):
         raise _DeniedHere("WITH names a SELECT: `WITH name AS (SELECT …)`", node)
+    before = scope.reads
     made = _node(node.this, scope)
+    scope.read[node.alias], scope.reads = max(1, scope.reads - before), before
     scope.tables[node.alias] = tuple(_names_of(made))
     scope.names |= {name for name in _names_of(made) if _NAME.fullmatch(name)}
     return exp.CTE(this=made, alias=exp.TableAlias(this=exp.to_identifier(_name(node.alias, node), quoted=True)))
@@ -343,6 +356,9 @@ def _starred(star: exp.Expr, select: exp.Select, scope: _Scope) -> Sequence[exp.
         for name in _columns_of(source, scope):
             made = {} if not qualifier else {"table": exp.to_identifier(_name(qualifier, star), quoted=True)}
             found.append(exp.Column(this=exp.to_identifier(name, quoted=True), **made))
+    scope.starred += len(found)
+    if scope.starred > MAX_STARRED:
+        raise _DeniedHere(f"`*` stands for more than {MAX_STARRED} columns: name those that are wanted", star)
     if not found:
         raise _DeniedHere("`*` has nothing to stand for here", star)
     return found
@@ -352,28 +368,5 @@ def _columns_of(source: exp.Expr, scope: _Scope) -> Sequence[str]:
     if isinstance(source, exp.Table):
         return VIEWS[source.name].starred if source.name in VIEWS else scope.tables.get(source.name, ())
     if isinstance(source, exp.Subquery):
-        names = _names_of(_node(source.this, scope))
-        return [name for name in names if _NAME.fullmatch(name)]
+        return scope.inner.get(id(source), ())
     return ()
-
-
-def _check_words(text: str) -> None:
-    """Hold what was made against the closed lists once more, word by word, whatever the parser's own idea of it was."""
-    tokens = sqlglot.tokenize(text, dialect=DIALECT)
-    for place, token in enumerate(tokens):
-        follows = tokens[place + 1].token_type if place + 1 < len(tokens) else None
-        if token.token_type is TokenType.SEMICOLON or not _is_known(token, is_call=follows is TokenType.L_PAREN):
-            raise _DeniedHere(f"the word {token.text[:40]!r} is not taken in a question")
-
-
-def _is_known(token: Token, *, is_call: bool) -> bool:
-    if token.token_type in (TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER):
-        return True
-    word = token.text
-    if not re.search(r"[A-Za-z_@#$?:{}\\`]", word):
-        return True
-    if KEYWORDS.issuperset(word.upper().split()):
-        return True
-    if is_call:
-        return word.lower() in _ORDINARY_CASE or word == "DateTime64"
-    return word in TYPES

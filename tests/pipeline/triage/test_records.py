@@ -13,7 +13,7 @@ from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.group import Grouper
-from carecordon.pipeline.triage.records import Key
+from carecordon.pipeline.triage.records import Kept, Key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match, rule, start
 from tests.pipeline.triage.test_group import MATCHES, STARTS
 
@@ -36,7 +36,7 @@ def step(grouper: Grouper, store: Store, *found: Match | ProcessStart) -> list[I
 
 def restored(store: Store) -> Grouper:
     grouper = Grouper(frozenset({"base"}), is_kept=True)
-    grouper.restore(store)
+    grouper.restore(Kept(store))
     return grouper
 
 
@@ -105,7 +105,7 @@ def test_what_is_settled_is_deleted() -> None:
 )
 def test_a_record_that_is_none_is_told_by_its_key(key: Key, record: bytes) -> None:
     with pytest.raises(TheirFault, match=key[0]):
-        Grouper().restore({key: record})
+        Kept({key: record})
 
 
 def _plain(incidents: dict[str, Incident]) -> dict[str, Incident]:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carecordon.telemetry.answer import Denied
-from carecordon.telemetry.question.rebuild import MAX_CHARACTERS, Rebuilt, rebuild
+from carecordon.telemetry.question.rebuild import Rebuilt, rebuild
 from carecordon.telemetry.question.views import VIEWS
+from carecordon.telemetry.question.words import MAX_CHARACTERS
 from tests.telemetry.injections import INJECTIONS
 
 ALLOWED = (
@@ -109,3 +110,58 @@ def test_whatever_is_typed_only_the_known_comes_out(sql: str) -> None:
         assert rebuild(found.sql) == found
         for bad in ("file(", "url(", "SETTINGS", "FORMAT", ";", "INSERT", "->", "--", "/*"):
             assert bad not in found.sql.replace("'x'", "")
+
+
+def _stars(deep: int) -> str:
+    sql = "SELECT device FROM events"
+    for _ in range(deep):
+        sql = f"SELECT * FROM ({sql})"  # noqa: S608  # only rebuilt
+    return sql
+
+
+def _doubled(select: str, times: int) -> str:
+    steps = ", ".join(f"a{place + 1} AS ({select.format(place)})" for place in range(times))
+    return f"WITH a0 AS (SELECT sequence AS q FROM events), {steps} SELECT count() FROM a{times}"  # noqa: S608  # only rebuilt
+
+
+def test_a_subquery_is_rebuilt_once_however_deep_stars_stand() -> None:
+    """Each `*` used to rebuild what stood under it again: twelve levels took 4,096 times."""
+    made = 0
+
+    class Counted(dict[str, str]):
+        def __contains__(self, name: object) -> bool:
+            nonlocal made
+            made += name == "x"
+            return super().__contains__(name)
+
+    sql = _stars(11).replace("device", "{x:String} AS device")
+    assert isinstance(rebuild(sql, Counted(x="y")), Rebuilt)
+    assert made == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        (_stars(13), "nested more than"),
+        (_doubled("SELECT x.q AS q FROM a{0} x JOIN a{0} y ON x.q = y.q", 5), "reads views"),
+        (_doubled("SELECT * FROM a{0} x, a{0} y", 4).replace("sequence AS q", "*"), "columns"),
+        ("WITH a AS (SELECT q FROM b), b AS (SELECT sequence AS q FROM events) SELECT q FROM a", "before"),
+        ("SELECT 1 FROM events" + " UNION ALL SELECT 1 FROM events" * 16, "reads views"),
+        ("SELECT fields" + "['a']" * 200 + " FROM events", "brackets"),
+        (f"SELECT sequence AS a0, {', '.join(f'a{n} + a{n} AS a{n + 1}' for n in range(12))}", "names"),
+        ("SELECT sequence + b AS a, a AS b FROM events", "each other"),
+    ],
+)
+def test_what_the_store_would_make_huge_is_refused(sql: str, says: str) -> None:
+    found = rebuild(sql)
+    assert isinstance(found, Denied), found
+    assert says in found.reason
+
+
+def test_a_name_used_now_and_then_is_none_of_that() -> None:
+    for sql in (
+        _doubled("SELECT x.q AS q FROM a{0} x JOIN a{0} y ON x.q = y.q", 4),
+        "SELECT lower(Image) AS Image, count() AS n FROM events GROUP BY Image HAVING n > 1 ORDER BY n",
+        "SELECT n + 1 AS n FROM (SELECT count() AS n FROM events)",
+    ):
+        assert isinstance(rebuild(sql), Rebuilt), sql

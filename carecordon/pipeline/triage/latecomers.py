@@ -1,0 +1,84 @@
+"""Correlations of devices that were away: what they tell of hours ago is held together by itself, device by device.
+
+Everybody's windows are closed when a match of such a time comes. What belongs together on that device is found all the
+same; what it would have been together with others' matches of that time is not. A burst half of which came in time is
+told in two pieces, or not at all where neither half is enough.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from carecordon.model.correlation import CorrelationRule
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
+from carecordon.pipeline.triage.correlate import Correlator
+from carecordon.pipeline.triage.stage import Limits
+
+DEVICES = 64
+"""Devices held together at a time; beyond, the one that has been quiet longest is told as it is."""
+LIMITS = Limits(group_events=5_000, events=10_000, groups=2_000, waiting=10_000)
+LOOK_NS = 1_000_000_000
+"""How long at least lies between two looks at what is over."""
+
+
+@dataclass(slots=True)
+class _Away:
+    """One device's windows; when the last of its matches came (UTC ns, the hub's clock)."""
+
+    correlator: Correlator
+    came: int
+
+
+class Latecomers:
+    """The windows of all devices that are catching up."""
+
+    def __init__(self, rules: Sequence[CorrelationRule], horizon_ns: int) -> None:
+        """`horizon_ns` how much later than its successors a match of one device may come."""
+        self._rules = rules
+        self._horizon = horizon_ns
+        self._patience = horizon_ns + max((rule.timespan_ns for rule in rules), default=0)
+        self._away: OrderedDict[str, _Away] = OrderedDict()  # who has been quiet longest first
+        self._looked = 0
+        self._tally: Counter[tuple[Unseen, str]] = Counter()
+
+    def feed(self, matches: Iterable[Match], now: int) -> list[CorrelationMatch]:
+        """Take in what came too late for the others (`now` UTC ns); return the correlations that are over."""
+        found: list[CorrelationMatch] = []
+        devices: dict[str, list[Match]] = {}
+        for match in matches:
+            devices.setdefault(match.device or match.file, []).append(match)
+        for device, late in devices.items():
+            away = self._away.pop(device, None) or _Away(Correlator(self._rules, self._horizon, LIMITS), now)
+            away.came = now
+            self._away[device] = away
+            found += away.correlator.feed(late)
+            if len(self._away) > DEVICES:
+                found += self._close(next(iter(self._away)))
+        return found
+
+    def pass_time(self, now: int) -> list[CorrelationMatch]:
+        """Let time go by, for each device as the hub's clock does; return the correlations that are over."""
+        if 0 <= now - self._looked < LOOK_NS:
+            return []
+        self._looked = now
+        found: list[CorrelationMatch] = []
+        for device, away in list(self._away.items()):
+            quiet = now - away.came
+            if not 0 <= quiet <= self._patience:
+                found += self._close(device)
+            else:
+                found += away.correlator.pass_time(away.correlator.newest + quiet)
+        return found
+
+    def unseen(self) -> list[BlindSpot]:
+        """Return what could not take part with those that are over, with reasons and counts."""
+        return [BlindSpot(kind, reason, count=number) for (kind, reason), number in sorted(self._tally.items())]
+
+    def _close(self, device: str) -> list[CorrelationMatch]:
+        correlator = self._away.pop(device).correlator
+        found = correlator.close()
+        for spot in correlator.unseen():
+            self._tally[spot.kind, f"of devices that were away, {spot.reason}"] += spot.count or 1
+        return found

@@ -1,0 +1,131 @@
+"""Correlations at the desk, where clocks are wrong and devices come late: what belongs together is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from carecordon.hub.desk import Desk, Office
+from carecordon.hub.found import Found
+from carecordon.model.event import Fields
+from carecordon.model.kept import IncidentQuery
+from carecordon.model.match import Level, Match
+from carecordon.notify.teller import Teller
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import read_rulebook
+from carecordon.pipeline.detect.sigma.heads import head_of
+from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.triage.score import Estate
+from carecordon.register.register import Register
+from tests.hub.test_desk import SECOND, T0, WORDS, entry, match, register
+
+__all__ = ["register"]
+MANY = """
+title: Many
+name: many
+id: 22222222-2222-4333-8444-555555555555
+status: test
+correlation:
+  type: event_count
+  rules: [base]
+  group-by: [User]
+  timespan: 5m
+  condition: {gte: 3}
+level: high
+"""
+BASE = """
+title: Base
+name: base
+id: 11111111-2222-4333-8444-555555555555
+status: test
+level: low
+logsource: {product: windows, category: process_creation}
+detection:
+  selection: {CommandLine|contains: mischief}
+  condition: selection
+"""
+Make = Callable[[int, int, str, str], Match]
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> RuleSet:
+    (tmp_path / "a.yml").write_text(BASE)
+    (tmp_path / "b.yml").write_text(MANY)
+    return read_rulebook([tmp_path / "a.yml", tmp_path / "b.yml"], DiskCache(tmp_path / "c"), own=False).rules
+
+
+def opened(register: Register, rules: RuleSet, now: int) -> Desk:
+    return Desk(register.cases, rules, Estate(3), Office("XX1", Teller("T", ("s",), Level.HIGH), WORDS), 1, now)
+
+
+def found(rules: RuleSet, number: int, at: int, user: str, device: str) -> Match:
+    """Return a match `at` seconds after T0."""
+    fields: Fields = {"CommandLine": f"mischief {number}", "User": user}
+    head = head_of(rules.rules[0])
+    return replace(match(number, device=device), rule=head, time=T0 + at * SECOND, carried=fields, fields=fields)
+
+
+def burst(rules: RuleSet, at: int, count: int = 3) -> list[Match]:
+    return [found(rules, 10 + one, at + one, "eve", "ward-9") for one in range(count)]
+
+
+def go_by(one: Desk, since: int, until: int) -> None:
+    """Let the hub's clock go from so many seconds after T0 to so many."""
+    for second in range(since, until, 20):
+        one.turn([], T0 + second * SECOND)
+
+
+def titles(register: Register) -> list[str]:
+    return [row.title for row in register.cases.incidents(IncidentQuery())]
+
+
+@pytest.mark.parametrize("ahead_s", [30, 90, 599])
+def test_one_fast_clock_closes_nobodys_windows(register: Register, rules: RuleSet, ahead_s: int) -> None:
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found([found(rules, 1, ahead_s, "bob", "fast")], [], T0))], T0)
+    one.turn([entry(2, Found(burst(rules, 0), [], T0))], T0 + 3 * SECOND)
+    go_by(one, 10, 600)
+    assert titles(register).count("Many") == 1
+
+
+@pytest.mark.parametrize("late_s", [0, 120, 86_400, 30 * 86_400])
+def test_what_a_device_did_while_it_was_away_is_found(register: Register, rules: RuleSet, late_s: int) -> None:
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found([found(rules, 1, 0, "bob", "online")], [], T0))], T0)
+    for place, late in enumerate(burst(rules, 5 - late_s), 2):
+        one.turn([entry(place, Found([late], [], T0))], T0 + (5 + 3 * place) * SECOND)
+    go_by(one, 20, 900)
+    assert titles(register).count("Many") == 1
+
+
+def test_two_of_three_are_not_enough_however_late(register: Register, rules: RuleSet) -> None:
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found([found(rules, 1, 0, "bob", "online")], [], T0))], T0)
+    one.turn([entry(2, Found(burst(rules, -600, 2), [], T0))], T0 + 5 * SECOND)
+    go_by(one, 10, 900)
+    assert "Many" not in titles(register)
+
+
+@pytest.mark.parametrize("down_s", [1, 100, 2_000])
+def test_a_restart_neither_loses_a_burst_nor_tells_it_twice(register: Register, rules: RuleSet, down_s: int) -> None:
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found(burst(rules, 0), [], T0))], T0 + 3 * SECOND)
+    for _ in range(2):
+        one = opened(register, rules, T0 + (3 + down_s) * SECOND)
+        go_by(one, 3 + down_s, 900 + down_s)
+        (row,) = [row for row in register.cases.incidents(IncidentQuery()) if row.title == "Many"]
+    assert row.version == 1 or down_s, "told once"
+    assert len(register.outbox.all()) == 1
+
+
+def test_after_the_clock_was_ahead_bursts_are_found(register: Register, rules: RuleSet) -> None:
+    ahead = T0 + 3_650 * 86_400 * SECOND
+    one = opened(register, rules, ahead)
+    one.turn([entry(1, Found([replace(found(rules, 1, 0, "bob", "untimed"), time=ahead)], [], ahead))], ahead)
+    go_by(one, 3_650 * 86_400 + 10, 3_650 * 86_400 + 400)
+    one.turn([entry(2, Found(burst(rules, 0), [], T0))], T0 + 3 * SECOND)
+    go_by(one, 10, 600)
+    assert titles(register).count("Many") == 1
