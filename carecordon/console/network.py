@@ -21,12 +21,13 @@ class NetworkProtocol(H11Protocol):
     """HTTP of one connection."""
 
     _timer: asyncio.TimerHandle | None = None
-    _began = 0.0
+    began = 0.0
+    """When it was opened, by the loop's clock."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself does
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._began = self.loop.time()
+        self.began = self.loop.time()
         self._wait()
         others = [other for other in self.connections if isinstance(other, NetworkProtocol) and other is not self]
         if self._is_one_of_many(others):
@@ -34,7 +35,7 @@ class NetworkProtocol(H11Protocol):
             return
         idle = [other for other in others if other.is_idle and not other.transport.is_closing()]
         if len(idle) >= MAX_IDLE:
-            min(idle, key=lambda other: other._began).transport.abort()
+            min(idle, key=lambda other: other.began).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -52,9 +53,10 @@ class NetworkProtocol(H11Protocol):
     @property
     def is_idle(self) -> bool:
         """Return whether nothing is being answered on it."""
-        return self.cycle is None or self.cycle.response_complete
+        cycle: Any = self.cycle  # None before the first, whatever its type says
+        return cycle is None or bool(cycle.response_complete)
 
-    def _is_one_of_many(self, others: list[Any]) -> bool:
+    def _is_one_of_many(self, others: list[NetworkProtocol]) -> bool:
         if self.client is None or ipaddress.ip_address(self.client[0].partition("%")[0]).is_loopback:
             return False
         return sum(other.client is not None and other.client[0] == self.client[0] for other in others) >= MAX_OF_ADDRESS

@@ -32,7 +32,7 @@ from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.triage.records import Key, unreadable
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
-from carecordon.register.identity import told
+from carecordon.register.identity import AlertMemory, told
 from carecordon.register.register import Cases
 from carecordon.report.story.samples import sample_events
 from carecordon.report.story.tell import tell_story
@@ -97,6 +97,7 @@ class Desk:
         """What is to be written with the next step."""
         self._latest = now
         self._blindness = Blindness()
+        self._alerts = AlertMemory()
         self.repeated: OrderedDict[str, int] = OrderedDict()
         """When troubles that are over by themselves last came (UTC ns), the last ones."""
         self._register_position = cases.position()
@@ -160,7 +161,10 @@ class Desk:
         self._sort(effects, step)
         for incident in step.incidents.values():
             try:
-                written, notices = told(incident, self._office.ods, _account), self._notices(incident, now)
+                written, notices = (
+                    told(incident, self._office.ods, _account, self._alerts),
+                    self._notices(incident, now),
+                )
             except Exception as fault:  # noqa: BLE001  # one incident must not keep the others from being told
                 key = f"poison/incident/{incident.id}"
                 text = f"the incident {incident.id} ({incident.title}) cannot be told: {defect(fault)}"
@@ -263,7 +267,9 @@ class Desk:
         for key, why in bad.items():
             name, since = "/".join(key), self._latest or 0
             self._aside.records[key] = None
-            self._aside.letters.append(Letter(f"state of triage: {name}", f"state of triage: {name}", why, records.pop(key), since))
+            self._aside.letters.append(
+                Letter(f"state of triage: {name}", f"state of triage: {name}", why, records.pop(key), since)
+            )
             self._aside.troubles[name] = Trouble(f"damage/state/{name}", "damage", None, f"set aside, {why}", since)
         return self._resuming(records)
 
@@ -286,7 +292,7 @@ class Desk:
 
 def _not_ahead(item: _Item, now: int) -> _Item:
     """Return a match or a start that is not of the future."""
-    return item if item.time is None or item.time <= now + AHEAD_NS else replace(item, time=now)
+    return item if (item.time or 0) <= now + AHEAD_NS else replace(item, time=now)
 
 
 def _place(entry: Entry) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Places
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -14,12 +16,20 @@ from carecordon.hub.enrolment import BAD_REQUEST, Answer, refused
 
 MAX_BODY = 40_000
 MAX_HEAD = 8_192
+HEAD_S = 2.0
+"""From the TLS handshake to the end of the request's head;"""
 REQUEST_S = 8.0
-"""From the TLS handshake to the end of the request, and again for who does not take its answer."""
+"""and to the end of the request, or for who does not take its answer."""
 PER_MINUTE = 10_000
 BURST = 500
+RENEW = "/renew"
+SHARE = 2
+"""One address may have one of so many parts of this, and so may renewals, which nobody's enrolling then holds up."""
 MAX_PENDING = 500
 """Requests that wait for the one thread that answers them."""
+MAX_OF_ADDRESS = 32
+"""Connections of one address."""
+MAX_ADDRESSES = 10_000
 TOO_LARGE, TOO_MANY, WRONG_METHOD, BUSY = 413, 429, 405, 503
 log = structlog.get_logger("enrolment")
 
@@ -39,7 +49,27 @@ class Counter:
         self.count = count
         self.bucket = Bucket(PER_MINUTE / 60.0, BURST, clock())
         self.links: set[EnrolmentLink] = set()
+        self.places: Places[str] = Places()
+        """How many connections each address has."""
         self.pending = 0
+        self._renewals = self._part()
+        self._addresses: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, address: str, path: str) -> float:
+        """Return 0.0 where a request may be answered now, else for how many seconds to wait."""
+        now = self.clock()
+        own = self._addresses.setdefault(address, self._part())
+        self._addresses.move_to_end(address)
+        if len(self._addresses) > MAX_ADDRESSES:
+            self._addresses.popitem(last=False)
+        return own.take(1.0, now) or (self._renewals if path == RENEW else self.bucket).take(1.0, now)
+
+    def is_busy(self, path: str) -> bool:
+        """Return whether too many wait for an answer already; a part of the places is for renewals alone."""
+        return self.pending >= (MAX_PENDING if path == RENEW else MAX_PENDING - MAX_PENDING // SHARE // 2)
+
+    def _part(self) -> Bucket:
+        return Bucket(PER_MINUTE / 60.0 / SHARE, BURST / SHARE, self.clock())
 
 
 class EnrolmentLink(asyncio.Protocol):
@@ -50,7 +80,7 @@ class EnrolmentLink(asyncio.Protocol):
         self._counter = counter
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._transport: asyncio.Transport | None = None
-        self._path = ""
+        self._path = self._address = ""
         self._body = bytearray()
         self._is_read = False
         self._timer: asyncio.TimerHandle | None = None
@@ -59,12 +89,21 @@ class EnrolmentLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the request."""
         self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
         self._counter.links.add(self)
-        self._timer = asyncio.get_running_loop().call_later(REQUEST_S, self._too_late)
+        self._counter.places[self._address] += 1
+        self._wait(HEAD_S)
+        if self._counter.places[self._address] > MAX_OF_ADDRESS:
+            self._counter.count("enrol_crowded")
+            self.drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._counter.links.discard(self)
+        self._counter.places[self._address] -= 1
+        if not self._counter.places[self._address]:
+            del self._counter.places[self._address]
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
@@ -93,6 +132,7 @@ class EnrolmentLink(asyncio.Protocol):
             match event:
                 case h11.Request(method=method, target=target):
                     self._path = target.decode("ascii", "replace")
+                    self._wait(REQUEST_S)
                     if method != b"POST":
                         self._refuse(WRONG_METHOD, "only POST is served here")
                 case h11.Data(data=data):
@@ -108,10 +148,9 @@ class EnrolmentLink(asyncio.Protocol):
         """Have the request answered, if it may be."""
         self._is_read = True
         counter = self._counter
-        wait_s = counter.bucket.take(1.0, counter.clock())
-        if wait_s:
+        if counter.take(self._address, self._path):
             self._say(refused(TOO_MANY, "too many enrol at once: come again later", "enrol_rate"))
-        elif counter.pending >= MAX_PENDING:
+        elif counter.is_busy(self._path):
             self._say(refused(BUSY, "the hub is busy: come again later", "enrol_busy"))
         else:
             counter.pending += 1
@@ -149,6 +188,11 @@ class EnrolmentLink(asyncio.Protocol):
                 self._transport.write(self._http.send(event) or b"")
             self._transport.write(self._http.send(h11.EndOfMessage()) or b"")
         self._transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._too_late)
 
     def _too_late(self) -> None:
         self._counter.count("enrol_slow")

@@ -157,7 +157,7 @@ class Engine:
         )
         self._run(
             self._writer,
-            f"INSERT INTO {DATABASE}.{TABLE} ({self._columns}) SELECT {self._columns} FROM {block}"  # noqa: S608  # as above
+            f"INSERT INTO {DATABASE}.{TABLE} ({self._columns}) SELECT {self._columns} FROM {block}"  # noqa: S608  # a path and names of ours
             f" WHERE {place} NOT IN ({known}) SETTINGS insert_deduplicate = 0",
             "Null",
         )

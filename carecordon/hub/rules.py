@@ -111,7 +111,7 @@ def _stamps(place: str) -> Iterator[str]:
         try:
             if entry.is_dir(follow_symlinks=False):
                 yield from _stamps(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122  # as above
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122  # entries and not paths, as said above
                 yield _stamp(entry.path, entry.stat())
         except OSError:
             continue

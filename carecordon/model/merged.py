@@ -16,8 +16,8 @@ FILE_SEPARATOR = "/"
 class Merged:
     """One table of many devices' events, in order of arrival.
 
-    `table.sequence` is the row's own number here (0, 1, …), so that a match finds its row. `table.devices` are the names
-    of the machines that the events are of. Per row: `sender` indexes into `senders` (the id in the certificate),
+    `table.sequence` is the row's own number here (0, 1, …), so that a match finds its row. `table.devices` are the
+    names of the machines that the events are of. Per row: `sender` indexes into `senders` (the id in the certificate),
     `epoch` and `sequence` are the sender's, `received` UTC ns. The three together name an event for ever.
     """
 

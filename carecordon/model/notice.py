@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-
 LONGEST_WAIT_NS = 600 * 1_000_000_000
 """No notice waits longer for its next try: one that says so was written while the clock was ahead."""
 

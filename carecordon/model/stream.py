@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of a part. `expected` is the number that was next before it; `mark` the highest that is on disk now."""
+    """What became of a part. `expected` was the next number before it; `mark` is the highest that is on disk now."""
 
     outcome: Outcome
     expected: int
@@ -46,9 +46,9 @@ class Entry:
     """One part as it lies in the log.
 
     `position` is that of its group: parts committed together share it, and a pull never splits a group.
-    `skip`: so many numbers at its beginning were on disk before it (a sender sent them twice); who reads leaves them out.
-    `drop`: so many at its end, likewise (it came late and filled a gap). A part that filled several gaps stands in the
-    log once for each. `received` UTC ns, the clock of the process that published.
+    `skip`: so many numbers at its beginning were on disk before it (a sender sent them twice); who reads leaves them
+    out. `drop`: so many at its end, likewise (it came late and filled a gap). A part that filled several gaps stands in
+    the log once for each. `received` UTC ns, the clock of the process that published.
     """
 
     position: int
@@ -73,7 +73,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """What a consumer has not acknowledged yet: parts, bytes, and when the oldest was received (UTC ns; None: nothing)."""
+    """What a consumer has not acknowledged: parts, bytes, and when the oldest was received (UTC ns; None: nothing)."""
 
     parts: int
     size_bytes: int
@@ -110,8 +110,10 @@ class Stream(Protocol):
         ...
 
     def pull(self, partition: int, after: int, limit_bytes: int, upto: int | None = None) -> list[Entry]:
-        """Return whole groups behind position `after` (to `upto` inclusive), in order: at least one group if there is any,
-        and no more than `limit_bytes` beyond that."""
+        """Return whole groups behind position `after` (to `upto` inclusive), in order.
+
+        At least one group if there is any, and no more than `limit_bytes` beyond that.
+        """
         ...
 
     def ack(self, consumer: str, partition: int, position: int) -> None:

@@ -8,7 +8,6 @@ import msgspec
 
 from carecordon.model.errors import TheirFault
 
-
 TROUBLE = "hub.trouble"
 """The kind of a notice that is about the hub itself, and of no incident."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
@@ -23,6 +24,40 @@ _ALERT = msgspec.msgpack.Decoder(Alert)
 _INCIDENT = msgspec.msgpack.Decoder(Incident)
 
 
+@dataclass(frozen=True, slots=True)
+class PackedAlert:
+    """An alert without the whole event, whose it is, and the body of both."""
+
+    alert: Alert
+    entity: str
+    body: bytes
+
+
+class AlertMemory:
+    """Alerts as they were told last, the newest ones: most of a large incident is the same each time."""
+
+    def __init__(self, room: int = 30_000) -> None:
+        """Remember so many."""
+        self._room = room
+        self._known: OrderedDict[int, tuple[Alert, PackedAlert]] = OrderedDict()
+
+    def get(self, alert: Alert) -> PackedAlert | None:
+        """Return what was kept of an alert that is the same in everything, its first match the same object."""
+        known = self._known.get(id(alert.sample))
+        if known is None or known[0].sample is not alert.sample or known[0] != alert:
+            return None
+        self._known.move_to_end(id(alert.sample))
+        return known[1]
+
+    def keep(self, alert: Alert, packed: PackedAlert) -> PackedAlert:
+        """Remember an alert, and return what is kept of it."""
+        self._known[id(alert.sample)] = alert, packed
+        self._known.move_to_end(id(alert.sample))
+        if len(self._known) > self._room:
+            self._known.popitem(last=False)
+        return packed
+
+
 def alert_id(organisation: str, rule_id: str, device: str, entity: str, first_event: str) -> str:
     """Return an alert's id, 32 hex digits of a hash of what makes it this alert and no other.
 
@@ -33,12 +68,17 @@ def alert_id(organisation: str, rule_id: str, device: str, entity: str, first_ev
     return hashlib.sha256(parts).hexdigest()[:32]
 
 
-def told(incident: Incident, organisation: str, account_of: Callable[[Match], str]) -> ToldIncident:
+def told(
+    incident: Incident, organisation: str, account_of: Callable[[Match], str], memory: AlertMemory | None = None
+) -> ToldIncident:
     """Return an incident as the register takes it. Whole events, which matches carry for correlations, are left out.
 
-    `account_of` returns who did it, as triage folds alerts of no known process; '' where nobody is named.
+    `account_of` returns who did it, as triage folds alerts of no known process; '' where nobody is named. `memory`, of
+    one organisation and one `account_of`, spares an alert that has not changed since it was told last.
     """
-    slim = replace(incident, alerts=tuple(map(_slim, incident.alerts)))
+    memory = AlertMemory() if memory is None else memory
+    packed = [memory.get(alert) or memory.keep(alert, _packed(alert, account_of)) for alert in incident.alerts]
+    slim = replace(incident, alerts=tuple(one.alert for one in packed))
     return ToldIncident(
         id=slim.id,
         aliases=slim.aliases,
@@ -49,7 +89,7 @@ def told(incident: Incident, organisation: str, account_of: Callable[[Match], st
         first=slim.first,
         last=slim.last,
         body=_pack(slim),
-        alerts=tuple(_told_alerts(slim.alerts, organisation, account_of)),
+        alerts=tuple(_told_alerts(packed, organisation)),
     )
 
 
@@ -74,14 +114,15 @@ def _unpacked(body: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
         raise OurFault(f"what the register keeps of an incident or alert cannot be read: {fault}") from fault
 
 
-def _slim(alert: Alert) -> Alert:
-    return replace(alert, sample=replace(alert.sample, carried={}))
+def _packed(alert: Alert, account_of: Callable[[Match], str]) -> PackedAlert:
+    slim = replace(alert, sample=replace(alert.sample, carried={}))
+    return PackedAlert(slim, account_of(slim.sample) if slim.process is None else slim.process, _pack(slim))
 
 
-def _told_alerts(alerts: Sequence[Alert], organisation: str, account_of: Callable[[Match], str]) -> Iterator[ToldAlert]:
+def _told_alerts(packed: Sequence[PackedAlert], organisation: str) -> Iterator[ToldAlert]:
     met: set[tuple[str, str, str]] = set()
-    for alert in alerts:
-        entity = account_of(alert.sample) if alert.process is None else alert.process
+    for one in packed:
+        alert, entity = one.alert, one.entity
         first = f"{alert.sample.file}#{alert.sample.position}"
         if (alert.rule.id, alert.device, entity) in met:  # two by one account's name, spelt alike: told apart
             entity = f"{entity}|{first}"
@@ -96,5 +137,5 @@ def _told_alerts(alerts: Sequence[Alert], organisation: str, account_of: Callabl
             first=alert.first,
             last=alert.last,
             count=alert.count,
-            body=_pack(alert),
+            body=one.body,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from carecordon.exercise.fleet.faults import Faults
 from carecordon.exercise.fleet.fleet import Fleet
@@ -96,13 +98,9 @@ def clocks(folder: Path, options: Options) -> Outcome:
     with trust_in(folder) as trust:
 
         def shift(fleet: Fleet) -> None:
-            plain = fleet._player._times
-
-            def times(moments: object, now: int) -> object:
-                turn = shift.turn = (getattr(shift, "turn", 0) + 1) % 3  # type: ignore[attr-defined]
-                return plain(moments, now) + (turn - 1) * DECADE_NS  # type: ignore[arg-type]
-
-            fleet._player._times = times  # type: ignore[assignment, method-assign]
+            player: Any = fleet._player
+            plain, turns = player._times, itertools.cycle((-1, 0, 1))
+            player._times = lambda moments, now: plain(moments, now) + next(turns) * DECADE_NS
 
         async def disturb(_: Fleet) -> None:
             await asyncio.sleep(options.seconds)

@@ -303,7 +303,7 @@ def test_what_waits_for_one_that_is_down_keeps_nothing_from_the_other(tmp_path: 
     with hook_server() as hooks:
         hub = Hub(tmp_path, _notify(port, hooks.url))
         mail = next(name for name in hub.receivers if not name.startswith("webhook/"))
-        old = [NewNotice(mail, f"old{n}", None, "high", "x", encode(notice(f"old{n}")), 0) for n in range(AT_ONCE)]
+        old = [NewNotice(mail, f"old{n}", None, "high", "x", encode(notice(f"old{n}")), 0) for n in range(2 * AT_ONCE)]
         hub.register.cases.commit(Commit(NOON, 0, 1, notices=old))
         hub.put("new")
         with hub.carrying():

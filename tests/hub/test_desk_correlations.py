@@ -116,8 +116,7 @@ def test_a_restart_neither_loses_a_burst_nor_tells_it_twice(register: Register, 
     for _ in range(2):
         one = opened(register, rules, T0 + (3 + down_s) * SECOND)
         go_by(one, 3 + down_s, 900 + down_s)
-        (row,) = [row for row in register.cases.incidents(IncidentQuery()) if row.title == "Many"]
-    assert row.version == 1 or down_s, "told once"
+        assert titles(register).count("Many") == 1
     assert len(register.outbox.all()) == 1
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,13 +13,15 @@ from carecordon.hub import found as stream2
 from carecordon.hub.desk import Desk, Office
 from carecordon.hub.found import Found
 from carecordon.model.event import Fields
+from carecordon.model.incident import Incident
 from carecordon.model.kept import Commit, IncidentQuery, IncidentRow
 from carecordon.model.match import Level, Match
 from carecordon.model.stream import Part
 from carecordon.notify.teller import Teller
-from carecordon.pipeline.triage import group
 from carecordon.pipeline.triage.score import Estate
-from carecordon.pipeline.triage.subject import Subject
+from carecordon.pipeline.triage.subject import Subject, subject_of
+from carecordon.pipeline.triage.tell import tell
+from carecordon.pipeline.triage.unit import Unit
 from carecordon.register.register import Register
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from tests.hub.test_desk import RULES, SECOND, T0, WORDS, desk, entry, match, register
@@ -42,14 +46,12 @@ def reading(register: Register, epoch: int) -> Desk:
 def test_a_match_that_nothing_can_work_on_is_set_aside_alone(
     register: Register, monkeypatch: pytest.MonkeyPatch, at_once: bool
 ) -> None:
-    real = group.subject_of
-
     def choke(one: Match) -> Subject:
         if one.position == 2:
             raise ValueError("a bone")
-        return real(one)
+        return subject_of(one)
 
-    monkeypatch.setattr(group, "subject_of", choke)
+    monkeypatch.setattr("carecordon.pipeline.triage.group.subject_of", choke)
     one = desk(register)
     entries = [entry(place, Found([match(place, device=f"pc-{place}")], [], T0)) for place in (1, 2, 3)]
     for pull in [entries] if at_once else [[single] for single in entries]:
@@ -65,14 +67,12 @@ def test_a_match_that_nothing_can_work_on_is_set_aside_alone(
 def test_an_incident_that_cannot_be_told_keeps_no_other_from_it(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = group.tell
-
-    def choke(name: str, *rest: object) -> object:
-        if any(unit.device == "pc-1" for unit in rest[1]):  # type: ignore[attr-defined, index]  # the units
+    def choke(name: str, aliases: tuple[str, ...], units: Sequence[Unit], *rest: Any) -> Incident:
+        if any(unit.device == "pc-1" for unit in units):
             raise ValueError("a bone")
-        return real(name, *rest)  # type: ignore[arg-type]  # as they came
+        return tell(name, aliases, units, *rest)
 
-    monkeypatch.setattr(group, "tell", choke)
+    monkeypatch.setattr("carecordon.pipeline.triage.group.tell", choke)
     one = desk(register)
     other: Fields = {"Image": "C:\\other.exe", "ProcessId": 41, "User": "WPH\\else"}
     both = [match(1, device="pc-1"), replace(match(2, device="pc-2", rule="r2"), subject=other)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import socket
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from carecordon.hub.authority import Issued
 from carecordon.hub.bucket import NANOSECONDS, Bucket
 from carecordon.hub.enrolment import Answer
-from carecordon.hub.enrolment_link import BURST, MAX_BODY, PER_MINUTE, Counter
+from carecordon.hub.enrolment_link import BURST, MAX_BODY, MAX_OF_ADDRESS, MAX_PENDING, PER_MINUTE, RENEW, Counter
 from carecordon.hub.identity import DAY_NS, proof_text
 from carecordon.model.device import DeviceKind, Standing
 from tests.hub.gate_kit import Hub, Member, Running, Talk, make_hub, member, request_of, running, wait_for
@@ -220,3 +221,27 @@ def test_ten_thousand_a_minute_may_come() -> None:
     for now in range(0, 60 * NANOSECONDS, NANOSECONDS // 500):
         taken += not shared.bucket.take(1.0, now)
     assert PER_MINUTE - 10 <= taken <= PER_MINUTE + BURST
+
+
+def test_one_address_takes_no_more_than_its_part_and_renewals_have_their_own() -> None:
+    shared = Counter(_never, lambda: 0, lambda _: None)
+    assert sum(not shared.take("192.0.2.1", "/enrol") for _ in range(2 * BURST)) == BURST // 2
+    assert sum(not shared.take("192.0.2.2", "/enrol") for _ in range(2 * BURST)) == BURST // 2
+    assert shared.take("192.0.2.3", "/enrol") > 0, "all that may enrol at once have come"
+    assert shared.take("192.0.2.3", RENEW) == 0
+    shared.pending = MAX_PENDING - 1
+    assert (shared.is_busy("/enrol"), shared.is_busy(RENEW)) == (True, False)
+
+
+def test_one_address_that_only_connects_holds_few_places_and_not_for_long(gate: Running) -> None:
+    context = context_of(gate.hub)
+    with contextlib.ExitStack() as stack:
+        links = []
+        for _ in range(MAX_OF_ADDRESS + 1):
+            bare = stack.enter_context(socket.create_connection(("127.0.0.1", gate.ports.enrol), 20))
+            links.append(stack.enter_context(context.wrap_socket(bare, server_hostname="127.0.0.1")))
+        for link in links:
+            with contextlib.suppress(ConnectionError):
+                assert link.recv(1) == b""
+    wait_for(lambda: gate.figures().get("enrol_crowded_total", 0) >= 1)
+    assert post(gate, b"{}")[0] == 400

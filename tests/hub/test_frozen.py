@@ -27,7 +27,7 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.telemetry.answer import Answer
 from carecordon.wire import codec
 from tests.hub.hub_kit import HOUR, NOW, PASSPHRASE, back_up, device_id, found_hub, opened
-from tests.hub.test_shard import CREATED, RULE
+from tests.hub.shard_kit import CREATED, RULE
 from tests.telemetry.keeping import keeping
 
 SENDERS = [device_id(number) for number in range(4)]

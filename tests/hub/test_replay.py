@@ -27,7 +27,7 @@ from carecordon.register.register import Register
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.telemetry.answer import Place, Stored
 from carecordon.wire import codec
-from tests.hub.test_shard import CREATED, RULE, SENDER
+from tests.hub.shard_kit import CREATED, RULE, SENDER
 
 NOW = 10**18
 

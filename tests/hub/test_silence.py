@@ -179,7 +179,12 @@ def test_a_clock_that_is_set_back_stops_no_look(register: Register) -> None:
 
 def test_upkeep_goes_on_after_the_clock_was_set_back(register: Register, tmp_path: Path) -> None:
     forgotten: list[int] = []
-    counting = replace(register, tidy=lambda before: forgotten.append(before) or 0)  # type: ignore[func-returns-value]
+
+    def count(before: int) -> int:
+        forgotten.append(before)
+        return 0
+
+    counting = replace(register, tidy=count)
     upkeep = Upkeep(counting, tmp_path, 1)
     upkeep.look(at(60 * 24 * 365))
     upkeep.look(at(0))

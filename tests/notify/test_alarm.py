@@ -18,7 +18,7 @@ RECEIVERS = ("mail/ann", "webhook/1")
 
 
 def trouble(key: str = "clone/d1", **changes: Any) -> Trouble:
-    parts: dict[str, Any] = {"kind": key.split("/")[0], "device": None, "text": f"what is wrong with {key}"}
+    parts: dict[str, Any] = {"kind": key.split("/", maxsplit=1)[0], "device": None, "text": f"what is wrong with {key}"}
     return Trouble(**{"key": key, "since": NOON, **parts, **changes})
 
 

@@ -115,7 +115,7 @@ def _alerts(units: Sequence[Unit], tree: Tree) -> tuple[Alert, ...]:
             first=min(part.first for part in parts),
             last=max(part.last for part in parts),
             count=sum(part.count for part in parts),
-            sample=min((part.sample for part in parts), key=birth),
+            sample=parts[0].sample if len(parts) == 1 else min((part.sample for part in parts), key=birth),
         )
         for key, parts in folded.items()
     ]
@@ -128,25 +128,25 @@ def _entities(units: Sequence[Unit]) -> tuple[Entity, ...]:
     for unit in units:
         for device in unit.devices:
             if device:
-                own = Sighting(device, unit.first, unit.last, unit.count)
-                _merge(met, (EntityKind.DEVICE, device.lower(), None), own)
+                key: EntityKey = (EntityKind.DEVICE, device.lower(), None)
+                _merge(met, key, unit.first, unit.last, unit.count, device)
         for key, sighting in unit.entities.items():
-            _merge(met, key, sighting)
+            _merge(met, key, sighting.first, sighting.last, sighting.count, sighting.name)
     told = [Entity(kind, one.name, device, one.first, one.last, one.count) for (kind, _, device), one in met.items()]
     kinds = list(EntityKind)
     told.sort(key=lambda one: (kinds.index(one.kind), -one.count, one.first, one.name.lower(), one.device or ""))
     return tuple(told[:ENTITIES_TOLD])
 
 
-def _merge(met: dict[EntityKey, Sighting], key: EntityKey, more: Sighting) -> None:
+def _merge(met: dict[EntityKey, Sighting], key: EntityKey, first: int, last: int, count: int, name: str) -> None:
     known = met.get(key)
     if known is None:
-        met[key] = Sighting(more.name, more.first, more.last, more.count)
+        met[key] = Sighting(name, first, last, count)
         return
-    if (more.first, more.name) < (known.first, known.name):
-        known.name = more.name
-    known.first, known.last = min(known.first, more.first), max(known.last, more.last)
-    known.count += more.count
+    if first < known.first or (first == known.first and name < known.name):
+        known.name = name
+    known.first, known.last = min(known.first, first), max(known.last, last)
+    known.count += count
 
 
 def _places(units: Sequence[Unit]) -> tuple[Place, ...]:
