@@ -91,7 +91,7 @@ class Load:
     async def close(self) -> None:
         """Play no longer."""
         if self._steps is not None:
-            await self._steps.aclose()  # type: ignore[attr-defined]
+            await self._steps.aclose()  # type: ignore[attr-defined]  # it is a generator
             self._steps = None
 
     async def _plant(self, phase: Phase) -> None:

@@ -84,7 +84,7 @@ class Site:
         ]
         began = time.monotonic()
         with self._log.open("wb") as words:
-            self._process = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)  # noqa: S603  # our own
+            self._process = subprocess.Popen(command, stdout=words, stderr=words, start_new_session=True)  # noqa: S603  # our own command
         while READY not in self._log.read_bytes():
             if self._process.poll() is not None or time.monotonic() - began > READY_S:
                 raise TheirFault(f"the hub did not start; its words: {self._words()}")

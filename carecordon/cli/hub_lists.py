@@ -13,6 +13,7 @@ from carecordon.cli.hub_line import Line, Query
 from carecordon.cli.hub_shown import Columns, Row, moment, screen, table
 from carecordon.cli.options import fail, say
 from carecordon.hub.config import Paths
+from carecordon.report.visible import visible_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
@@ -63,6 +64,8 @@ def timed(row: Row) -> Row:
 
 
 def write_out(data: bytes) -> None:
-    """Write what the hub answered as it is."""
+    """Write what the hub answered as it is; on a terminal, nothing that steers it."""
+    if sys.stdout.isatty():
+        data = visible_json(data)
     sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
     sys.stdout.buffer.flush()

@@ -53,6 +53,7 @@ from carecordon.report.formats.timeline import TIMELINE
 from carecordon.report.redact import Redactor
 from carecordon.report.story.catalogue import words_of
 from carecordon.report.story.words import Words
+from carecordon.report.visible import visible_json
 from carecordon.scan.run import Progress, Scan
 from carecordon.scan.walk import STDIN
 from carecordon.scan.worker import Setup
@@ -209,8 +210,10 @@ def _write(result: Result, view: View, *, as_json: bool) -> None:
         return
     form = JSONLINES if as_json else terminal.TERMINAL
     out = sys.stdout.buffer
+    is_screen = sys.stdout.isatty()
     for piece in form.tell(result, view):
-        out.write(piece.encode("utf-8", "backslashreplace"))
+        data = piece.encode("utf-8", "backslashreplace")
+        out.write(visible_json(data) if is_screen else data)
     out.flush()
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from carecordon.hub.access import AccessRefusal, bearer_of
+from carecordon.hub.naming import LOCAL
 from carecordon.model.person import Bearer, Role
 from carecordon.register.register import People
 
 LOCAL_UID = "carecordon.uid"
 """The key in a request's scope of the local user's number; only console/control.py sets it, for its own socket."""
 CALLER = "caller"
-LOCAL = "local:"
 TOKEN_CHARS = 200
 
 

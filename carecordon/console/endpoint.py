@@ -14,7 +14,7 @@ class Endpoint:
     """One method of one path below `/api/v1`.
 
     `call` is a plain function, run in a thread of its own, never in the event loop. `verb` is the word in the audit
-    log, written before `call` is called. `is_secret`: what is sent is not written there.
+    log, written before `call` is called. `is_secret`: what is sent is not written there, but for the fields `told`.
     """
 
     method: str
@@ -23,6 +23,7 @@ class Endpoint:
     role: Role
     verb: str
     is_secret: bool = False
+    told: tuple[str, ...] = ()
     form: str = "rows"
     """`rows`: JSON, JSON lines or CSV as asked for; `object`: JSON; `text`; `stream`: JSON lines as they come."""
 

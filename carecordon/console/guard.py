@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import structlog
 from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carecordon.console.answer import encoded
-from carecordon.console.caller import CALLER, Unknown, caller_of
+from carecordon.console.caller import CALLER, LOCAL_UID, Unknown, caller_of
 from carecordon.console.endpoint import Endpoint
+from carecordon.console.hosts import is_ours, names_of
 from carecordon.console.premises import Premises, caller_in, premises_of
 from carecordon.model.audit import Act
 from carecordon.model.person import Bearer
@@ -42,6 +44,7 @@ class Door:
         """Let known callers in to `app`."""
         self._app = app
         self._premises = premises
+        self._names = names_of(premises.settings.listen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,6 +54,9 @@ class Door:
         if scope["type"] != "http":
             return
         send = _with_headers(send)
+        if LOCAL_UID not in scope and not is_ours(scope.get("headers", ()), self._names):
+            await _say(send, 421, "this is not the API's name; others than the machine's own: hub.toml, api_names")
+            return
         if _length(scope) > BODY_BYTES:
             await _say(send, 413, f"at most {BODY_BYTES} bytes are taken")
             return
@@ -102,11 +108,21 @@ def _detail(endpoint: Endpoint, request: Request, body: bytes, caller: Bearer) -
         known["token"] = caller.token
     if body and endpoint.is_secret:
         known["body"] = "(not kept: it holds a secret)"
+        known |= _told(endpoint.told, body)
     elif body:
         known["body"] = _cut(body.decode("utf-8", "backslashreplace"))
         if len(body) > DETAIL_CHARS:
             known["sha256"] = hashlib.sha256(body).hexdigest()
     return encoded(known).decode()
+
+
+def _told(names: tuple[str, ...], body: bytes) -> dict[str, str]:
+    """Return those fields of a body that holds a secret which are none."""
+    try:
+        said = msgspec.json.decode(body) if names else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return {name: _cut(str(said[name])) for name in names if name in said} if isinstance(said, dict) else {}
 
 
 def _cut(text: str) -> str:

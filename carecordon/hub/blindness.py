@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from carecordon.model.kept import Trouble
@@ -13,6 +13,7 @@ SECOND = 1_000_000_000
 LOOK_NS = 60 * SECOND
 OVER_NS = 86_400 * SECOND
 KIND = "blind"
+PREFIX = f"{KIND}/triage/"
 MOST = 1_000
 """Reasons told at a time."""
 
@@ -25,6 +26,10 @@ class Blindness:
     _counts: dict[str, int] = field(default_factory=dict)
     _looked: int | None = None
 
+    def resume(self, troubles: Iterable[Trouble], now: int) -> None:
+        """Take up what a former process told and is not over; it counted for itself."""
+        self._open |= {one.key: (one, now) for one in troubles if one.key.startswith(PREFIX)}
+
     def news(self, spots: Sequence[BlindSpot], now: int) -> dict[str, Trouble]:
         """Return the troubles that are to be written, by key; looks once a minute (`now` UTC ns)."""
         if self._looked is not None and 0 <= now - self._looked < LOOK_NS:
@@ -32,7 +37,7 @@ class Blindness:
         self._looked = now
         found: dict[str, Trouble] = {}
         for spot in spots[:MOST]:
-            key = f"{KIND}/triage/{hashlib.sha256(spot.reason.encode()).hexdigest()[:16]}"
+            key = f"{PREFIX}{hashlib.sha256(spot.reason.encode()).hexdigest()[:16]}"
             count = spot.count or 1
             if self._counts.get(key) == count:
                 continue

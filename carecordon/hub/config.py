@@ -26,6 +26,8 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     api: int = 8480
     api_certificate: str | None = None
     api_key: str | None = None
+    api_names: tuple[str, ...] = ()
+    """Names that the API may be called by beside this machine's own: those of a proxy before it, for example."""
 
 
 class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,13 +37,17 @@ class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender: str
     to: tuple[str, ...]
     port: int = 25
-    starttls: bool = False
+    starttls: bool = True
+    """What notices say of a hospital goes over its network encrypted, or the file says that it does not."""
     user: str | None = None
     password_file: str | None = None
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A receiver of signed notices. Source: Standard Webhooks specification; `secret_file` holds `whsec_…`."""
+    """A receiver of signed notices: https, or http on this machine itself.
+
+    Source: Standard Webhooks specification; `secret_file` holds `whsec_…`.
+    """
 
     url: str
     secret_file: str

@@ -45,6 +45,7 @@ AHEAD_NS = 60 * SECOND
 """How far ahead of the hub's clock a match may lie; beyond, the clock was ahead when it came, and is right now."""
 _Item = TypeVar("_Item", Match, ProcessStart)
 REPEATED_KEPT = 10_000
+TROUBLES_READ = 10_000
 STREAM: Key = ("stream",)
 """The record of which log stream 2 lies in, and where its count begins in ours."""
 
@@ -97,6 +98,7 @@ class Desk:
         """What is to be written with the next step."""
         self._latest = now
         self._blindness = Blindness()
+        self._blindness.resume(cases.troubles(limit=TROUBLES_READ), now or 0)
         self._alerts = AlertMemory()
         self.repeated: OrderedDict[str, int] = OrderedDict()
         """When troubles that are over by themselves last came (UTC ns), the last ones."""

@@ -14,6 +14,7 @@ from carecordon.hub.access import make_token
 from carecordon.hub.authority import make_authority
 from carecordon.hub.config import SETTINGS, Paths
 from carecordon.hub.keyfile import make_folder
+from carecordon.hub.naming import fault_of
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Organisation, Person, Role
 from carecordon.register.backends.sqlite import SQLITE
@@ -21,7 +22,6 @@ from carecordon.register.backends.sqlite import SQLITE
 ODS = re.compile(r"[A-Z0-9]{3,10}", re.ASCII)
 """Source: NHS England, Organisation Data Service: three to ten letters and digits, of no meaning."""
 NAME_CHARS = 200
-PERSON_CHARS = 100
 LABEL = "made with the hub"
 _EXPLAINED = """\
 # The hub's settings; what each does: docs/hub.md. They are read when the hub starts.
@@ -84,9 +84,11 @@ def _checked(wishes: Wishes) -> Wishes:
     ods, name, admin = wishes.ods.strip().upper(), " ".join(wishes.name.split()), " ".join(wishes.admin.split())
     if not ODS.fullmatch(ods):
         raise TheirFault(f"--ods {wishes.ods}: an ODS code is three to ten letters and digits, like RX1 or B81001")
-    for option, text, most in (("--name", name, NAME_CHARS), ("--admin", admin, PERSON_CHARS)):
-        if not text or len(text) > most or not text.isprintable():
-            raise TheirFault(f"{option}: a name of 1 to {most} printable characters is needed")
+    if not name or len(name) > NAME_CHARS or not name.isprintable():
+        raise TheirFault(f"--name: a name of 1 to {NAME_CHARS} printable characters is needed")
+    fault = fault_of(admin)
+    if fault:
+        raise TheirFault(f"--admin: {fault}")
     return Wishes(ods, name, admin)
 
 

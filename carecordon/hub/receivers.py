@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,7 +25,7 @@ def names(notify: Notify) -> tuple[str, ...]:
 def targets(notify: Notify, folder: Path) -> dict[str, Target]:
     """Return how each receiver is reached, by its name. Files named in the settings are looked for from `folder`.
 
-    Raises TheirFault where a secret's file cannot be read.
+    Raises TheirFault where a secret's file cannot be read, or a webhook would go over a network in clear text.
     """
     found: dict[str, Target] = {}
     for mail in notify.mail:
@@ -32,9 +34,21 @@ def targets(notify: Notify, folder: Path) -> dict[str, Target]:
             name = _person(to)
             found.setdefault(name, Target(SMTP.name, name, {**msgspec.to_builtins(mail), "to": to}, secret))
     for hook in notify.webhook:
+        _check_address(hook.url)
         name = _program(hook)
         found.setdefault(name, Target(WEBHOOK.name, name, {"url": hook.url}, _secret(folder / hook.secret_file)))
     return found
+
+
+def _check_address(url: str) -> None:
+    """Refuse what goes over a network in clear text; the address is not told, since it may hold a secret."""
+    try:
+        parts = urlsplit(url)
+        is_here = parts.hostname is not None and ip_address(parts.hostname).is_loopback
+    except ValueError:  # a name
+        is_here = False
+    if not url.startswith("https://") and not (url.startswith("http://") and is_here):
+        raise TheirFault("hub.toml: notify.webhook: url begins with https:// (http:// only to 127.0.0.1 or [::1])")
 
 
 def _person(to: str) -> str:

@@ -61,7 +61,12 @@ class Revocations:
         return read_journal(text, str(self._path))
 
     def add(self, kind: Revoked, identifier: str, now: int) -> None:
-        """Write a revocation down; on return it is on disk. One that is there already is not written again."""
+        """Write a revocation down; on return it is on disk. One that is there already is not written again.
+
+        Raises TheirFault for an id that would not stand there as it is: a restore would not know it again.
+        """
+        if identifier != " ".join(identifier.split()):
+            raise TheirFault(f"{identifier!r} cannot stand in the journal of revocations: it has blanks of its own")
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE)
         with os.fdopen(descriptor, "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed

@@ -98,7 +98,7 @@ class RuleWatch:
 def _stamps(place: str) -> Iterator[str]:
     """Yield name, size and time of a file, or of the rule files in a folder, those that `rule_files` would name.
 
-    By entries and not by paths, which cost ten times as much: this is asked every few seconds of thousands of files.
+    By entries and not by paths, which cost 2.6 times as much: this is asked every few seconds of thousands of files.
     """
     try:
         entries = list(os.scandir(place))

@@ -27,7 +27,7 @@ SALT = 16
 PASSPHRASE_CHARS = 12
 COST = 2**17
 """Of scrypt: 128 MB and about half a second. Source: OWASP Password Storage Cheat Sheet, 2025 (N=2^17, r=8, p=1)."""
-MAX_COST = 2**20
+MAX_COST = 2**18
 BLOCK = 8
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ CATALOGUE = "words.toml"
 PULL_BYTES = 4 * 1024 * 1024
 IDLE_S = 0.1
 LOOK_S = 10.0
+GC_THRESHOLD = (50_000, 20, 50)
+"""Objects between two collections: an outbreak's incident is told anew each time, and holds no circles."""
 
 
 def main() -> None:
@@ -52,6 +55,7 @@ def main() -> None:
     silence = Silence(register, settings.limits.silent_after_s)
     passing = Passing(register.cases)
     upkeep = Upkeep(register, paths.keys, settings.retention_days)
+    gc.set_threshold(*GC_THRESHOLD)
     process.ready()
     looked = 0.0
     while not process.is_stopping:

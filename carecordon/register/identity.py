@@ -26,11 +26,10 @@ _INCIDENT = msgspec.msgpack.Decoder(Incident)
 
 @dataclass(frozen=True, slots=True)
 class PackedAlert:
-    """An alert without the whole event, whose it is, and the body of both."""
+    """An alert without the whole event, and what is told of it."""
 
     alert: Alert
-    entity: str
-    body: bytes
+    told: ToldAlert
 
 
 class AlertMemory:
@@ -77,7 +76,9 @@ def told(
     one organisation and one `account_of`, spares an alert that has not changed since it was told last.
     """
     memory = AlertMemory() if memory is None else memory
-    packed = [memory.get(alert) or memory.keep(alert, _packed(alert, account_of)) for alert in incident.alerts]
+    packed = [
+        memory.get(alert) or memory.keep(alert, _packed(alert, organisation, account_of)) for alert in incident.alerts
+    ]
     slim = replace(incident, alerts=tuple(one.alert for one in packed))
     return ToldIncident(
         id=slim.id,
@@ -114,28 +115,38 @@ def _unpacked(body: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
         raise OurFault(f"what the register keeps of an incident or alert cannot be read: {fault}") from fault
 
 
-def _packed(alert: Alert, account_of: Callable[[Match], str]) -> PackedAlert:
+def _packed(alert: Alert, organisation: str, account_of: Callable[[Match], str]) -> PackedAlert:
     slim = replace(alert, sample=replace(alert.sample, carried={}))
-    return PackedAlert(slim, account_of(slim.sample) if slim.process is None else slim.process, _pack(slim))
+    entity = account_of(slim.sample) if slim.process is None else slim.process
+    told_alert = ToldAlert(
+        id=alert_id(organisation, slim.rule.id, slim.device, entity, _first(slim)),
+        rule_id=slim.rule.id,
+        title=slim.rule.title,
+        level=slim.rule.level,
+        device=slim.device,
+        entity=entity,
+        first=slim.first,
+        last=slim.last,
+        count=slim.count,
+        body=_pack(slim),
+    )
+    return PackedAlert(slim, told_alert)
 
 
 def _told_alerts(packed: Sequence[PackedAlert], organisation: str) -> Iterator[ToldAlert]:
     met: set[tuple[str, str, str]] = set()
     for one in packed:
-        alert, entity = one.alert, one.entity
-        first = f"{alert.sample.file}#{alert.sample.position}"
-        if (alert.rule.id, alert.device, entity) in met:  # two by one account's name, spelt alike: told apart
-            entity = f"{entity}|{first}"
-        met.add((alert.rule.id, alert.device, entity))
-        yield ToldAlert(
-            id=alert_id(organisation, alert.rule.id, alert.device, entity, first),
-            rule_id=alert.rule.id,
-            title=alert.rule.title,
-            level=alert.rule.level,
-            device=alert.device,
-            entity=entity,
-            first=alert.first,
-            last=alert.last,
-            count=alert.count,
-            body=one.body,
-        )
+        told_alert = one.told
+        key = (told_alert.rule_id, told_alert.device, told_alert.entity)
+        if key in met:  # two by one account's name, spelt alike: told apart
+            first = _first(one.alert)
+            entity = f"{told_alert.entity}|{first}"
+            name = alert_id(organisation, told_alert.rule_id, told_alert.device, entity, first)
+            told_alert = replace(told_alert, id=name, entity=entity)
+            key = (told_alert.rule_id, told_alert.device, entity)
+        met.add(key)
+        yield told_alert
+
+
+def _first(alert: Alert) -> str:
+    return f"{alert.sample.file}#{alert.sample.position}"

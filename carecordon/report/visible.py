@@ -17,6 +17,22 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
+def visible_json(data: bytes) -> bytes:
+    r"""Return JSON lines, or CSV, fit for a terminal: the same, with unsafe characters as escapes like `\u202e`.
+
+    JSON's own escapes are used, which stand for the character itself. Line ends and tabs stay.
+    """
+    text = data.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return data
+    return "".join(char if char.isprintable() or char in "\n\r\t" else _json_escaped(char) for char in text).encode()
+
+
+def _json_escaped(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def shortened(text: str, limit: int) -> str:
     """Return the text, or its start and end around `...` if it has more than `limit` characters."""
     if len(text) <= limit:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def append(spool: Spool, positions: Positions, parts: list[Part]) -> None:
     positions.kept()
 
 
-def after(make: Make, folder: Path, places: Path) -> tuple[set[int], list[dict[str, object]], bool]:
+def after(make: Make, folder: Path, places: Path) -> tuple[set[int], list[dict[str, Any]], bool]:
     """Return which numbers are there after the cut, what is told of losses, and whether the source is read on."""
     copied = folder.with_suffix(".places")
     shutil.copy(places, copied)
@@ -136,4 +137,4 @@ def test_what_there_was_no_room_for_is_told_even_if_the_power_goes_before_its_te
         numbers, losses, is_further = after(make, outcome, tmp_path / "places")
         if is_further:
             assert first + 1 in numbers
-            assert any(one["FirstNumber"] <= first <= one["LastNumber"] for one in losses)  # type: ignore[operator]  # numbers
+            assert any(one["FirstNumber"] <= first <= one["LastNumber"] for one in losses)

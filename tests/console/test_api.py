@@ -169,7 +169,7 @@ def test_people_and_their_tokens(hub: Living, client: httpx.Client) -> None:
     name = f"Dee {secrets.token_hex(4)}"
     assert client.post("/people", json={"name": name, "role": "analyst"}).status_code == 200
     assert client.post("/people", json={"name": name}).status_code == 409
-    for reserved in ("local:root", "hub", " x", "a\nb"):
+    for reserved in ("local:root", "hub", " x", "a\nb", "Ann  Example", "a/b"):
         assert client.post("/people", json={"name": reserved}).status_code == 422
     made = client.post(f"/people/{name}/tokens", json={"label": "laptop", "days": 1}).json()
     shown = {"authorization": f"Bearer {made['token']}"}

@@ -146,6 +146,7 @@ def test_a_secret_is_not_in_the_audit_log(hub: Living) -> None:
     who, verb, _, detail = hub.audited(1)[0]
     assert (who, verb) == (user(), "backup")
     assert "horse" not in detail
+    assert '"target":"relative"' in detail, "where to is no secret"
     assert "horse" not in (hub.paths.data / "api.log").read_text()
 
 

@@ -131,7 +131,7 @@ def world(tmp_path: Path) -> Iterator[tuple[Hub, Mailbox, Hooks]]:
 def _notify(mail_port: int, url: str, digest_after: int = 10) -> str:
     return (
         f"[notify]\ndigest_after = {digest_after}\n"
-        f'[[notify.mail]]\nhost = "127.0.0.1"\nport = {mail_port}\n'
+        f'[[notify.mail]]\nhost = "127.0.0.1"\nport = {mail_port}\nstarttls = false\n'
         'sender = "hub@example.org"\nto = ["ann@example.org"]\n'
         f'[[notify.webhook]]\nurl = "{url}"\nsecret_file = "hook.secret"\n'
     )

@@ -59,3 +59,12 @@ def test_what_triage_cannot_see_is_told_when_it_grows() -> None:
     assert (more.key, more.count, more.since) == (told.key, 3, T0)
     (over,) = blindness.news([replace(spot, count=3)], T0 + 2 * OVER_NS).values()
     assert over.until == T0 + 2 * OVER_NS
+
+
+def test_what_a_former_process_could_not_see_ends(register: Register) -> None:
+    spot = BlindSpot(Unseen.CLOCK, "match came too late for its window", count=2)
+    register.cases.trouble(list(Blindness().news([spot], T0).values()))
+    anew = Blindness()
+    anew.resume(register.cases.troubles(), T0 + SECOND)
+    (over,) = anew.news([], T0 + SECOND + OVER_NS).values()
+    assert (over.until, over.count) == (T0 + SECOND + OVER_NS, 2)

@@ -128,3 +128,15 @@ def test_after_the_clock_was_ahead_bursts_are_found(register: Register, rules: R
     one.turn([entry(2, Found(burst(rules, 0), [], T0))], T0 + 3 * SECOND)
     go_by(one, 10, 600)
     assert titles(register).count("Many") == 1
+
+
+def test_what_comes_in_no_order_at_all_is_told_as_a_trouble(register: Register, rules: RuleSet) -> None:
+    """A device that catches up tells of one minute, then of ten minutes before: nobody can hold that together."""
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found([found(rules, 1, 0, "bob", "online")], [], T0))], T0)
+    for place, at in enumerate((-6_000, -7_000, -8_000), 2):
+        one.turn([entry(place, Found([found(rules, place, at, "eve", "ward-9")], [], T0))], T0 + place * SECOND)
+    go_by(one, 10, 900)
+    (trouble,) = register.cases.troubles()
+    assert (trouble.kind, trouble.count) == ("blind", 2)
+    assert "too late for its window" in trouble.text

@@ -14,7 +14,8 @@ def nobody(_: Match) -> str:
 
 
 def test_what_is_remembered_is_what_would_be_told() -> None:
-    (incident,) = grouped(*(match("a", one, f"ws{one}", Hashes="SHA256=" + "a" * 64) for one in range(3)))
+    (incident,) = grouped(*(match(name, 0, Image=f"{name}.exe") for name in ("a", "b", "c")))
+    assert len(incident.alerts) == 3
     memory = AlertMemory()
     assert told(incident, "XX1", nobody, memory) == told(incident, "XX1", nobody)
     assert told(incident, "XX1", nobody, memory) == told(incident, "XX1", nobody)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.report.visible import shortened, value_text, visible
+from carecordon.report.visible import shortened, value_text, visible, visible_json
 
 
 def test_controls_are_written_as_escapes() -> None:
@@ -40,3 +41,15 @@ def test_null_and_empty_differ() -> None:
         "0",
         "a, (null)",
     ]
+
+
+@given(st.dictionaries(st.text(), st.text(alphabet=st.characters(exclude_categories=["Cs"]))))
+def test_json_for_a_terminal_means_the_same_and_steers_nothing(told: dict[str, str]) -> None:
+    shown = visible_json(msgspec.json.encode(told) + b"\n")
+    assert msgspec.json.decode(shown) == told
+    assert shown.decode().replace("\n", "").isprintable()
+
+
+def test_json_for_a_terminal_has_no_c1_and_no_direction_marks() -> None:
+    shown = visible_json('{"a": "\x9b2J\u202e\U000e0001\x7fé"}\n'.encode())
+    assert shown == '{"a": "\\u009b2J\\u202e\\udb40\\udc01\\u007fé"}\n'.encode()

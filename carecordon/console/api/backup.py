@@ -48,4 +48,7 @@ def take(hub: Hub, caller: Caller, wanted: Annotated[Wanted, Body()]) -> Respons
     return Response(encoded(told), media_type="application/json")
 
 
-BACKUP = Endpoints("backup", (Endpoint("POST", "/backup", take, Role.ADMIN, "backup", is_secret=True, form="object"),))
+BACKUP = Endpoints(
+    "backup",
+    (Endpoint("POST", "/backup", take, Role.ADMIN, "backup", is_secret=True, told=("target",), form="object"),),
+)

@@ -8,10 +8,10 @@ from fastapi import Body, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from carecordon.console.answer import Answer, encoded, respond
-from carecordon.console.caller import LOCAL
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub, Premises
 from carecordon.hub.access import DAY_NS, PERSON_DAYS, make_token
+from carecordon.hub.naming import fault_of
 from carecordon.hub.revocations import remove_person, revoke_token
 from carecordon.model.person import Person, Role
 from carecordon.model.times import rfc3339
@@ -19,8 +19,6 @@ from carecordon.model.times import rfc3339
 PEOPLE_COLUMNS = ("name", "role", "made", "gone")
 TOKEN_COLUMNS = ("id", "person", "label", "made", "expires", "revoked")
 LISTED = 1_000
-RESERVED = (LOCAL, "hub")
-"""Names of those who act without a token: nobody may be called so."""
 
 
 class NewPerson(BaseModel):
@@ -54,8 +52,9 @@ def list_people(request: Request, hub: Hub) -> Response:
 
 def add_person(hub: Hub, caller: Caller, new: Annotated[NewPerson, Body()]) -> Response:
     """Add a person, who can do nothing before there is a token of theirs."""
-    if not new.name.isprintable() or new.name.lower().startswith(RESERVED):
-        raise HTTPException(422, "name: such a name is not for a person")
+    fault = fault_of(new.name)
+    if fault:
+        raise HTTPException(422, f"name: {fault}")
     if not hub.register.people.add(Person(new.name, new.role, hub.clock()), caller.name):
         raise HTTPException(409, "somebody has, or had, this name: the audit log must tell people apart")
     return Response(encoded({"name": new.name, "role": new.role.value}), media_type="application/json")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from carecordon.model.errors import OurFault
 from carecordon.model.notice import LONGEST_WAIT_NS, NewNotice, NoticeRow, NoticeState
@@ -33,12 +33,12 @@ class SqlOutbox:
     def due(self, now: int, limit: int, besides: Collection[str] = ()) -> list[NoticeRow]:
         """Return notices whose time has come: of each channel but `besides` the oldest, `limit` of it at most."""
         is_due = or_(NOTICES.c.next_try <= now, NOTICES.c.next_try > now + LONGEST_WAIT_NS)
-        waiting = and_(NOTICES.c.state == NoticeState.WAITING.value, is_due)
+        waiting = (NOTICES.c.sent.is_(None), NOTICES.c.state == NoticeState.WAITING.value, is_due)
         found: list[NoticeRow] = []
         with self._door.reading() as connection:
-            for channel in sorted(connection.execute(select(NOTICES.c.channel).where(waiting).distinct()).scalars()):
+            for channel in _channels(connection):
                 if channel not in besides:
-                    of_it = select(NOTICES).where(waiting, NOTICES.c.channel == channel)
+                    of_it = select(NOTICES).where(NOTICES.c.channel == channel, *waiting)
                     found += map(_notice, connection.execute(of_it.order_by(NOTICES.c.number).limit(limit)))
         return found
 
@@ -122,6 +122,14 @@ def merge_notices(connection: Connection, losers: Sequence[int], survivor: int) 
     if moved:
         statement = update(NOTICES).where(NOTICES.c.number == bindparam("one")).values(incident=survivor)
         connection.execute(statement, moved)
+
+
+def _channels(connection: Connection) -> Iterator[str]:
+    """Yield each channel that there are notices of, by one step in the index for each."""
+    after = ""
+    while channel := connection.execute(select(func.min(NOTICES.c.channel)).where(NOTICES.c.channel > after)).scalar():
+        yield channel
+        after = channel
 
 
 def _number_of(connection: Connection, incident: str) -> int:
