@@ -29,7 +29,7 @@ from carecordon.notify.compose import Texts
 from carecordon.notify.teller import Teller
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.ir import RuleSet
-from carecordon.pipeline.triage.records import Key, unreadable
+from carecordon.pipeline.triage.records import MEMBER, Key, unreadable
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.register.identity import AlertMemory, told
@@ -144,10 +144,12 @@ class Desk:
             step = self._worked(entries, now)
         except (OSError, MemoryError):
             raise
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  # what cannot be worked on is set aside
+            if not entries:  # what is open cannot be worked on: without the windows of correlations it can
+                records = self._records()
+                self._state = self._without_members(records, fault)
+                return self._write(_Step(), [], now)
             self._state = self._resumed()
-            if not entries:
-                raise
             if len(entries) == 1:
                 return self._write(self._set_aside(entries[0], fault), entries, now)
             for entry in entries:
@@ -260,12 +262,15 @@ class Desk:
 
     def _resumed(self) -> journey.TriageState:
         """Return the state as the register has it; records that cannot be read are set aside, once."""
-        records = dict(self._cases.records())
-        records.pop(STREAM, None)
+        records = self._records()
         try:
             return self._resuming(records)
         except TheirFault:
             bad = unreadable(records)
+        except (OSError, MemoryError):
+            raise
+        except Exception as fault:  # noqa: BLE001  # a state that nothing can go on from would stop us for ever
+            return self._without_members(records, fault)
         for key, why in bad.items():
             name, since = "/".join(key), self._latest or 0
             self._aside.records[key] = None
@@ -274,6 +279,23 @@ class Desk:
             )
             self._aside.troubles[name] = Trouble(f"damage/state/{name}", "damage", None, f"set aside, {why}", since)
         return self._resuming(records)
+
+    def _records(self) -> dict[Key, bytes]:
+        """Return the state as the register has it; what is ours and not triage's is left out."""
+        return {key: record for key, record in self._cases.records().items() if key != STREAM}
+
+    def _without_members(self, records: dict[Key, bytes], fault: Exception) -> journey.TriageState:
+        """Return the state without the events that correlations may come to be made of: something is wrong with one."""
+        members = [key for key in records if key[0] == MEMBER]
+        if not members:
+            raise fault
+        key, since = "damage/state/members", self._latest or 0
+        text = (
+            f"{len(members):,} events that correlations count were forgotten, for one stopped triage: {defect(fault)}"
+        )
+        self._aside.troubles[key] = Trouble(key, "damage", None, text, since, None, len(members))
+        self._aside.records |= dict.fromkeys(members)
+        return self._resuming({key: record for key, record in records.items() if key[0] != MEMBER})
 
     def _resuming(self, records: dict[Key, bytes]) -> journey.TriageState:
         return journey.resuming(self._rules, records, self._estate, HORIZON_NS, self._latest)

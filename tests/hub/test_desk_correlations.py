@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.desk import Desk, Office
+from carecordon.hub.desk import HORIZON_NS, Desk, Office
+from carecordon.hub.detector import AHEAD_NS
 from carecordon.hub.found import Found
 from carecordon.model.event import Fields
 from carecordon.model.kept import IncidentQuery
@@ -140,3 +141,25 @@ def test_what_comes_in_no_order_at_all_is_told_as_a_trouble(register: Register, 
     (trouble,) = register.cases.troubles()
     assert (trouble.kind, trouble.count) == ("blind", 2)
     assert "too late for its window" in trouble.text
+
+
+def test_windows_that_cannot_be_worked_on_stop_nothing_else(
+    register: Register, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found(burst(rules, 0), [], T0))], T0 + 3 * SECOND)
+
+    def choke(*_: object) -> None:
+        raise ValueError("a bone")
+
+    monkeypatch.setattr("carecordon.pipeline.triage.windows.Sliding.close", choke)
+    one.turn([], T0 + 500 * SECOND)
+    monkeypatch.undo()
+    one.turn([entry(2, Found(burst(rules, 600), [], T0))], T0 + 603 * SECOND)
+    go_by(one, 610, 1_500)
+    assert titles(register).count("Many") == 1
+    assert "a bone" in register.cases.troubles()[0].text
+
+
+def test_no_clock_may_run_further_ahead_than_others_are_waited_for() -> None:
+    assert AHEAD_NS < HORIZON_NS

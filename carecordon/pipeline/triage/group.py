@@ -87,6 +87,8 @@ class Grouper:
         self._is_stale = False
         self._settled_at = 0
         self._told: dict[str, _Told] = {}
+        self._ids: dict[int, tuple[Match, str]] = {}
+        """The earliest match of each part, by its `id()`, and the incident's id that is made from it."""
         self._changed: set[Key] = set()
         self._starts: dict[Key, ProcessStart | None] = {}
         """Changed records of processes: what is in them, None for those that are gone."""
@@ -133,7 +135,7 @@ class Grouper:
         crowd = len(self._units) - UNITS_KEPT
         spread = self.spread()
         parts = sorted(parts_of(self._units.values(), self.processes), key=self._end)
-        names = [_name(units) for units in parts]
+        names = self._names(parts)
         current = set(filter(None, names))
         told: dict[str, _Told] = {}
         changed: list[Incident] = []
@@ -291,6 +293,21 @@ class Grouper:
         self._units[unit.key] = unit
         self._note(record_key(unit))
 
+    def _names(self, parts: Sequence[Sequence[Unit]]) -> list[str | None]:
+        """Return the ids of the incidents that these parts are; None where nothing in one has weight."""
+        before, self._ids = self._ids, {}
+        names: list[str | None] = []
+        for units in parts:
+            if all(unit.rule.level.rank == 0 for unit in units):
+                names.append(None)
+                continue
+            first = earliest([unit.sample for unit in units])
+            known = before.get(id(first))
+            name = known[1] if known is not None and known[0] is first else incident_id(first)
+            self._ids[id(first)] = first, name
+            names.append(name)
+        return names
+
     def _state_of(self, units: list[Unit], spread: Mapping[str, int]) -> object:
         """Return what an incident of these units is made from: equal states are told alike.
 
@@ -326,10 +343,3 @@ class Grouper:
         for unit in self._units.values():
             reached.setdefault(unit.rule.id, set()).update(unit.devices)
         return {rule: len(names) for rule, names in reached.items()}
-
-
-def _name(units: Sequence[Unit]) -> str | None:
-    """Return the id of the incident that these units are; None where nothing among them has weight."""
-    if all(unit.rule.level.rank == 0 for unit in units):
-        return None
-    return incident_id(earliest([unit.sample for unit in units]))

@@ -20,7 +20,7 @@ from carecordon.telemetry.question.parameters import Parameters, literal_of
 from carecordon.telemetry.question.views import VIEWS
 from carecordon.telemetry.question.words import DIALECT, ORDINARY_CASE, too_large, unknown_word
 
-MAX_STARRED = 400
+MAX_STARRED = 300
 """Columns that all `*` of a question stand for."""
 MAX_READ = 16
 """Views that are read; one that WITH names counts as often as its name is used: the store reads it anew each time."""

@@ -115,13 +115,13 @@ def test_whatever_is_typed_only_the_known_comes_out(sql: str) -> None:
 def _stars(deep: int) -> str:
     sql = "SELECT device FROM events"
     for _ in range(deep):
-        sql = f"SELECT * FROM ({sql})"  # noqa: S608  # only rebuilt
+        sql = f"SELECT * FROM ({sql})"  # noqa: S608  # it goes to rebuild, to no store
     return sql
 
 
 def _doubled(select: str, times: int) -> str:
     steps = ", ".join(f"a{place + 1} AS ({select.format(place)})" for place in range(times))
-    return f"WITH a0 AS (SELECT sequence AS q FROM events), {steps} SELECT count() FROM a{times}"  # noqa: S608  # only rebuilt
+    return f"WITH a0 AS (SELECT sequence AS q FROM events), {steps} SELECT count() FROM a{times}"  # noqa: S608  # it goes to rebuild, to no store
 
 
 def test_a_subquery_is_rebuilt_once_however_deep_stars_stand() -> None:
