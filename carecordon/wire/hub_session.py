@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -50,19 +51,20 @@ class HubSession:
 
     A device that broke the protocol is sent a Bye and ended; `Ended.reason` says whose fault it was. A refused batch
     pulls those behind it along: what was sent before the device heard of it is refused too, for a receipt behind it
-    would speak for it. Where the numbers go back, the device has heard and begins anew: with the refused one, or behind
-    it, for it may have dropped that one meanwhile.
+    would speak for it. They come again with the refused one; or the device has dropped that one, which is certain once
+    it has answered a ping that was sent behind the refusal.
     """
 
-    __slots__ = ("_again", "_began", "_last", "_silence", "epoch", "state")
+    __slots__ = ("_again", "_asked", "_began", "_is_asked_for", "_silence", "epoch", "state")
 
     def __init__(self, now: int) -> None:
         """Begin, with a link that just opened."""
         self.state = State.NEW
         self.epoch = -1
         self._again: Refusal | None = None
-        self._last = -1
-        """The last number of the batch before."""
+        self._asked: deque[Refusal | None] = deque()
+        """Pings without an answer so far: each the refusal it was sent behind, None for those of the heartbeat."""
+        self._is_asked_for = False
         self._began = now
         self._silence = Silence(ASK_AFTER_S, now)
 
@@ -91,7 +93,7 @@ class HubSession:
         """Return the word that the batch beginning with `first` was not taken (`retry_s` < 0: and never will be)."""
         refusal = Refusal(self.epoch, first, reason[:1_000], retry_s)
         if retry_s >= 0 and (self._again is None or first < self._again.first):
-            self._again = refusal
+            self._again, self._is_asked_for = refusal, False
         return write(refusal)
 
     def recount(self, mark: int, reason: str) -> bytes:
@@ -105,6 +107,7 @@ class HubSession:
 
     def ping(self) -> bytes:
         """Return the question whether the device is there; its answer is told as `Answered`."""
+        self._asked.append(None)
         return write(Ping())
 
     def bye(self, reason: str, retry_s: float) -> bytes:
@@ -156,12 +159,16 @@ class HubSession:
         wrong = fault_of(word)
         if wrong is not None:
             return [Send(self.refuse(word.first, wrong, -1.0))]
-        goes_on, self._last = word.first > self._last, word.last
-        if self._again is not None:
-            if goes_on:
-                return [Send(write(Refusal(self.epoch, word.first, self._again.reason, self._again.retry_s)))]
+        again = self._again
+        if again is None or word.first <= again.first:
             self._again = None
-        return [Offered(word)]
+            return [Offered(word)]
+        told: list[HubEvent] = [Send(write(Refusal(self.epoch, word.first, again.reason, again.retry_s)))]
+        if not self._is_asked_for:
+            self._is_asked_for = True
+            self._asked.append(again)
+            told.append(Send(write(Ping())))
+        return told
 
     def _on_renew(self, word: Renew) -> list[HubEvent]:
         return [RenewalAsked(word.request)]
@@ -170,7 +177,12 @@ class HubSession:
         return [Send(write(Pong()))]
 
     def _on_pong(self, word: Pong) -> list[HubEvent]:
-        return [Answered()]
+        behind = self._asked.popleft() if self._asked else None
+        if behind is None:
+            return [Answered()]
+        if behind is self._again:
+            self._again = None
+        return []
 
     def _on_bye(self, word: Bye) -> list[HubEvent]:
         self.state = State.ENDED

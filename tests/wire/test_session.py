@@ -142,8 +142,21 @@ def test_a_refused_batch_that_was_dropped_holds_up_nothing() -> None:
     pair.now = seconds(4)
     assert pair.device.room(pair.now) == 0
     pair.now = seconds(5)
-    assert isinstance(pair.send(3, 4)[0], Offered)
-    assert isinstance(pair.send(5, 5)[0], Offered)
+    behind = pair.device.batch(5, 5, data_of(5, 5), pair.now)
+    turned = pair.to_hub(behind)
+    assert not any(isinstance(event, Offered) for event in turned), "it may have been on its way"
+    pair.now = seconds(11)
+    assert isinstance(pair.send(5, 5)[0], Offered), "its ping was answered: the device has heard"
+
+
+def test_a_batch_that_comes_twice_behind_a_refused_one_is_not_taken() -> None:
+    pair = Pair(credit=Credit(math.inf, 0.0))
+    sent = [pair.device.batch(number, number, data_of(number, number), pair.now) for number in range(2)]
+    pair.hub.receive(sent[0], pair.now)
+    pair.hub.refuse(0, "the disk is nearly full", 5.0)
+    for _ in range(3):
+        assert not any(isinstance(event, Offered) for event in pair.hub.receive(sent[1], pair.now))
+    assert isinstance(pair.hub.receive(sent[0], pair.now)[0], Offered)
 
 
 def test_what_is_never_taken_is_left_out_and_the_rest_goes_on() -> None:
