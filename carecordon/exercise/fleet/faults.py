@@ -14,12 +14,16 @@ from carecordon.wire.session import Ended
 GARBAGE_BYTES = 2_000
 
 
+BATCH = b"batch"
+"""The tag of a batch, near the beginning of its message."""
+
+
 @dataclass(slots=True)
 class Faults:
     """How much goes wrong; may be changed while a fleet runs.
 
     `drop_per_s`: share of connections cut each second. `delay_s`: each message waits up to so long, in order.
-    `duplicate`: share of messages sent twice. `reorder`: share of batches whose events are told after those that came
+    `duplicate`: share of batches sent twice. `reorder`: share of batches whose events are told after those that came
     behind them (a device sends numbers in rising order, so it is the events that change places, not the messages).
     `garbage`: share of messages with one of random bytes behind it, upon which the hub ends the session.
     """
@@ -64,7 +68,8 @@ class FaultyLink(Link):
             if not self._faults.delay_s:
                 super().put((message,))
                 continue
-            self._at = max(self._at, loop.time() + self._rng.random() * self._faults.delay_s)
+            # Never two at one moment: a loop does not say which of them it calls first.
+            self._at = max(self._at + 1e-6, loop.time() + self._rng.random() * self._faults.delay_s)
             loop.call_at(self._at, super().put, (message,))
 
     def _spoilt(self, messages: Iterable[bytes]) -> Iterable[bytes]:
@@ -72,7 +77,7 @@ class FaultyLink(Link):
         for message in messages:
             yield message
             if self.exchange.is_open:
-                if rng.random() < faults.duplicate:
+                if BATCH in message[:16] and rng.random() < faults.duplicate:
                     yield message
                 if rng.random() < faults.garbage:
                     yield rng.randbytes(rng.randrange(GARBAGE_BYTES))
