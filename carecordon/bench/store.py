@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from carecordon.hub.keeper_address import Role, read_address
+from carecordon.hub.keeper.address import Role, read_address
 from carecordon.hub.pulse import Pulse, read_pulses
 from carecordon.model.batch import Columns, Row, Rows, Table
 from carecordon.model.block import Block, Run

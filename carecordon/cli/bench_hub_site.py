@@ -20,10 +20,10 @@ import msgspec
 from carecordon.agent.identity import Identity
 from carecordon.cli.demo_hub import HOST, PORTS, Doors
 from carecordon.exercise.fleet.credentials import Asked, certified
-from carecordon.hub.authority import CA_CERTIFICATE, RequestRefused, open_authority
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.pulse import Pulse, read_pulses
+from carecordon.hub.trust.authority import CA_CERTIFICATE, RequestRefused, open_authority
 from carecordon.model.device import DeviceKind, NewDevice
 from carecordon.model.errors import OurFault, TheirFault
 from carecordon.register.backends.sqlite import SQLITE

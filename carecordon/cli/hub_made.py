@@ -9,10 +9,10 @@ from pathlib import Path
 import typer
 
 from carecordon.cli.options import USAGE, fail, say
-from carecordon.hub.check import check as check_hub
+from carecordon.hub.backup.check import check as check_hub
+from carecordon.hub.backup.restore import restore as bring_back
 from carecordon.hub.config import Paths
 from carecordon.hub.founding import Wishes, found
-from carecordon.hub.restore import restore as bring_back
 from carecordon.model.errors import TheirFault
 
 PASSPHRASE = "CARECORDON_PASSPHRASE"  # noqa: S105  # the name of a variable, no secret

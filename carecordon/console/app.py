@@ -36,9 +36,9 @@ from carecordon.console.network import NetworkProtocol
 from carecordon.console.premises import Premises
 from carecordon.console.questions import Questions
 from carecordon.hub.config import Listen, Paths, Settings, read_settings
+from carecordon.hub.keeper.store import open_reader
 from carecordon.hub.process import Process
 from carecordon.hub.pulse import read_pulses
-from carecordon.hub.store import open_reader
 from carecordon.model.errors import TheirFault, defect
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.report import story

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from carecordon.hub.access import AccessRefusal, bearer_of
 from carecordon.hub.naming import LOCAL
+from carecordon.hub.trust.access import AccessRefusal, bearer_of
 from carecordon.model.person import Bearer, Role
 from carecordon.register.register import People
 

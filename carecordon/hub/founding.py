@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from carecordon.hub.access import make_token
-from carecordon.hub.authority import make_authority
 from carecordon.hub.config import SETTINGS, Paths
-from carecordon.hub.keyfile import make_folder
 from carecordon.hub.naming import fault_of
+from carecordon.hub.trust.access import make_token
+from carecordon.hub.trust.authority import make_authority
+from carecordon.hub.trust.keyfile import make_folder
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Organisation, Person, Role
 from carecordon.register.backends.sqlite import SQLITE

@@ -1,13 +1,12 @@
 """The supervisor: starts the hub's processes, starts again what dies, and ends them in order.
 
-It is handed names and command lines and imports none of them. What dies is started again after
+It is handed names, and what to call or to execute for each. What dies is started again after
 a second, and after ever longer pauses where it dies again at once; the others go on meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import selectors
 import shutil
@@ -18,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from carecordon.hub.forked import Forked, Running, end_with_parent
 
 READY = b"ready"
 FIRST_PAUSE_S = 0.5
@@ -31,22 +32,22 @@ LOG_BYTES = 20 * 1024 * 1024
 LOG_LOOK_S = 3.0
 
 
-_PR_SET_PDEATHSIG = 1
-"""Source: Linux, prctl(2)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """One process: its name and how it is started."""
 
     name: str
     command: tuple[str, ...]
+    call: Callable[[], int | None] | None = None
+    """What a fork of the supervisor does instead of executing the command, which then is its title in lists."""
 
 
 @dataclass(slots=True)
 class _Child:
     job: Job
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
+    words: IO[bytes] | None = None
+    """What it says to us."""
     started: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     due: float = 0.0
@@ -61,16 +62,23 @@ class Supervisor:
     jobs: Sequence[Job]
     logs: Path
     tell: Callable[[str, str], None]
+    before_forks: Callable[[], None] = lambda: None
+    """Called once, when what is executed has been started and nothing is forked yet."""
     _children: dict[str, _Child] = field(default_factory=dict)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _looked: float = 0.0
 
     def start(self) -> None:
-        """Start all jobs, in their order."""
+        """Start all jobs."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        for job in self.jobs:
-            self._children[job.name] = _Child(job)
-            self._launch(self._children[job.name])
+        self._children = {job.name: _Child(job) for job in self.jobs}
+        forks = [child for child in self._children.values() if child.job.call is not None]
+        for child in self._children.values():
+            if child not in forks:
+                self._launch(child)
+        self.before_forks()
+        for child in forks:
+            self._launch(child)
 
     @property
     def is_ready(self) -> bool:
@@ -108,28 +116,22 @@ class Supervisor:
                 self.tell(child.job.name, "did not end when it was asked to, and was killed")
                 process.kill()
                 process.wait()
-            self._close(process)
-            child.process = None
+            self._close(child)
         self._selector.close()
 
     def _launch(self, child: _Child) -> None:
+        said, words = os.pipe()
         log = self._log(child.job.name)
         try:
-            child.process = subprocess.Popen(  # noqa: S603  # our own commands
-                child.job.command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
-                preexec_fn=_end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
-            )
+            child.process = _started(child.job, words, log)
         finally:
             log.close()
+            os.close(words)
         child.started = time.monotonic()
         child.is_ready = False
-        if child.process.stdout is not None:
-            os.set_blocking(child.process.stdout.fileno(), False)
-            self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
+        os.set_blocking(said, False)
+        child.words = open(said, "rb", buffering=0)  # noqa: PTH123, SIM115  # closed when the process has ended
+        self._selector.register(child.words, selectors.EVENT_READ, child)
 
     def _log(self, name: str) -> IO[bytes]:
         self._trim(name)
@@ -150,15 +152,13 @@ class Supervisor:
                 os.truncate(path, 0)
 
     def _hear(self, child: _Child, pipe: object) -> None:
-        process = child.process
-        if process is None or process.stdout is None or pipe is not process.stdout:
+        if child.words is None or pipe is not child.words:
             return
-        try:
-            said = os.read(process.stdout.fileno(), 65_536)
-        except BlockingIOError:  # nothing after all
+        said = child.words.read(65_536)
+        if said is None:  # nothing after all
             return
         if not said:
-            self._selector.unregister(process.stdout)
+            self._selector.unregister(child.words)
         elif READY in said and not child.is_ready:
             child.is_ready = True
             self.tell(child.job.name, "ready")
@@ -169,28 +169,37 @@ class Supervisor:
             status = process.poll()
             if status is None:
                 return
-            self._bury(child, process, status, now)
+            self._bury(child, status, now)
         if now >= child.due:
             self._launch(child)
 
-    def _close(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdout is not None:
+    def _close(self, child: _Child) -> None:
+        child.process = None
+        if child.words is not None:
             with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(process.stdout)
-            process.stdout.close()
+                self._selector.unregister(child.words)
+            child.words.close()
+            child.words = None
 
-    def _bury(self, child: _Child, process: subprocess.Popen[bytes], status: int, now: float) -> None:
-        self._close(process)
+    def _bury(self, child: _Child, status: int, now: float) -> None:
+        self._close(child)
         is_steady = now - child.started >= STEADY_S
         child.pause_s = FIRST_PAUSE_S if is_steady else min(LONGEST_PAUSE_S, child.pause_s * 2)
         child.due = now + (0.0 if is_steady else child.pause_s)
-        child.process = None
         child.is_ready = False
         child.deaths += 1
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         self.tell(child.job.name, f"{how}; it is started again (its words: {self.logs / child.job.name}.log)")
 
 
-def _end_with_parent() -> None:
-    """Let the system end this process when its supervisor is gone, however that went: two hubs share no disk."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _started(job: Job, words: int, log: IO[bytes]) -> Running:
+    if job.call is not None:
+        return Forked(" ".join(job.command), job.call, words, log)
+    return subprocess.Popen(  # noqa: S603  # our own commands
+        job.command,
+        stdin=subprocess.DEVNULL,
+        stdout=words,
+        stderr=log,
+        start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
+        preexec_fn=end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
+    )

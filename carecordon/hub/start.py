@@ -6,18 +6,23 @@ import fcntl
 import os
 import socket
 import sys
+from functools import partial
+from importlib import import_module
 from typing import IO
 
-from carecordon.hub.authority import open_authority, server_is_due
 from carecordon.hub.config import Paths, Settings
+from carecordon.hub.forked import import_all
 from carecordon.hub.main import Job
-from carecordon.hub.revocations import Revocations, merge
+from carecordon.hub.trust.authority import open_authority, server_is_due
+from carecordon.hub.trust.revocations import Revocations, merge
 from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
 LOCK = "hub.lock"
 OWNER_ONLY = 0o700
+ROOMS = ("carecordon.hub.gate", "carecordon.hub.worker", "carecordon.hub.triage", "carecordon.hub.carry")
+CONSOLE = "carecordon.console.app"
 KEEPER, TRIAGE, GATE, CARRY, API = "keeper", "triage", "gate", "carry", "api"
 
 
@@ -67,18 +72,32 @@ def workers_wanted(settings: Settings) -> int:
     return max(1, min(settings.partitions, (os.cpu_count() or 1) - 1))
 
 
+def import_processes() -> None:
+    """Import what the hub's processes need, all but the store: it is large, and its process is not made by a fork."""
+    import_all([f"{package}.{package.rpartition('.')[2]}" for package in ROOMS] + [CONSOLE])
+
+
 def jobs(paths: Paths, workers: int) -> list[Job]:
     """Return the hub's processes in the order in which they are to be ended: who takes in first, who keeps last."""
     where = (str(paths.data.resolve()), str(paths.keys.resolve()))
 
     def job(name: str, module: str, *rest: str) -> Job:
-        return Job(name, (sys.executable, "-m", module, *where, *rest))
+        command = (sys.executable, "-m", module, *where, *rest)
+        return Job(name, command, partial(_do, module, (*where, *rest)))
 
     return [
         job(GATE, "carecordon.hub.gate"),
         *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers)) for one in range(workers)),
         job(TRIAGE, "carecordon.hub.triage"),
         job(CARRY, "carecordon.hub.carry"),
-        job(API, "carecordon.console.app"),
-        Job(KEEPER, (sys.executable, "-m", "carecordon.hub.keeper", str(paths.data.resolve()))),
+        job(API, CONSOLE),
+        Job(KEEPER, (sys.executable, "-m", "carecordon.hub.keeper", where[0])),
     ]
+
+
+def _do(module: str, arguments: tuple[str, ...]) -> int | None:
+    """Do in this process what `python -m` with this module and these arguments does."""
+    sys.argv = [module, *arguments]
+    name = f"{module}.{module.rpartition('.')[2]}" if module in ROOMS else module
+    done: int | None = import_module(name).main()
+    return done

@@ -18,7 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from carecordon.agent.identity import Hub, Identity, make_key, make_request, settle
-from carecordon.hub.authority import Authority, Issued, make_authority
+from carecordon.hub.trust.authority import Authority, Issued, make_authority
 from carecordon.wire import codec
 from carecordon.wire.hub_session import HubSession
 from carecordon.wire.messages import Credit

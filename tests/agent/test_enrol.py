@@ -11,7 +11,7 @@ from cryptography import x509
 
 from carecordon.agent.enrol import NotEnrolled, Pass, enrol, read_token
 from carecordon.agent.identity import Identity, make_key, make_request, open_identity, renew_at
-from carecordon.hub.authority import Issued
+from carecordon.hub.trust.authority import Issued
 from carecordon.model.errors import TheirFault
 from tests.agent.hubs import DEVICE, SECRET, enrolled, enrolling, make_ca, pem
 

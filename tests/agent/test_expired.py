@@ -10,8 +10,8 @@ import pytest
 
 from carecordon.agent.carry import UNHEARD, Carrier
 from carecordon.agent.identity import Hub, Identity, make_key, make_request, settle
-from carecordon.hub.authority import Issued
-from carecordon.hub.gate import Ports
+from carecordon.hub.gate.gate import Ports
+from carecordon.hub.trust.authority import Issued
 from carecordon.model.device import DeviceKind, NewDevice
 from tests.agent.hubs import DEVICE, pem, until
 from tests.agent.spooling import Make, put

@@ -11,7 +11,7 @@ from typing import Any
 from carecordon.exercise.fleet.ledger import Account, Act, acknowledged, marks, read_ledger
 from carecordon.exercise.fleet.member import Planted
 from carecordon.hub.config import Paths
-from carecordon.hub.store import open_reader
+from carecordon.hub.keeper.store import open_reader
 from carecordon.model.kept import AlertQuery, AlertRow, IncidentQuery
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.register.identity import alert_of, incident_of

@@ -11,7 +11,7 @@ from typing import cast
 
 from websockets.exceptions import ConnectionClosed
 
-from carecordon.hub.store import open_reader
+from carecordon.hub.keeper.store import open_reader
 from carecordon.model.batch import Rows
 from carecordon.model.event import Fields, Kind, Value
 from carecordon.model.gather import gather

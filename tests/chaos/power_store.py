@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from carecordon.hub.keeper_engine import Engine, EngineFault
+from carecordon.hub.keeper.engine import Engine, EngineFault
 from carecordon.model.event import Fields
 from carecordon.model.merged import Merged
 from carecordon.telemetry.store import block_of

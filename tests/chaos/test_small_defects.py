@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.keeper_engine import Engine
+from carecordon.hub.keeper.engine import Engine
 from carecordon.hub.pulse import Heart, read_pulses
 from tests.chaos.power_store import RETENTION, ROWS, block, token
 

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from carecordon.agent.identity import Identity
 from carecordon.exercise.fleet.credentials import Asked, certified
-from carecordon.hub.authority import Issued, open_authority
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.pulse import read_pulses
+from carecordon.hub.trust.authority import Issued, open_authority
 from carecordon.model.device import DeviceKind, NewDevice
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 
@@ -164,7 +164,7 @@ def children(parent: int) -> dict[str, int]:
     with suppress(OSError):
         for pid in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()):
             with suppress(OSError, IndexError):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ").split(" ")
                 name = _name_of(words)
                 if name is not None:
                     found[name] = pid

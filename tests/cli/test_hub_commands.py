@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from carecordon.cli.hub import app
 from carecordon.cli.hub_line import NO_HUB
-from carecordon.hub.authority import open_authority
 from carecordon.hub.config import Paths, read_settings
+from carecordon.hub.trust.authority import open_authority
 from carecordon.model.person import Role
 from carecordon.register.backends.sqlite import SQLITE
 from tests.console.living import DEVICE, NAME, Living, living

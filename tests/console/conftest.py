@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from carecordon.hub.store import open_telemetry
+from carecordon.hub.keeper.store import open_telemetry
 from tests.console.living import Living, living
 
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import httpx
 
-from carecordon.hub.access import make_token
-from carecordon.hub.authority import make_authority
 from carecordon.hub.config import Paths
-from carecordon.hub.desk import Desk, Office
-from carecordon.hub.detector import Detector
-from carecordon.hub.found import Found, encode
-from carecordon.hub.merge import Sent, merge
+from carecordon.hub.news.found import Found, encode
 from carecordon.hub.pulse import Heart
+from carecordon.hub.triage.desk import Desk, Office
+from carecordon.hub.trust.access import make_token
+from carecordon.hub.trust.authority import make_authority
+from carecordon.hub.worker.detector import Detector
+from carecordon.hub.worker.merge import Sent, merge
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.event import Fields, Kind

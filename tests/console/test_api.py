@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from carecordon.hub.access import read_enrol_token
-from carecordon.hub.anchors import ANCHORS, note_anchor
-from carecordon.hub.found import Found, decode
+from carecordon.hub.news.found import Found, decode
+from carecordon.hub.trust.access import read_enrol_token
+from carecordon.hub.trust.anchors import ANCHORS, note_anchor
 from carecordon.model.audit import Head
 from carecordon.model.device import Certificate, DeviceKind, NewDevice, Standing
 from carecordon.model.kept import Letter

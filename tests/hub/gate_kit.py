@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from carecordon.hub.access import make_enrol_token, read_enrol_token
-from carecordon.hub.authority import Authority, Issued, make_authority
 from carecordon.hub.config import Paths
-from carecordon.hub.gate import Ports, ports_path
+from carecordon.hub.gate.gate import Ports, ports_path
 from carecordon.hub.pulse import read_pulses
+from carecordon.hub.trust.access import make_enrol_token, read_enrol_token
+from carecordon.hub.trust.authority import Authority, Issued, make_authority
 from carecordon.model.device import DeviceKind, NewDevice
 from carecordon.model.stream import Entry
 from carecordon.register.backends.sqlite import SQLITE as REGISTER

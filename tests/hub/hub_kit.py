@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from carecordon.hub.access import make_enrol_token, make_token
-from carecordon.hub.archive import Manifest
-from carecordon.hub.authority import make_authority
-from carecordon.hub.backup import Store, backup
+from carecordon.hub.backup.archive import Manifest
+from carecordon.hub.backup.backup import Store, backup
 from carecordon.hub.config import Paths
-from carecordon.hub.keyfile import make_folder, write_secret
+from carecordon.hub.trust.access import make_enrol_token, make_token
+from carecordon.hub.trust.authority import make_authority
+from carecordon.hub.trust.keyfile import make_folder, write_secret
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.person import Organisation, Person, Role
 from carecordon.model.stream import Part

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from carecordon.hub import found as stream2
-from carecordon.hub.detector import Detector
-from carecordon.hub.found import Found, Trouble
-from carecordon.hub.roster import Roster
-from carecordon.hub.shard import Doors, Shard
+from carecordon.hub.news import found as stream2
+from carecordon.hub.news.found import Found, Trouble
+from carecordon.hub.worker.detector import Detector
+from carecordon.hub.worker.roster import Roster
+from carecordon.hub.worker.shard import Doors, Shard
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.errors import TheirFault

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.hub.access import (
+from carecordon.hub.trust.access import (
     AccessRefusal,
     bearer_of,
     hash_of,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.alarms import Alarms
-from carecordon.hub.complaints import Complaints
-from carecordon.hub.quiet import Hush, Quiet
+from carecordon.hub.carry.alarms import Alarms
+from carecordon.hub.news.complaints import Complaints
+from carecordon.hub.news.quiet import Hush, Quiet
 from carecordon.model.device import Certificate, DeviceKind, NewDevice, Standing
 from carecordon.model.kept import Commit, Trouble
 from carecordon.model.match import Level

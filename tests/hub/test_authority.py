@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.hub.authority import (
+from carecordon.hub.trust.authority import (
     Authority,
     Issued,
     RequestRefused,
@@ -24,7 +24,7 @@ from carecordon.hub.authority import (
     open_authority,
     server_is_due,
 )
-from carecordon.hub.identity import (
+from carecordon.hub.trust.identity import (
     DAY_NS,
     DEVICE_DAYS,
     GRACE_DAYS,
@@ -37,7 +37,7 @@ from carecordon.hub.identity import (
     renew_at,
     urn_of,
 )
-from carecordon.hub.keyfile import too_open
+from carecordon.hub.trust.keyfile import too_open
 from carecordon.model.device import Certificate, Device, DeviceKind, Standing
 from carecordon.model.errors import TheirFault
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carecordon.hub.archive import MAGIC, check_name
-from carecordon.hub.backup import backup
+from carecordon.hub.backup.archive import MAGIC, check_name
+from carecordon.hub.backup.backup import backup
+from carecordon.hub.backup.restore import restore
 from carecordon.hub.config import Paths
-from carecordon.hub.restore import restore
 from carecordon.model.errors import TheirFault
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from tests.hub.hub_kit import DEVICES, HOUR, NOW, ODS, PASSPHRASE, back_up, found_hub, opened

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from carecordon.hub.carry import AT_ONCE, IN_VAIN_LEAST, Carry, Receiver
+from carecordon.hub.carry.carry import AT_ONCE, IN_VAIN_LEAST, Carry, Receiver
+from carecordon.hub.carry.receivers import names, targets
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.pulse import read_pulses
-from carecordon.hub.receivers import names, targets
 from carecordon.model.errors import TheirFault
 from carecordon.model.kept import Commit, Trouble
 from carecordon.model.notice import NewNotice, NoticeRow
@@ -36,7 +36,7 @@ STEPS = ("due", "begun", "sent", "done")
 
 PROBE = """
 import os, signal, sys
-import carecordon.hub.carry as carry
+import carecordon.hub.carry.carry as carry
 from carecordon.register.backends.sql.outbox import SqlOutbox
 
 step, flag = sys.argv[3], sys.argv[4]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.anchors import note_anchor
-from carecordon.hub.check import check
+from carecordon.hub.backup.check import check
 from carecordon.hub.config import Paths
-from carecordon.hub.revocations import Revocations, Revoked
+from carecordon.hub.trust.anchors import note_anchor
+from carecordon.hub.trust.revocations import Revocations, Revoked
 from tests.hub.hub_kit import NOW, device_id, found_hub, opened
 
 DAY = 86_400 * 1_000_000_000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from carecordon.hub.blindness import LOOK_NS, Blindness
-from carecordon.hub.complaints import Complaints
-from carecordon.hub.passing import LOOK_NS as PASSING_NS
-from carecordon.hub.passing import OVER_NS, Passing
+from carecordon.hub.news.complaints import Complaints
+from carecordon.hub.triage.blindness import LOOK_NS, Blindness
+from carecordon.hub.triage.passing import LOOK_NS as PASSING_NS
+from carecordon.hub.triage.passing import OVER_NS, Passing
 from carecordon.model.kept import Trouble
 from carecordon.model.match import BlindSpot, Unseen
 from carecordon.register.register import Register

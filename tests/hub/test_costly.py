@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from carecordon.hub.costly import EVENT_UNITS, EVENTS, LAG_S, MATCH_UNITS, Costs
-from carecordon.hub.detector import Detector
-from carecordon.hub.merge import Sent, merge
+from carecordon.hub.worker.costly import EVENT_UNITS, EVENTS, LAG_S, MATCH_UNITS, Costs
+from carecordon.hub.worker.detector import Detector
+from carecordon.hub.worker.merge import Sent, merge
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind
 from carecordon.model.gather import gather

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub import found as stream2
-from carecordon.hub.desk import Desk, Office
-from carecordon.hub.found import Found, Trouble
+from carecordon.hub.news import found as stream2
+from carecordon.hub.news.found import Found, Trouble
+from carecordon.hub.triage.desk import Desk, Office
 from carecordon.model.event import Fields
 from carecordon.model.incident import Incident
 from carecordon.model.kept import IncidentQuery, IncidentRow

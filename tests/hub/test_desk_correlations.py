@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.desk import HORIZON_NS, Desk, Office
-from carecordon.hub.detector import AHEAD_NS
-from carecordon.hub.found import Found
+from carecordon.hub.news.found import Found
+from carecordon.hub.triage.desk import HORIZON_NS, Desk, Office
+from carecordon.hub.worker.detector import AHEAD_NS
 from carecordon.model.event import Fields
 from carecordon.model.kept import IncidentQuery
 from carecordon.model.match import Level, Match

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from carecordon.hub.authority import Issued
-from carecordon.hub.bucket import NANOSECONDS, Bucket
-from carecordon.hub.enrolment import Answer
-from carecordon.hub.enrolment_link import BURST, MAX_BODY, MAX_OF_ADDRESS, MAX_PENDING, PER_MINUTE, RENEW, Counter
-from carecordon.hub.identity import DAY_NS, proof_text
+from carecordon.hub.gate.bucket import NANOSECONDS, Bucket
+from carecordon.hub.gate.enrolling import BURST, MAX_BODY, MAX_OF_ADDRESS, MAX_PENDING, PER_MINUTE, RENEW, Counter
+from carecordon.hub.trust.authority import Issued
+from carecordon.hub.trust.enrolment import Answer
+from carecordon.hub.trust.identity import DAY_NS, proof_text
 from carecordon.model.device import DeviceKind, Standing
 from tests.hub.gate_kit import Hub, Member, Running, Talk, make_hub, member, request_of, running, wait_for
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from carecordon.hub.config import Paths, Settings
-from carecordon.hub.exceptions import rule_files, sort_files
-from carecordon.hub.rules import read_rules
+from carecordon.hub.worker.exceptions import rule_files, sort_files
+from carecordon.hub.worker.rules import read_rules
 
 TODAY = date(2026, 11, 27)
 RULE = """

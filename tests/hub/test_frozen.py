@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from carecordon.hub.backup.restore import restore
 from carecordon.hub.config import Paths
-from carecordon.hub.detector import Detector
-from carecordon.hub.frozen import FrozenStore, shadow_of
-from carecordon.hub.restore import restore
-from carecordon.hub.roster import Roster
-from carecordon.hub.shard import DETECT, STORE, Doors, Shard
-from carecordon.hub.store import open_reader, open_telemetry
+from carecordon.hub.keeper.frozen import FrozenStore, shadow_of
+from carecordon.hub.keeper.store import open_reader, open_telemetry
+from carecordon.hub.worker.detector import Detector
+from carecordon.hub.worker.roster import Roster
+from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.batch import Rows
 from carecordon.model.errors import TheirFault
 from carecordon.model.gather import gather

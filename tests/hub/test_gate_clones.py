@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.clones import Evidence, Trail
+from carecordon.hub.gate.clones import Evidence, Trail
 from carecordon.model.device import Standing
 from carecordon.wire.messages import Batch
 from carecordon.wire.session import Ended, Forked

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub import gate_tls
 from carecordon.hub.config import read_settings
-from carecordon.hub.gate import Gate
+from carecordon.hub.gate.gate import Gate, tls
 from carecordon.model.device import DeviceKind
 from carecordon.wire import hub_session
 from carecordon.wire.messages import Batch, Refusal
@@ -68,7 +67,7 @@ def test_a_part_that_no_log_can_take_is_refused_for_good_and_hurts_no_other(
     hub = make_hub(tmp_path / "hub")
     bad, good = member(hub, tmp_path / "bad"), member(hub, tmp_path / "good")
     hub.paths.run.mkdir()
-    gate_tls.renew_server(hub.authority, hub.paths.keys)
+    tls.renew_server(hub.authority, hub.paths.keys)
     monkeypatch.setattr(hub_session, "fault_of", lambda _: None)  # as if the session had not looked
 
     def talk(port: int) -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from carecordon.hub import gate_tls
 from carecordon.hub.config import read_settings
-from carecordon.hub.gate import Gate
-from carecordon.hub.gate_admission import Admission, TurnedAway, Visitor
-from carecordon.hub.gate_crowd import Crowd
+from carecordon.hub.gate.admission import Admission, TurnedAway, Visitor
+from carecordon.hub.gate.crowd import Crowd
+from carecordon.hub.gate.gate import Gate, tls
 from carecordon.model.device import Device
 from carecordon.wire.session import Turned
 from tests.hub.gate_kit import Talk, make_hub, member, running, wait_for
@@ -56,7 +55,7 @@ def test_sessions_leave_nothing_that_only_the_collector_would_find(tmp_path: Pat
     hub = make_hub(tmp_path / "hub")
     device = member(hub, tmp_path / "device")
     hub.paths.run.mkdir()
-    gate_tls.renew_server(hub.authority, hub.paths.keys)
+    tls.renew_server(hub.authority, hub.paths.keys)
 
     def talk(port: int, *, is_polite: bool, first: int) -> None:
         with Talk(device, port, next_number=first) as talk:

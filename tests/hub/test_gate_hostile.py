@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from websockets.exceptions import ConnectionClosed
 
-from carecordon.hub.gate_link import MAX_FRAMES
-from carecordon.hub.gate_reception import MAX_LINKS
+from carecordon.hub.gate.link import MAX_FRAMES
+from carecordon.hub.gate.reception import MAX_LINKS
 from carecordon.wire.messages import Batch, FromHub, Ping
 from carecordon.wire.session import MAX_MESSAGE_BYTES, WORDS, Word, name_of, write
 from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for

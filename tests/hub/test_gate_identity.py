@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from carecordon.hub.authority import Issued, make_authority
-from carecordon.hub.identity import DAY_NS
+from carecordon.hub.trust.authority import Issued, make_authority
+from carecordon.hub.trust.identity import DAY_NS
 from carecordon.wire.session import Ended, Fault, Renewed
 from tests.hub.gate_kit import ODS, Member, Running, Talk, make_hub, member, request_of, running, wait_for
 

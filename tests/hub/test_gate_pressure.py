@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.bucket import NANOSECONDS, Bucket
 from carecordon.hub.config import Limits
-from carecordon.hub.fairness import FairQueue
-from carecordon.hub.gate_pressure import CONSUMER, FAILED_PAUSE_S, MAX_QUEUE_BYTES, Pressure
-from carecordon.hub.shard import DETECT
+from carecordon.hub.gate.bucket import NANOSECONDS, Bucket
+from carecordon.hub.gate.fairness import FairQueue
+from carecordon.hub.gate.pressure import CONSUMER, FAILED_PAUSE_S, MAX_QUEUE_BYTES, Pressure
+from carecordon.hub.worker.shard import DETECT
 from carecordon.model.event import Kind
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.wire import codec

@@ -18,9 +18,9 @@ import clickhouse_connect
 import pytest
 import zstandard
 
-from carecordon.hub.keeper import ADDRESS_SPACE_BYTES
-from carecordon.hub.keeper_address import Role
-from carecordon.hub.keeper_engine import Engine
+from carecordon.hub.keeper.address import Role
+from carecordon.hub.keeper.engine import Engine
+from carecordon.hub.keeper.keeper import ADDRESS_SPACE_BYTES
 from carecordon.hub.pulse import read_pulses
 from carecordon.telemetry.answer import Answer, Place
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE

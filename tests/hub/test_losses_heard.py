@@ -10,8 +10,8 @@ import pytest
 from carecordon.agent import losses as agent
 from carecordon.agent.rank import OWN as AGENTS_OWN
 from carecordon.agent.rank import Rank
-from carecordon.hub.losses_heard import DAY, HOUR, MAX_COUNT, OWN, Losses, Way
-from carecordon.hub.merge import Sent, merge
+from carecordon.hub.news.losses import DAY, HOUR, MAX_COUNT, OWN, Losses, Way
+from carecordon.hub.worker.merge import Sent, merge
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind
 from carecordon.model.gather import gather

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.hub.merge import Sent, joined, merge, picked
+from carecordon.hub.worker.merge import Sent, joined, merge, picked
 from carecordon.model.batch import Rows
 from carecordon.model.event import Kind
 from carecordon.model.gather import gather

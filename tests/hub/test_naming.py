@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from carecordon.hub.backup.sealed import COST, MAX_COST, lock_of
 from carecordon.hub.config import Paths
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.naming import MAX_CHARS, fault_of
-from carecordon.hub.revocations import Revocations, Revoked
-from carecordon.hub.sealed import COST, MAX_COST, lock_of
+from carecordon.hub.trust.revocations import Revocations, Revoked
 from carecordon.model.errors import TheirFault
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from carecordon.hub.carry.receivers import targets
 from carecordon.hub.config import Mail, Notify, Webhook
-from carecordon.hub.receivers import targets
 from carecordon.model.errors import TheirFault
 
 

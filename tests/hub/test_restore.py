@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.access import bearer_of
-from carecordon.hub.anchors import note_anchor, read_anchors
-from carecordon.hub.authority import make_authority
+from carecordon.hub.backup.restore import Restored, restore
 from carecordon.hub.config import Paths
-from carecordon.hub.restore import Restored, restore
-from carecordon.hub.revocations import (
+from carecordon.hub.trust.access import bearer_of
+from carecordon.hub.trust.anchors import note_anchor, read_anchors
+from carecordon.hub.trust.authority import make_authority
+from carecordon.hub.trust.revocations import (
     Revocations,
     Revoked,
     merge,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from carecordon.hub.complaints import Complaints
 from carecordon.hub.config import Paths, Settings
-from carecordon.hub.costly import EVENTS, LAG_S
 from carecordon.hub.founding import Wishes, found
-from carecordon.hub.rules_in_use import RulesInUse
+from carecordon.hub.news.complaints import Complaints
+from carecordon.hub.worker.costly import EVENTS, LAG_S
+from carecordon.hub.worker.rules_in_use import RulesInUse
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
 from tests.hub.test_costly import ALL, EVIL, RULES
@@ -83,7 +83,7 @@ def test_rules_that_do_not_load_leave_the_former_ones_in_use(
 def test_a_dear_rule_is_left_out_until_the_rules_change(
     paths: Paths, rules: RulesInUse, register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("carecordon.hub.detector.Detector.work", lambda _: {ALL: 10**12})
+    monkeypatch.setattr("carecordon.hub.worker.detector.Detector.work", lambda _: {ALL: 10**12})
     rules.look(EVENTS, LAG_S)
     assert ids(rules) == set()
     (trouble,) = register.cases.troubles()

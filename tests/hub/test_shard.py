@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from carecordon.hub import shard as room
-from carecordon.hub.detector import Detector
-from carecordon.hub.shard import DETECT, STORE, Doors, Shard
+from carecordon.hub.worker import shard as room
+from carecordon.hub.worker.detector import Detector
+from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.merged import Merged
 from carecordon.model.stream import Part
 from carecordon.pipeline import journey

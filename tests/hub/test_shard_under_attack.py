@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from carecordon.hub import found as stream2
-from carecordon.hub import opened
-from carecordon.hub import shard as room
-from carecordon.hub.detector import Detector
-from carecordon.hub.shard import STORE, Doors, Shard
+from carecordon.hub.news import found as stream2
+from carecordon.hub.worker import opened
+from carecordon.hub.worker import shard as room
+from carecordon.hub.worker.detector import Detector
+from carecordon.hub.worker.shard import STORE, Doors, Shard
 from carecordon.model.merged import Merged
 from carecordon.model.stream import Part
 from tests.hub import shard_kit

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.channels_heard import OFTEN, ChannelsHeard
-from carecordon.hub.merge import Sent, merge
-from carecordon.hub.quiet import MANY
-from carecordon.hub.silence import LOOK_S, Silence
-from carecordon.hub.upkeep import Upkeep
+from carecordon.hub.news.quiet import MANY
+from carecordon.hub.triage.silence import LOOK_S, Silence
+from carecordon.hub.triage.upkeep import Upkeep
+from carecordon.hub.worker.channels_heard import OFTEN, ChannelsHeard
+from carecordon.hub.worker.merge import Sent, merge
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.event import Kind

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from carecordon.hub.keeper_address import Address, Role, read_address
+from carecordon.hub.keeper.address import Address, Role, read_address
 from carecordon.model.batch import Rows
 from carecordon.model.event import Fields, Kind
 from carecordon.model.gather import gather

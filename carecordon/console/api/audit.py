@@ -9,7 +9,7 @@ from fastapi import Query, Request, Response
 from carecordon.console.answer import Answer, Row, encoded, respond
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Hub
-from carecordon.hub.check import check as hub_check
+from carecordon.hub.backup.check import check as hub_check
 from carecordon.model.audit import AuditEntry
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from carecordon.console.answer import encoded
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub
-from carecordon.hub.backup import backup
-from carecordon.hub.frozen import FrozenStore
+from carecordon.hub.backup.backup import backup
+from carecordon.hub.keeper.frozen import FrozenStore
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339

@@ -20,7 +20,7 @@ from carecordon.model.times import rfc3339
 COLUMNS = ("number", "at", "where", "reason", "size_bytes", "replayed")
 MOST = 1_000
 SHOWN_BYTES = 65_536
-PLAYER = "carecordon.hub.replay"
+PLAYER = "carecordon.hub.worker.replay"
 """A process of its own: what killed a worker once must not kill the API."""
 PLAY_S = 120
 

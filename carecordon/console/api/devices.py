@@ -12,7 +12,7 @@ from carecordon.console.api.ask import ceiling
 from carecordon.console.api.incidents import row_of as incident_row
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub, Premises
-from carecordon.hub.revocations import revoke_device
+from carecordon.hub.trust.revocations import revoke_device
 from carecordon.model.device import Device, Standing
 from carecordon.model.kept import IncidentQuery
 from carecordon.model.person import Role

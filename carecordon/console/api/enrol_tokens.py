@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from carecordon.console.answer import Answer, Row, encoded, respond
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub
-from carecordon.hub.access import make_enrol_token
-from carecordon.hub.authority import open_authority
-from carecordon.hub.revocations import revoke_enrol_token
+from carecordon.hub.trust.access import make_enrol_token
+from carecordon.hub.trust.authority import open_authority
+from carecordon.hub.trust.revocations import revoke_enrol_token
 from carecordon.model.device import DeviceKind, EnrolToken
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Role

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from carecordon.console.answer import Answer, encoded, respond
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub, Premises
-from carecordon.hub.access import DAY_NS, PERSON_DAYS, make_token
 from carecordon.hub.naming import fault_of
-from carecordon.hub.revocations import remove_person, revoke_token
+from carecordon.hub.trust.access import DAY_NS, PERSON_DAYS, make_token
+from carecordon.hub.trust.revocations import remove_person, revoke_token
 from carecordon.model.person import Person, Role
 from carecordon.model.times import rfc3339
 

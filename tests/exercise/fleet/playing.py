@@ -19,7 +19,7 @@ from carecordon.exercise.fleet.pattern import Tape, tape_of
 from carecordon.exercise.life import Span
 from carecordon.exercise.recording import Recording
 from carecordon.exercise.scenarios import all_scenarios
-from carecordon.hub.authority import Issued
+from carecordon.hub.trust.authority import Issued
 from carecordon.model.device import DeviceKind, NewDevice
 from tests.hub.gate_kit import Hub, Running
 

@@ -9,7 +9,7 @@ from carecordon.register.backends.sql.door import Door, counter, set_counter
 from carecordon.register.tables import CERTIFICATES, ENROL_TOKENS, LETTERS, LETTERS_COUNT, NOTICES, TROUBLES
 
 RENEWABLE_NS = 200 * 86_400 * 1_000_000_000
-"""An expired certificate may still be renewed for 180 days (`hub/identity.py`), so it is known for longer."""
+"""An expired certificate may still be renewed for 180 days (`hub/trust/identity.py`), so it is known for longer."""
 
 
 def tidy(door: Door, before: int) -> int:

@@ -1,0 +1,1 @@
+"""A hub kept elsewhere: backed up, restored, and checked."""

@@ -1,0 +1,1 @@
+"""The carrier: the process that tells people, from the outbox."""

@@ -1,0 +1,1 @@
+"""The gate: the process that devices speak to; what it has acknowledged is on disk."""

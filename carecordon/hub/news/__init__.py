@@ -1,0 +1,1 @@
+"""What processes of the hub write down for people about devices and about themselves, and what travels between them."""

@@ -1,0 +1,5 @@
+"""`python -m carecordon.hub.triage`."""
+
+from carecordon.hub.triage.triage import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m carecordon.hub.worker`."""
+
+from carecordon.hub.worker.worker import main
+
+main()

@@ -1,0 +1,140 @@
+"""A hub's rules while it runs: read again when their files change, with the last that worked until then."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from carecordon.hub.config import Paths, Settings, read_settings
+from carecordon.hub.worker.exceptions import SUFFIXES, rule_files, sort_files
+from carecordon.model.errors import TheirFault
+from carecordon.pipeline.detect.disk.cache import DiskCache
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
+
+
+def cache_of(paths: Paths) -> DiskCache:
+    """Return where a hub keeps what compiling gave."""
+    return DiskCache(paths.data / "cache")
+
+
+def read_rules(settings: Settings, paths: Paths, today: date) -> Rulebook:
+    """Return our own rules, those that the settings name, and those in the hub's own folder, compiled.
+
+    Exceptions that are over on the day `today` (UTC) are left out. Raises TheirFault where a path that the settings
+    name cannot be read.
+    """
+    beside = sort_files(rule_files(paths.rules), today).used
+    return read_rulebook([*_named(settings, paths), *beside], cache_of(paths), own=settings.own_rules)
+
+
+def today() -> date:
+    """Return the day, UTC."""
+    return datetime.now(UTC).date()
+
+
+def _named(settings: Settings, paths: Paths) -> list[Path]:
+    return [paths.data / one for one in settings.rules]  # an absolute one stays what it is
+
+
+class RuleWatch:
+    """Says when the rules are other ones. Compiling happens in a process of its own, so that nothing waits for it."""
+
+    def __init__(self, settings: Settings, paths: Paths) -> None:
+        """Take the files as they are now for known."""
+        self._settings = settings
+        self._paths = paths
+        self._known = self._state()
+        self._making: subprocess.Popen[bytes] | None = None
+        self._tried = self._known
+        self.trouble: str | None = None
+
+    def changed(self) -> Rulebook | None:
+        """Return the new rules where they have changed and compile; what is wrong with them stands in `trouble`."""
+        if self._making is not None:
+            return self._made()
+        state = self._state()
+        if state != self._tried:
+            self._tried = state
+            command = [
+                sys.executable,
+                "-m",
+                "carecordon.hub.worker.rules",
+                str(self._paths.data),
+                str(self._paths.keys),
+            ]
+            self._making = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603  # our own module
+        return None
+
+    def unused(self) -> list[str]:
+        """Return which files in the hub's own folder are not used today, and why."""
+        return list(sort_files(rule_files(self._paths.rules), today()).unused)
+
+    def _made(self) -> Rulebook | None:
+        going = self._making
+        if going is None or going.poll() is None:
+            return None
+        self._making = None
+        _, said = going.communicate()
+        if going.returncode:
+            self.trouble = said.decode("utf-8", "replace").strip()[-500:] or f"status {going.returncode}"
+            return None
+        try:
+            book = read_rules(self._settings, self._paths, today())
+        except TheirFault as fault:
+            self.trouble = str(fault)
+            return None
+        self.trouble = None
+        self._known = self._tried
+        return book
+
+    def _state(self) -> str:
+        digest = hashlib.sha256()
+        digest.update(str(today()).encode())  # an exception may end
+        for place in [*_named(self._settings, self._paths), self._paths.rules]:
+            for line in sorted(_stamps(str(place))):
+                digest.update(line.encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+def _stamps(place: str) -> Iterator[str]:
+    """Yield name, size and time of a file, or of the rule files in a folder, those that `rule_files` would name.
+
+    By entries and not by paths, which cost 2.6 times as much: this is asked every few seconds of thousands of files.
+    """
+    try:
+        entries = list(os.scandir(place))
+    except NotADirectoryError:
+        yield _stamp(place, Path(place).stat())
+        return
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _stamps(entry.path)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122  # entries and not paths, as said above
+                yield _stamp(entry.path, entry.stat())
+        except OSError:
+            continue
+
+
+def _stamp(path: str, status: os.stat_result) -> str:
+    return f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+
+
+def main() -> None:
+    """Compile the rules of the hub in `sys.argv`, so that the next who asks has them at once."""
+    paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        read_rules(read_settings(paths.settings), paths, today())
+    except TheirFault as fault:
+        sys.exit(str(fault))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The process that works on some partitions of stream 1: `python -m carecordon.hub.worker DATA KEYS NUMBER OF`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from carecordon.hub.config import Paths, Settings, read_settings
+from carecordon.hub.keeper.store import open_telemetry
+from carecordon.hub.news.complaints import Complaints
+from carecordon.hub.news.losses import KEPT, Losses, Way
+from carecordon.hub.process import Process
+from carecordon.hub.worker.channels_heard import ChannelsHeard
+from carecordon.hub.worker.roster import Roster
+from carecordon.hub.worker.rules_in_use import RulesInUse
+from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
+from carecordon.model.kept import Trouble
+from carecordon.model.merged import Merged
+from carecordon.register.backends.sqlite import SQLITE as REGISTER
+from carecordon.stream.backends.sqlite import SQLITE as STREAM
+
+TURN_S = 0.4
+"""How long events gather before they are merged: the batch is larger, and each costs less."""
+HOLD_NS = 2_000_000_000
+"""How long what was matched waits until it is stored: an insert costs the store some 50 ms, however little is in it."""
+IDLE_S = 0.05
+LOOK_S = 5.0
+"""How often the roster and the rules are looked at."""
+TRIM_S = 10.0
+BAD_DISK_S = 2.0
+DAMAGES_TOLD = 100
+NICENESS = 5
+"""The gate goes first: a device waits for its receipt, nobody waits for a worker's turn."""
+
+
+def main() -> None:
+    """Work until somebody asks for an end."""
+    paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
+    number, of = int(sys.argv[3]), int(sys.argv[4])
+    process = Process(f"worker-{number}", paths)
+    os.nice(NICENESS)
+    _Worker(process, read_settings(paths.settings), paths, number, of).run()
+
+
+class _Worker:
+    """The loop around the shards of one process."""
+
+    def __init__(self, process: Process, settings: Settings, paths: Paths, number: int, of: int) -> None:
+        self._process = process
+        self._register = REGISTER.open_register(str(paths.register))
+        self._doors = Doors(
+            STREAM.open(str(paths.events), None),
+            STREAM.open(str(paths.found), None),
+            self._register,
+            open_telemetry(paths),
+            Roster(self._register.devices),
+            ThreadPoolExecutor(1, "store"),
+            time.time_ns,
+        )
+        self._is_first = number == 0
+        self._complaints = Complaints(self._register.cases, time.time_ns)
+        self._rules = RulesInUse(settings, paths, self._complaints, process.log, tells=self._is_first)
+        self._shards = [Shard(self._doors, one, HOLD_NS) for one in range(settings.partitions) if one % of == number]
+        self._channels = ChannelsHeard(settings.limits.silent_after_s)
+        self._losses = Losses()
+        told = self._register.cases.troubles(is_over=False, limit=KEPT)
+        self._losses.resume((one for one in told if self._is_mine(one)), time.time_ns())
+        for shard in self._shards:
+            shard.heard = self._hear
+        self._looked = self._trimmed = 0.0
+
+    def run(self) -> None:
+        """Take turns until somebody asks for an end."""
+        process = self._process
+        process.ready()
+        while not process.is_stopping:
+            began = time.monotonic()
+            busy = self._turn()
+            self._look(began)
+            process.beat(self._figures())
+            left = TURN_S - (time.monotonic() - began) if busy else IDLE_S
+            if left > 0:
+                process.wait(left)
+        self._finish()
+        self._doors.threads.shutdown()
+        process.log.info("stopped")
+
+    def _turn(self) -> bool:
+        """Let each shard take a turn; return whether there was anything. A disk that fails is waited for."""
+        busy = False
+        for shard in self._shards:
+            try:
+                busy |= shard.turn(self._rules.detector)
+            except OSError as fault:
+                self._process.log.warning("turn", partition=shard.partition, fault=str(fault))
+                self._process.wait(BAD_DISK_S)
+        return busy
+
+    def _finish(self) -> None:
+        """Store what is held; what cannot be is taken out of the log again at the next start."""
+        for shard in self._shards:
+            try:
+                shard.finish()
+            except OSError as fault:
+                self._process.log.warning("finish", partition=shard.partition, fault=str(fault))
+
+    def _look(self, now: float) -> None:
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            try:
+                self._look_around()
+            except OSError as fault:  # a full disk, a register that is busy: looked at again
+                self._process.log.warning("look", fault=str(fault))
+        if self._is_first and now - self._trimmed >= TRIM_S:
+            self._trimmed = now
+            try:
+                self._doors.events.trim((DETECT, STORE))
+            except OSError as fault:  # tried again: until then the log is longer than it need be
+                self._process.log.warning("trim", fault=str(fault))
+
+    def _look_around(self) -> None:
+        self._doors.roster.refresh()
+        self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), self._lag_s())
+        self._complain()
+        if news := [*self._channels.news(time.time_ns()), *self._losses.news(time.time_ns())]:
+            self._register.cases.trouble(news)
+
+    def _hear(self, merged: Merged) -> None:
+        self._channels.see(merged)
+        self._losses.see(merged)
+
+    def _is_mine(self, trouble: Trouble) -> bool:
+        """Return whether it is of a sender that this worker hears; missing numbers are the gate's to tell."""
+        own, sender = {shard.partition for shard in self._shards}, trouble.device
+        is_told_by_gate = trouble.key.endswith(f"/{Way.NUMBERS}")
+        return not is_told_by_gate and sender is not None and self._doors.events.partition_of(sender) in own
+
+    def _lag_s(self) -> float:
+        """Return how long the oldest event has waited to be matched."""
+        oldest = self._doors.events.lag(DETECT).oldest
+        return 0.0 if oldest is None else (time.time_ns() - oldest) / 1e9
+
+    def _complain(self) -> None:
+        """Write down what is wrong with the store, and with the logs (one worker for all)."""
+        trouble = next((one.store_trouble for one in self._shards if one.store_trouble), None)
+        text = None if trouble is None else f"the store of events does not answer, what comes waits for it: {trouble}"
+        if self._complaints.set(f"store/{self._process.name}", "store", text):
+            self._process.log.warning("store", trouble=trouble)
+        if not self._is_first:
+            return
+        for log, stream in (("1", self._doors.events), ("2", self._doors.found)):
+            for one in stream.damaged()[:DAMAGES_TOLD]:
+                text = f"stream {log} does not read back, partition {one.partition}, groups {one.first} to {one.last}: "
+                self._complaints.set(f"damage/{log}/{one.partition}/{one.first}", "damage", text + one.reason)
+
+    def _figures(self) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for shard in self._shards:
+            for name, value in shard.figures.items():
+                totals[name] = totals.get(name, 0) + value
+        return {**totals, **self._rules.figures()}
