@@ -154,8 +154,9 @@ class Supervisor:
     def _hear(self, child: _Child, pipe: object) -> None:
         if child.words is None or pipe is not child.words:
             return
-        said = child.words.read(65_536)
-        if said is None:  # nothing after all
+        try:
+            said = os.read(child.words.fileno(), 65_536)
+        except BlockingIOError:  # nothing after all
             return
         if not said:
             self._selector.unregister(child.words)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from carecordon.hub.config import read_settings
-from carecordon.hub.gate.gate import Gate, tls
+from carecordon.hub.gate import tls
+from carecordon.hub.gate.gate import Gate
 from carecordon.model.device import DeviceKind
 from carecordon.wire import hub_session
 from carecordon.wire.messages import Batch, Refusal

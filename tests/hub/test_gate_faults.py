@@ -11,9 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from carecordon.hub.config import read_settings
+from carecordon.hub.gate import tls
 from carecordon.hub.gate.admission import Admission, TurnedAway, Visitor
 from carecordon.hub.gate.crowd import Crowd
-from carecordon.hub.gate.gate import Gate, tls
+from carecordon.hub.gate.gate import Gate
 from carecordon.model.device import Device
 from carecordon.wire.session import Turned
 from tests.hub.gate_kit import Talk, make_hub, member, running, wait_for
