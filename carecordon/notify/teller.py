@@ -53,7 +53,7 @@ class Teller:
 
     def notices(self, incident: Incident, texts: Texts, now: int) -> list[NewNotice]:
         """Return what is to be put into the outbox, with the incident's own commit; nothing where it got no worse."""
-        if not self.receivers or not self.is_due(incident):
+        if not self.is_due(incident):
             return []
         before = self._before(incident)
         self._remember(incident, before)
@@ -67,7 +67,7 @@ class Teller:
 
     def is_due(self, incident: Incident) -> bool:
         """Return whether `notices` would give any: a story need be told only then."""
-        if incident.level.rank < self.least.rank:
+        if not self.receivers or incident.level.rank < self.least.rank:
             return False
         before = self._before(incident)
         return before is None or how_bad(incident).is_worse_than(before)

@@ -2,9 +2,9 @@
 
 Theory. Every match falls into a unit (rule, device, process, account, hour). A unit shows
 links (links.py); two units with a link in common whose times lie no further apart than the
-link's gap are one incident, and so is whatever hangs together by such pairs. Units, links
-and the table of processes are sets that do not depend on the order of arrival, and
-incidents are made anew from them each time: so the result does not depend on it either.
+link's gap are one incident, and so is whatever hangs together by such pairs (parts.py). Units,
+links and the table of processes are sets that do not depend on the order of arrival, and what
+a change can reach is made anew from them: so the result does not depend on it either.
 
 No gap is longer than a day. An incident whose last match lies two days behind the newest
 can therefore gain nothing from matches that come up to a day late: it is settled, told for
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from carecordon.model.errors import defect
@@ -26,11 +27,12 @@ from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import HOUR
-from carecordon.pipeline.triage.parts import parts_of
+from carecordon.pipeline.triage.parts import Part, Parts
 from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.records import INCIDENT, MEMBER, UNIT, Kept, Key, member_key, start_key, written
 from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate, rarity
+from carecordon.pipeline.triage.spread import Spread
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
 from carecordon.pipeline.triage.unit import (
@@ -38,8 +40,6 @@ from carecordon.pipeline.triage.unit import (
     UnitKey,
     birth,
     chain_unit,
-    earliest,
-    incident_id,
     member_link,
     unit_key,
 )
@@ -49,8 +49,11 @@ HORIZON_NS = 24 * HOUR
 MEMBERS_KEPT = 50_000
 """Events remembered because a correlation may come to be made of them."""
 SETTLE_NS = 1_000_000_000
-"""How long changes may wait before incidents are looked at again, and by how much longer for each open unit."""
+"""How long changes may wait before incidents are looked at again, and by how much longer for each unit looked at last.
+"""
 SETTLE_UNIT_NS = 250_000
+SWEEP_NS = 60_000_000_000
+"""Time between two looks for what is settled."""
 UNITS_KEPT = 100_000
 """Units open at a time; beyond, the oldest incidents are told as they are and settled."""
 
@@ -82,13 +85,16 @@ class Grouper:
         self._units: dict[UnitKey, Unit] = {}
         self._members: OrderedDict[tuple[str, int], Match] = OrderedDict()
         self._newest = -(1 << 80)
-        self._reached: dict[str, set[str]] = {}
-        self._fresh = 0
+        self._parts = Parts(self.processes)
+        self._spread = Spread(forgets=is_kept)
+        self._assets: object = self.estate.assets
+        self._points: dict[str, int] = {}
+        """What each rule's rarity counted when incidents were told last."""
+        self._fresh = self._looked_at = 0
         self._is_stale = False
         self._settled_at = 0
+        self._swept = -(1 << 80)
         self._told: dict[str, _Told] = {}
-        self._ids: dict[int, tuple[Match, str]] = {}
-        """The earliest match of each part, by its `id()`, and the incident's id that is made from it."""
         self._changed: set[Key] = set()
         self._starts: dict[Key, ProcessStart | None] = {}
         """Changed records of processes: what is in them, None for those that are gone."""
@@ -106,6 +112,7 @@ class Grouper:
         """Take in what was found and which processes started, in any order."""
         for start in starts:
             self._is_stale = True
+            self._parts.stir(start.device)
             if self._is_kept:
                 self._starts[start_key(start)] = start
             self._forget(self.processes.add(start))
@@ -117,11 +124,11 @@ class Grouper:
     def is_due(self, now: int) -> bool:
         """Return whether to settle: something came, and time (`now`, ns) has gone by, or half of what is there is new.
 
-        It is a second, and more the more is open, so that looking takes no more than a fifth of it.
+        It is a second, and more the more was looked at last, so that looking takes no more than a fifth of it.
         """
         if not self._is_stale:
             return False
-        wait = SETTLE_NS + len(self._units) * SETTLE_UNIT_NS
+        wait = SETTLE_NS + self._looked_at * SETTLE_UNIT_NS
         if 0 <= now - self._settled_at < wait and self._fresh * 2 < len(self._units):
             return False
         self._settled_at = now
@@ -131,48 +138,87 @@ class Grouper:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
         self._fresh = 0
         self._is_stale = False
+        spread = self.spread()
+        gone, parts = self._parts.look()
+        parts += self._counted_otherwise(spread, {id(part) for part in parts})
+        self._looked_at = sum(len(part.units) for part in parts)
+        changed: list[Incident] = []
+        for part in sorted(parts, key=self._order):
+            if part.name is None:
+                continue
+            before = self._told.pop(part.name, None)
+            try:
+                told = self._tell(part.name, part.units, spread, before)
+            except Exception as fault:
+                if not self._is_kept:
+                    raise
+                self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
+                continue
+            self._told[part.name] = told
+            if before is None or told.incident is not before.incident:
+                changed.append(told.incident)
+        for part in gone:
+            if part.name is not None and part.name not in self._parts.names:
+                self._told.pop(part.name, None)
+        self._sweep()
+        for name in {part.name for part in (*gone, *parts) if part.name is not None}:
+            self._name(name)
+        return changed
+
+    def _counted_otherwise(self, spread: Mapping[str, int], looked_at: AbstractSet[int]) -> list[Part]:
+        """Return the parts that count otherwise now: with a rule that has become more common, or other assets."""
+        points = {rule: rarity(number, self.estate.devices).points for rule, number in spread.items()}
+        other = {rule for rule, count in points.items() if self._points.get(rule, count) != count}
+        is_other = self._assets is not self.estate.assets
+        self._points, self._assets = points, self.estate.assets
+        if not other and not is_other:
+            return []
+        return [
+            part
+            for part in self._parts
+            if id(part) not in looked_at and (is_other or any(unit.rule.id in other for unit in part.units))
+        ]
+
+    def _sweep(self) -> None:
+        """Forget what is settled, and the oldest where more is open than can be held together."""
         over = self._reach - 2 * HORIZON_NS
         crowd = len(self._units) - UNITS_KEPT
-        spread = self.spread()
-        parts = sorted(parts_of(self._units.values(), self.processes), key=self._end)
-        names = self._names(parts)
-        current = set(filter(None, names))
-        told: dict[str, _Told] = {}
-        changed: list[Incident] = []
         if crowd > 0:
             self._tally[Unseen.RECORD, "incidents: more is open than can be held together, the oldest told early"] += (
                 crowd
             )
-        for units, name in zip(parts, names, strict=True):
-            if name is not None:
-                before = self._told.get(name)
-                try:
-                    told[name] = self._tell(name, units, spread, current)
-                except Exception as fault:
-                    if not self._is_kept:
-                        raise
-                    self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
-                else:
-                    if before is not told[name]:
-                        changed.append(told[name].incident)
-            if self._end(units) < over or self._is_ahead(units) or crowd > 0:
-                crowd -= len(units)
-                told.pop(name or "", None)
-                for unit in units:
-                    del self._units[unit.key]
-                    self._note(record_key(unit))
-        self._told = told
-        before_ids = self._aliases
-        self._aliases = {name: frozenset(one.incident.aliases) for name, one in told.items()}
-        for name, _ in before_ids.items() ^ self._aliases.items():
-            self._note((INCIDENT, name))
+        elif self._is_kept and abs(over - self._swept) < SWEEP_NS:
+            return
+        self._swept = over
+        for part in sorted(self._parts, key=self._order):
+            if self._end(part.units) < over or self._is_ahead(part.units) or crowd > 0:
+                crowd -= len(part.units)
+                self._settle_part(part)
+        for name in self._aliases.keys() - self._told.keys():
+            self._name(name)
         needed = (self._start_of(unit) for unit in self._units.values())
-        self._forget(self.processes.forget_before(over, [start for start in needed if start is not None]))
+        self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
         for place in [place for place, match in self._members.items() if self._is_over(place, match, over)]:
             del self._members[place]
             self._came.pop(place, None)
             self._note(member_key(place))
-        return changed
+
+    def _settle_part(self, part: Part) -> None:
+        self._parts.drop(part)
+        self._told.pop(part.name or "", None)
+        for unit in part.units:
+            del self._units[unit.key]
+            self._spread.take_out(unit)
+            self._note(record_key(unit))
+
+    def _name(self, name: str) -> None:
+        """Keep the aliases of an incident as it was told last, or none where it is no more."""
+        told = self._told.get(name)
+        before = self._aliases.pop(name, None)
+        if told is not None:
+            self._aliases[name] = frozenset(told.incident.aliases)
+        if before != self._aliases.get(name):
+            self._note((INCIDENT, name))
 
     def changes(self) -> dict[Key, bytes | None]:
         """Return the records that have changed since they were last asked for; None for those that are gone."""
@@ -184,10 +230,12 @@ class Grouper:
 
     def restore(self, kept: Kept) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order."""
-        self._units.update(kept.units)
+        for key, unit in kept.units.items():
+            self._put(key, unit)
         self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
         self._aliases.update(kept.aliases)
         self.feed(starts=kept.starts)
+        self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         late = self._newest - HORIZON_NS
         self._came = {place: self._newest for place, match in self._members.items() if (match.time or 0) < late}
@@ -211,8 +259,10 @@ class Grouper:
         return None if item is None else written(item)
 
     def _forget(self, starts: Iterable[ProcessStart]) -> None:
-        if self._is_kept:
-            self._starts.update((start_key(start), None) for start in starts)
+        for start in starts:
+            self._parts.stir(start.device)
+            if self._is_kept:
+                self._starts[start_key(start)] = None
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""
@@ -244,13 +294,16 @@ class Grouper:
         match = replace(match, carried={})  # whole events are read again where they are told
         subject = subject_of(match)
         key = unit_key(match, time, subject)
-        unit = self._units.get(key)
-        if unit is None:
-            unit = self._units[key] = Unit(key, match.rule, match.device or "", time, time, match, subject)
-            self._fresh += 1
+        known = self._units.get(key)
+        unit = known or Unit(key, match.rule, match.device or "", time, time, match, subject)
         unit.add(match, time, subject)
         if is_member:
             unit.links.add(member_link(match.file, match.position))
+        if known is None:
+            self._put(key, unit)
+            self._fresh += 1
+        else:
+            self._parts.touch(unit)
         self._note(record_key(unit))
         unit.is_late |= time < self._reach - HORIZON_NS
         unit.touched = self.now or 0
@@ -260,6 +313,10 @@ class Grouper:
     def _reach(self) -> int:
         """Return how far event time has come: a clock that was ahead, a device's or the hub's, does not count."""
         return self._newest if self.now is None else min(self._newest, self.now)
+
+    def _order(self, part: Part) -> tuple[int, int, UnitKey]:
+        """Return what parts are told in the order of."""
+        return self._end(part.units), part.units[0].first, part.units[0].key
 
     def _end(self, units: Sequence[Unit]) -> int:
         """Return when something happened or, live, was added last."""
@@ -290,23 +347,17 @@ class Grouper:
         members.sort(key=lambda match: (match.time or 0, match.file, match.position))
         unit = chain_unit(chain, members)
         unit.touched = self.now or 0
-        self._units[unit.key] = unit
+        self._put(unit.key, unit)
         self._note(record_key(unit))
 
-    def _names(self, parts: Sequence[Sequence[Unit]]) -> list[str | None]:
-        """Return the ids of the incidents that these parts are; None where nothing in one has weight."""
-        before, self._ids = self._ids, {}
-        names: list[str | None] = []
-        for units in parts:
-            if all(unit.rule.level.rank == 0 for unit in units):
-                names.append(None)
-                continue
-            first = earliest([unit.sample for unit in units])
-            known = before.get(id(first))
-            name = known[1] if known is not None and known[0] is first else incident_id(first)
-            self._ids[id(first)] = first, name
-            names.append(name)
-        return names
+    def _put(self, key: UnitKey, unit: Unit) -> None:
+        """Let a unit be the one of its key."""
+        before = self._units.get(key)
+        if before is not None:
+            self._spread.take_out(before)
+        self._units[key] = unit
+        self._spread.put(unit)
+        self._parts.touch(unit)
 
     def _state_of(self, units: list[Unit], spread: Mapping[str, int]) -> object:
         """Return what an incident of these units is made from: equal states are told alike.
@@ -318,20 +369,20 @@ class Grouper:
         rare = rarity(min(spread[unit.rule.id] for unit in units), self.estate.devices).points
         return self.estate.assets, rare, parts, tuple(self.processes.version(device) for device in devices)
 
-    def _tell(self, name: str, units: list[Unit], spread: Mapping[str, int], current: set[str]) -> _Told:
-        """Return the incident of this id, the one told before if nothing has changed; `current` ids are no aliases."""
+    def _tell(self, name: str, units: list[Unit], spread: Mapping[str, int], known: _Told | None) -> _Told:
+        """Return the incident of this id, the one told before (`known`) if nothing has changed."""
         state = self._state_of(units, spread)
-        known = self._told.get(name)
         if known is not None and known.state == state:
             return known
         former = {unit.incident for unit in units} | {name}
-        aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - current - {""}
+        aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - {""}
         for unit in units:
             if unit.incident != name:
                 unit.incident = name
                 self._note(record_key(unit))
-        incident = tell(name, tuple(sorted(aliases)), units, self.processes, spread, self.estate)
-        return _Told(state, incident)
+        others = tuple(sorted(alias for alias in aliases if alias not in self._parts.names))
+        incident = tell(name, others, units, self.processes, spread, self.estate)
+        return _Told(state, incident if known is None or incident != known.incident else known.incident)
 
     def _start_of(self, unit: Unit) -> ProcessStart | None:
         told = unit.subject
@@ -339,7 +390,4 @@ class Grouper:
 
     def spread(self) -> Mapping[str, int]:
         """Return on how many devices each rule has matched so far; of what is kept, in what is open."""
-        reached = {} if self._is_kept else self._reached
-        for unit in self._units.values():
-            reached.setdefault(unit.rule.id, set()).update(unit.devices)
-        return {rule: len(names) for rule, names in reached.items()}
+        return self._spread.devices()

@@ -1,46 +1,201 @@
-"""Which units hang together: any two that show a link in common, no further apart in time than the link allows."""
+"""Which units hang together: any two that show a link in common, no further apart in time than the link allows.
+
+Theory. What hangs together is a union over links, and of one link only its own units count. So a change of a unit can
+reach the part that it is in, and those that hold a unit with one of its links; all others stay as they are. A look
+costs what has changed, not what is open.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
+from carecordon.model.match import Match
 from carecordon.pipeline.triage.links import GAP_NS, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.processes import Processes, Tops
-from carecordon.pipeline.triage.unit import Unit
+from carecordon.pipeline.triage.unit import Unit, UnitKey, earliest, incident_id
+
+_Name = TypeVar("_Name")
 
 
-def parts_of(found: Iterable[Unit], processes: Processes) -> list[list[Unit]]:
-    """Return the units in groups that hang together, each in time order."""
-    units = sorted(found, key=lambda unit: (unit.first, unit.key))
-    root = list(range(len(units)))
-    latest: dict[Link, tuple[int, int]] = {}  # per link: the unit that reaches furthest, and how far
-    tops = Tops(processes)
-    for number, unit in enumerate(units):
-        for link in (*unit.links, *_tree(unit, tops)):
-            before = latest.get(link)
-            if before is not None and unit.first - before[1] <= GAP_NS[link[0]]:
-                _join(root, before[0], number)
-            if before is None or unit.last > before[1]:
-                latest[link] = (number, unit.last)
-    groups: dict[int, list[Unit]] = {}
-    for number, unit in enumerate(units):
-        groups.setdefault(_top(root, number), []).append(unit)
-    return list(groups.values())
+@dataclass(eq=False, slots=True)
+class Part:
+    """Units that hang together, in time order, and the earliest match in them."""
+
+    units: list[Unit]
+    first: Match
+    name: str | None
+    """The id of the incident that it is; None where nothing in it has weight."""
 
 
-def _tree(unit: Unit, tops: Tops) -> list[Link]:
+@dataclass(eq=False, slots=True)
+class _Held:
+    """A unit as it was looked at last: its links, the one of its process tree apart, and its devices."""
+
+    unit: Unit
+    links: frozenset[Link]
+    tree: frozenset[Link]
+    devices: tuple[str, ...]
+    part: Part | None = None
+
+
+class Parts:
+    """All units, in parts that are kept up to date."""
+
+    def __init__(self, processes: Processes) -> None:
+        """Ask `processes` which tree a unit's process stands in."""
+        self._processes = processes
+        self._held: dict[UnitKey, _Held] = {}
+        self._holders: dict[Link, dict[UnitKey, None]] = {}
+        self._on: dict[str, dict[UnitKey, None]] = {}
+        self._named: dict[str, Part] = {}
+        self._parts: dict[int, Part] = {}
+        self._dirty: dict[UnitKey, Unit] = {}
+        self._stirred: set[str] = set()
+
+    def __iter__(self) -> Iterator[Part]:
+        """Yield all parts, as of the last look."""
+        return iter(self._parts.values())
+
+    @property
+    def names(self) -> Collection[str]:
+        """Return the ids of the incidents that parts are."""
+        return self._named.keys()
+
+    def touch(self, unit: Unit) -> None:
+        """Note that a unit is new, has changed, or takes the place of the one with its key."""
+        self._dirty[unit.key] = unit
+
+    def stir(self, device: str) -> None:
+        """Note that what is known of a device's processes has changed."""
+        self._stirred.add(device)
+
+    def look(self) -> tuple[list[Part], list[Part]]:
+        """Bring the parts up to date; return those that are no more, and those that are new or may be told otherwise.
+
+        A part of the second kind has a unit that has changed, or one on a device whose processes have.
+        """
+        tops = Tops(self._processes)
+        shaken = self._shaken(tops)
+        dirty, self._dirty = self._dirty, {}
+        reached: dict[int, Part] = {}
+        for link in self._indexed(dirty.values(), tops):
+            for key in self._holders.get(link, ()):
+                part = self._held[key].part
+                if part is not None:
+                    reached[id(part)] = part
+        for key in dirty:
+            part = self._held[key].part
+            if part is not None:
+                reached[id(part)] = part
+        keys = dict.fromkeys([*(unit.key for part in reached.values() for unit in part.units), *dirty])
+        for part in reached.values():
+            self._dissolve(part)
+        known = {id(part.first): part for part in reached.values()}
+        formed = [self._form(units, known) for units in self._grouped([self._held[key].unit for key in keys])]
+        return list(reached.values()), [*(part for part in shaken if id(part) not in reached), *formed]
+
+    def drop(self, part: Part) -> None:
+        """Forget a part and its units."""
+        self._dissolve(part)
+        for unit in part.units:
+            held = self._held.pop(unit.key)
+            _take_out(self._holders, held.links | held.tree, unit.key)
+            _take_out(self._on, held.devices, unit.key)
+
+    def _shaken(self, tops: Tops) -> list[Part]:
+        """Return the parts with a unit on a stirred device; a unit in another tree than before is to be looked at."""
+        stirred, self._stirred = self._stirred, set()
+        shaken: dict[int, Part] = {}
+        for device in stirred:
+            for key in self._on.get(device, ()):
+                held = self._held[key]
+                if held.part is not None:
+                    shaken[id(held.part)] = held.part
+                if key not in self._dirty and _tree(held.unit, tops) != held.tree:
+                    self._dirty[key] = held.unit
+        return list(shaken.values())
+
+    def _indexed(self, units: Iterable[Unit], tops: Tops) -> dict[Link, None]:
+        """Write down what these are tied by, and return it: whom they were tied to by other links is in their part."""
+        met: dict[Link, None] = {}
+        for unit in units:
+            before = self._held.get(unit.key)
+            held = _Held(unit, frozenset(unit.links), _tree(unit, tops), tuple(unit.devices))
+            new = held.links | held.tree
+            if before is not None:
+                held.part = before.part
+                _take_out(self._holders, (before.links | before.tree) - new, unit.key)
+                _take_out(self._on, set(before.devices).difference(held.devices), unit.key)
+            met.update(dict.fromkeys(new))
+            self._held[unit.key] = held
+            for link in new:
+                self._holders.setdefault(link, {})[unit.key] = None
+            for device in held.devices:
+                self._on.setdefault(device, {})[unit.key] = None
+        return met
+
+    def _grouped(self, units: list[Unit]) -> list[list[Unit]]:
+        """Return units in groups that hang together, each in time order."""
+        units.sort(key=lambda unit: (unit.first, unit.key))
+        root = list(range(len(units)))
+        latest: dict[Link, tuple[int, int]] = {}  # per link: the unit that reaches furthest, and how far
+        for number, unit in enumerate(units):
+            held = self._held[unit.key]
+            for link in (*held.links, *held.tree):
+                before = latest.get(link)
+                if before is not None and unit.first - before[1] <= GAP_NS[link[0]]:
+                    _join(root, before[0], number)
+                if before is None or unit.last > before[1]:
+                    latest[link] = (number, unit.last)
+        groups: dict[int, list[Unit]] = {}
+        for number, unit in enumerate(units):
+            groups.setdefault(_top(root, number), []).append(unit)
+        return list(groups.values())
+
+    def _form(self, units: list[Unit], former: dict[int, Part]) -> Part:
+        """Return a new part; `former` are those that it is made from, by the `id()` of their first match."""
+        first = earliest([unit.sample for unit in units])
+        name = None
+        if any(unit.rule.level.rank for unit in units):
+            before = former.get(id(first))
+            name = incident_id(first) if before is None or before.name is None else before.name
+        part = Part(units, first, name)
+        self._parts[id(part)] = part
+        if name is not None:
+            self._named[name] = part
+        for unit in units:
+            self._held[unit.key].part = part
+        return part
+
+    def _dissolve(self, part: Part) -> None:
+        del self._parts[id(part)]
+        if part.name is not None and self._named.get(part.name) is part:
+            del self._named[part.name]
+
+
+def _take_out(index: dict[_Name, dict[UnitKey, None]], names: Iterable[_Name], key: UnitKey) -> None:
+    for name in names:
+        held = index[name]
+        held.pop(key, None)
+        if not held:
+            del index[name]
+
+
+def _tree(unit: Unit, tops: Tops) -> frozenset[Link]:
     """Return the link of a unit's process tree: what is at its top, below Windows' own programs."""
     found = unit.subject
     start = tops.processes.find(unit.device, found.guid, found.pid, unit.first)
     if start is not None:
         top = tops.of(start)
-        return [] if top is None else [(Tie.TREE, unit.device, top)]
+        return frozenset() if top is None else frozenset({(Tie.TREE, unit.device, top)})
     if is_root(found.image):
-        return []
+        return frozenset()
     if found.guid is not None:
-        return [(Tie.TREE, unit.device, found.guid)]
-    return [] if found.pid is None else [(Tie.PID, unit.device, str(found.pid))]
+        return frozenset({(Tie.TREE, unit.device, found.guid)})
+    return frozenset() if found.pid is None else frozenset({(Tie.PID, unit.device, str(found.pid))})
 
 
 def _top(root: list[int], number: int) -> int:

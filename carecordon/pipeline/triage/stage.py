@@ -53,6 +53,7 @@ class Stage:
         self._is_whole = needs_whole_window(rule)
         self._is_ordered = rule.type is CorrelationType.TEMPORAL_ORDERED
         self._waiting: list[Waiting] = []
+        self._is_sorted = True
         self._done = BEGINNING_OF_TIME
         self._numbers = count(1)
         self._groups: OrderedDict[Key, Window] = OrderedDict()  # the next to be over first
@@ -65,6 +66,7 @@ class Stage:
             self._count(Unseen.CLOCK, "match came too late for its window", 1)
         else:
             self._waiting.append(waiting)
+            self._is_sorted = False
 
     def advance(self, until: int) -> list[CorrelationMatch]:
         """Process what happened before `until` (nothing earlier will come); return what is found.
@@ -72,7 +74,9 @@ class Stage:
         What the rules built on this one need is added to `told`.
         """
         waiting = self._waiting
-        waiting.sort()
+        if not self._is_sorted:
+            waiting.sort()
+            self._is_sorted = True
         if len(waiting) > self._limits.waiting:
             until = max(until, waiting[-self._limits.waiting - 1][0] + 1)
         ready = waiting[: bisect_left(waiting, (until,))]

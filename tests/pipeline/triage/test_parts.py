@@ -1,0 +1,96 @@
+"""Looking at incidents after each change tells the same as making all of them anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carecordon.model.incident import Incident
+from carecordon.model.match import Level, Match
+from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.group import Grouper
+from tests.pipeline.triage.grouping import HOUR, MINUTE, match, start
+
+DEVICES = ("ws1", "fs1")
+GUIDS = ("g1", "g2", "g3", "g4")
+ADDRESSES = ("192.0.2.7", "198.51.100.9")
+Step = tuple[list[Match], list[ProcessStart]]
+
+levels = st.sampled_from([Level.INFORMATIONAL, Level.LOW, Level.LOW, Level.MEDIUM, Level.HIGH])
+moments = st.integers(0, 30 * 60).map(lambda minutes: minutes * MINUTE)
+
+
+@st.composite
+def found(draw: st.DrawFn) -> Match:
+    """Return a match of one of few devices, processes, accounts and addresses, so that many hang together."""
+    subject: dict[str, Any] = {
+        "ProcessGuid": draw(st.sampled_from(GUIDS)),
+        "Image": draw(st.sampled_from([r"C:\Users\Public\x.exe", r"C:\Users\Public\y.exe"])),
+        "SourceIp": draw(st.none() | st.sampled_from(ADDRESSES)),
+        "TargetUserName": draw(st.none() | st.sampled_from(["ann", "bob"])),
+    }
+    return match(
+        draw(st.sampled_from("abc")),
+        draw(moments),
+        draw(st.sampled_from(DEVICES)),
+        draw(levels),
+        position=draw(st.integers(1, 10**9)),
+        **{name: value for name, value in subject.items() if value is not None},
+    )
+
+
+@st.composite
+def started(draw: st.DrawFn) -> ProcessStart:
+    """Return the start of one of few processes, its parent another of them."""
+    return start(
+        draw(st.sampled_from(GUIDS)),
+        draw(st.sampled_from(GUIDS)),
+        at=draw(moments),
+        pid=draw(st.integers(1, 3)),
+        device=draw(st.sampled_from(DEVICES)),
+    )
+
+
+steps = st.lists(st.tuples(st.lists(found(), max_size=2), st.lists(started(), max_size=2)), max_size=10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_looking_after_each_change_tells_the_same_as_making_all_anew(steps: list[Step]) -> None:
+    grown = Grouper(is_kept=True)
+    told: dict[str, Incident] = {}
+    for matches, starts in steps:
+        grown.feed(matches, starts)
+        for incident in grown.settle():
+            for former in incident.aliases:
+                told.pop(former, None)
+            told[incident.id] = incident
+    made = Grouper(is_kept=True)
+    for matches, starts in steps:
+        made.feed(matches, starts)
+    anew = {incident.id: incident for incident in made.settle()}
+    assert {name: _known(one) for name, one in told.items()} == {name: _known(one) for name, one in anew.items()}
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps)
+def test_what_is_settled_is_forgotten_whole(steps: list[Step]) -> None:
+    grouper = Grouper(is_kept=True)
+    for matches, starts in steps:
+        grouper.feed(matches, starts)
+        grouper.settle()
+    records = {key for key, record in grouper.changes().items() if record is not None}
+    late = match("late", 200 * HOUR, "ws9", position=1)
+    grouper.feed([late])
+    grouper.settle()
+    gone = {key for key, record in grouper.changes().items() if record is None}
+    assert {key for key in records if key[0] == "unit"} <= gone
+    assert grouper.spread() == {"late": 1}
+
+
+def _known(incident: Incident) -> object:
+    """Return what an incident says, but for the names it had on the way."""
+    return replace(incident, aliases=())
