@@ -98,7 +98,7 @@ class Columns:
     there are none such.
     """
 
-    __slots__ = ("_load", "_load_all", "_values", "index", "names", "places", "raws")
+    __slots__ = ("_all", "_load", "_load_all", "_values", "index", "names", "places", "raws")
 
     def __init__(
         self,
@@ -116,6 +116,7 @@ class Columns:
         self._load = load
         self._load_all = load_all
         self._values: dict[int, tuple[Value, ...]] = {}
+        self._all: Sequence[tuple[Value, ...]] | None = None
 
     def values(self, place: int) -> tuple[Value, ...]:
         """Return the distinct values of the field in a place.
@@ -133,11 +134,13 @@ class Columns:
 
         Raises TheirFault as `values` does.
         """
-        if self._load_all is None or self._values:
-            return [self.values(place) for place in range(len(self.names))]
-        found = self._load_all()
-        self._values.update(enumerate(found))
-        return found
+        if self._all is None:
+            if self._load_all is None or self._values:
+                self._all = [self.values(place) for place in range(len(self.names))]
+            else:
+                self._all = self._load_all()
+                self._values.update(enumerate(self._all))
+        return self._all
 
 
 class RowView(Mapping[str, Value]):

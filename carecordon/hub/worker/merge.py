@@ -21,6 +21,8 @@ from carecordon.model.gather import told_apart
 from carecordon.model.merged import Merged
 
 _NONE = np.zeros(0, np.int32)
+MIXTURES = 1_000
+"""Sets of names that are kept in mind."""
 SMALL = 8
 """Rows up to which an index is looked up one by one; beyond, numpy pays."""
 
@@ -61,6 +63,8 @@ class _Whole:
 
     def __init__(self) -> None:
         self._columns: dict[str, _Column] = {}
+        self._known: dict[tuple[str, ...], list[_Column]] = {}
+        """The columns of batches by all their names: few kinds of events make most batches."""
         self._flat: list[int] = []
         """The new numbers of the values of one column of one batch behind those of another."""
         self._starts: list[int] = []
@@ -72,14 +76,11 @@ class _Whole:
 
     def add(self, part: Columns, at: int) -> None:
         """Add a batch's columns, whose rows stand from `at` on."""
-        columns, flat, raws = self._columns, self._flat, part.raws
+        flat, raws = self._flat, part.raws
         is_small = part.index.shape[1] <= SMALL
         if is_small:
             self._small.append((at, part.index))
-        for here, (name, values) in enumerate(zip(part.names, part.all_values(), strict=True)):
-            column = columns.get(name)
-            if column is None:
-                column = columns[name] = _Column(len(columns))
+        for here, (column, values) in enumerate(zip(self._named(part.names), part.all_values(), strict=True)):
             start, before = len(flat), len(column.values)
             numbers = column.numbers
             for value in values:
@@ -97,6 +98,16 @@ class _Whole:
             else:
                 self._large.append((column.place, at, _renumbered(part.index[here], flat[start:])))
                 del flat[start:]
+
+    def _named(self, names: tuple[str, ...]) -> list[_Column]:
+        """Return the columns of these names."""
+        found = self._known.get(names)
+        if found is None:
+            columns = self._columns
+            found = [columns.get(name) or columns.setdefault(name, _Column(len(columns))) for name in names]
+            if len(self._known) < MIXTURES:
+                self._known[names] = found
+        return found
 
     def columns(self, rows: int, *, has_raws: bool) -> Columns:
         """Return all of it as a table of so many rows has it."""
