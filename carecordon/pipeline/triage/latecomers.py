@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from carecordon.model.correlation import CorrelationRule
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.pipeline.triage.correlate import Correlator
-from carecordon.pipeline.triage.stage import Limits
+from carecordon.pipeline.triage.stage import BEGINNING_OF_TIME, Limits
 
 DEVICES = 64
 """Devices held together at a time; beyond, the one that has been quiet longest is told as it is."""
@@ -25,10 +25,14 @@ LOOK_NS = 1_000_000_000
 
 @dataclass(slots=True)
 class _Away:
-    """One device's windows; when the last of its matches came (UTC ns, the hub's clock)."""
+    """One device's windows, by the island of their rules; the time of its newest match, and when its last one came.
 
-    correlator: Correlator
+    Both UTC ns, the second by the hub's clock.
+    """
+
+    newest: int
     came: int
+    correlators: dict[int, Correlator] = field(default_factory=dict)
 
 
 class Latecomers:
@@ -36,7 +40,12 @@ class Latecomers:
 
     def __init__(self, rules: Sequence[CorrelationRule], horizon_ns: int) -> None:
         """`horizon_ns` how much later than its successors a match of one device may come."""
-        self._rules = rules
+        self._islands = _islands(rules)
+        self._heard: dict[str, list[int]] = {}
+        """The islands of rules that refer to a rule."""
+        for number, island in enumerate(self._islands):
+            for name in {name for rule in island for name in rule.rules}:
+                self._heard.setdefault(name, []).append(number)
         self._horizon = horizon_ns
         self._patience = horizon_ns + max((rule.timespan_ns for rule in rules), default=0)
         self._away: OrderedDict[str, _Away] = OrderedDict()  # who has been quiet longest first
@@ -48,15 +57,30 @@ class Latecomers:
         found: list[CorrelationMatch] = []
         devices: dict[str, list[Match]] = {}
         for match in matches:
-            devices.setdefault(match.device or match.file, []).append(match)
+            if match.rule.id in self._heard:
+                devices.setdefault(match.device or match.file, []).append(match)
         for device, late in devices.items():
-            away = self._away.pop(device, None) or _Away(Correlator(self._rules, self._horizon, LIMITS), now)
+            away = self._away.pop(device, None) or _Away(BEGINNING_OF_TIME, now)
             away.came = now
             self._away[device] = away
-            found += away.correlator.feed(late)
+            found += self._take(away, late)
             if len(self._away) > DEVICES:
                 found += self._close(next(iter(self._away)))
         return found
+
+    def _take(self, away: _Away, late: Sequence[Match]) -> list[CorrelationMatch]:
+        """Hand a device's matches to the rules that refer to them; their windows are made when they are needed."""
+        found: list[CorrelationMatch] = []
+        islands: dict[int, list[Match]] = {}
+        for match in late:
+            away.newest = max(away.newest, match.time or BEGINNING_OF_TIME)
+            for number in self._heard[match.rule.id]:
+                islands.setdefault(number, []).append(match)
+        for number, own in islands.items():
+            if number not in away.correlators:
+                away.correlators[number] = Correlator(self._islands[number], self._horizon, LIMITS)
+            found += away.correlators[number].feed(own)
+        return found + [one for correlator in away.correlators.values() for one in correlator.pass_time(away.newest)]
 
     def pass_time(self, now: int) -> list[CorrelationMatch]:
         """Let time go by, for each device as the hub's clock does; return the correlations that are over."""
@@ -69,7 +93,8 @@ class Latecomers:
             if not 0 <= quiet <= self._patience:
                 found += self._close(device)
             else:
-                found += away.correlator.pass_time(away.correlator.newest + quiet)
+                until = away.newest + quiet
+                found += [one for correlator in away.correlators.values() for one in correlator.pass_time(until)]
         return found
 
     def unseen(self) -> list[BlindSpot]:
@@ -77,8 +102,21 @@ class Latecomers:
         return [BlindSpot(kind, reason, count=number) for (kind, reason), number in sorted(self._tally.items())]
 
     def _close(self, device: str) -> list[CorrelationMatch]:
-        correlator = self._away.pop(device).correlator
-        found = correlator.close()
-        for spot in correlator.unseen():
-            self._tally[spot.kind, f"of devices that were away, {spot.reason}"] += spot.count or 1
+        found: list[CorrelationMatch] = []
+        for correlator in self._away.pop(device).correlators.values():
+            found += correlator.close()
+            for spot in correlator.unseen():
+                self._tally[spot.kind, f"of devices that were away, {spot.reason}"] += spot.count or 1
         return found
+
+
+def _islands(rules: Sequence[CorrelationRule]) -> list[list[CorrelationRule]]:
+    """Return the rules in groups that have nothing to do with each other: none refers to one of another group."""
+    islands = {rule.head.id: [rule] for rule in rules}
+    for rule in rules:
+        for name in rule.rules:
+            one, other = islands[rule.head.id], islands.get(name)
+            if other is not None and other is not one:
+                joined = [*one, *other]
+                islands |= {each.head.id: joined for each in joined}
+    return list({id(island): island for island in islands.values()}.values())

@@ -101,6 +101,8 @@ class SqlCheckpoints:
 
 def set_aside(connection: Connection, letters: Sequence[Letter]) -> None:
     """Set letters aside within a transaction that writes."""
+    if not letters:
+        return
     count, size = counter(connection, LETTERS_COUNT), counter(connection, LETTERS_BYTES)
     left_out = 0
     for letter in letters:
