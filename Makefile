@@ -15,10 +15,10 @@ SIGMA := $(CARECORDON_SHARED)/data/sigma
 LINES := $(CARECORDON_SHARED)/data/otrf-150k.jsonl.zst
 BENCH_RULES := $(addprefix --rules $(SIGMA)/,rules/windows rules/category rules-threat-hunting/windows rules-emerging-threats)
 
-.PHONY: help demo report setup check test oracle strangers fuzz chaos bench lock clean
+.PHONY: help demo report setup check test oracle strangers fuzz fuzz-wire chaos bench lock clean
 
 help: ## list these commands
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: setup ## run a hub with 200 made-up devices, and watch it find an outbreak
 	@rm -rf $(DEMO)
@@ -58,6 +58,10 @@ strangers: setup ## judge the exercise world by rules of others and by ours: att
 
 fuzz: setup ## feed broken input to every reader
 	$(BIN)/python -m tests.fuzz
+
+fuzz-wire: setup ## feed what a hostile device may send to the codec, to sessions, and to all that is behind them
+	$(BIN)/python -m tests.fuzz --feed codec --feed codec-unpacked --feed session --inputs 100000
+	$(BIN)/python -m tests.fuzz --feed merge --feed store --inputs 10000
 
 # CHAOS_SEED, CHAOS_KILLS, CHAOS_CUTS, CHAOS_DEVICES and CHAOS_RATE make it shorter or other; CHAOS names scenarios.
 chaos: setup ## kill, cut the power of, starve and confuse whole hubs: nothing lost, nothing twice

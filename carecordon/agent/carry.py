@@ -23,7 +23,9 @@ from carecordon.wire.session import NANOSECONDS, Ended, Fault
 
 CONNECT_S = 20.0
 RENEW_AGAIN_S = 600.0
-"""So long after asking for a certificate it is asked for again."""
+"""So long after asking for a certificate it is asked for again;"""
+RENEW_SOON_S = 60.0
+"""and so long after one could not be asked for in place of ours that had expired: the hub was busy, or not reached."""
 _AT_ONCE_S = 0.05
 UNHEARD = 5
 """So many connections in a row that broke without a word of the hub: our certificate may have expired by its clock."""
@@ -68,7 +70,9 @@ class Carrier:
         self._asked_at: int | None = None
         """When a certificate was last asked for."""
         self._revived_at: int | None = None
-        """When one was asked for in place of one that had expired."""
+        """When one was asked for in place of one that had expired,"""
+        self._revive_again_s = RENEW_AGAIN_S
+        """and after how long that is done again."""
         self._was_cut, self._unheard = False, 0
         """The last connection broke before the hub said anything, and how many did so in a row."""
         self._key: bytes | None = None
@@ -127,7 +131,9 @@ class Carrier:
         """Say whether it is time to ask for a certificate in place of ours, by the way that is for expired ones."""
         now = self._clock()
         is_over = time.time_ns() >= self._identity.life()[1] or self._unheard >= UNHEARD
-        if not is_over or (self._revived_at is not None and now - self._revived_at < RENEW_AGAIN_S * NANOSECONDS):
+        if not is_over or (
+            self._revived_at is not None and now - self._revived_at < self._revive_again_s * NANOSECONDS
+        ):
             return False
         self._revived_at = now
         return True
@@ -141,6 +147,7 @@ class Carrier:
         if refused is None:
             self._due, self._unheard, self.standing.is_refused = None, 0, False
             return True
+        self._revive_again_s = RENEW_SOON_S if refused.may_retry else RENEW_AGAIN_S
         self.standing.last_end = Ended(f"the certificate has expired; {refused.reason}", Fault.NOBODY, -1.0)
         self.standing.is_refused = not refused.may_retry
         self._on_change()

@@ -13,7 +13,7 @@ import typer
 from carecordon.cli import hub_acts
 from carecordon.cli.hub_line import Line, segment
 from carecordon.cli.hub_lists import AsCsv, AsJson, Most, form_of, list_rows, paths_of, timed, write_out
-from carecordon.cli.hub_shown import Row, placed, screen, status, table, told_case
+from carecordon.cli.hub_shown import Row, placed, screen, status, stood, table, told_case
 from carecordon.cli.hub_watch import watch as watch_hub
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import DATA, KEYS
@@ -34,6 +34,10 @@ MADE = "carecordon.cli.hub_made"
 INCIDENTS = (
     ("number", "No."), ("level", "Level"), ("score", "Score"), ("title", "What"), ("devices_total", "Devices"),
     ("devices", "Where"), ("last", "Last seen"), ("status", "Status"),
+)  # fmt: skip
+ALERTS = (
+    ("incident", "Incident"), ("level", "Level"), ("title", "Rule"), ("where", "Where"), ("count", "Events"),
+    ("first", "First"), ("last", "Last"),
 )  # fmt: skip
 DEVICES = (
     ("name", "Device"), ("health", "Health"), ("last_seen", "Last seen"), ("system", "System"), ("kind", "Kind"),
@@ -115,6 +119,23 @@ def incidents(
         case = msgspec.json.decode(line.get(f"/incidents/{segment(incident)}/case"), type=Case)
         out = screen()
         out.print(told_case(case, out.width))
+
+
+@app.command()
+def alerts(
+    *,
+    incident: Annotated[int | None, typer.Option(metavar="NUMBER", min=1, help="Of this incident.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="Of this device.")] = None,
+    rule: Annotated[str | None, typer.Option(metavar="ID", help="Of this rule or correlation.")] = None,
+    limit: Most = 50,
+    data: Path = DATA,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List alerts, what incidents are made of: each rule's matches in one process, and each correlation."""
+    query = {"incident": incident, "device": device, "rule": rule, "limit": limit}
+    form = form_of(as_json, as_csv)
+    list_rows(Line(paths_of(data)), "/alerts", query, ALERTS, form, "No alert.", stood)
 
 
 @app.command()

@@ -76,6 +76,11 @@ def placed(row: Row) -> Row:
     return row | {"devices": where(row)}
 
 
+def stood(row: Row) -> Row:
+    """Return an alert as a list shows it: of several devices' correlation, what its events have in common."""
+    return row | {"where": row["device"] or row["entity"].rpartition("|")[0]}
+
+
 def told_case(case: Case, width: int) -> Group:
     """Return an incident whole, as a scan tells it."""
     return Group(*cases([case], View(width=width)))

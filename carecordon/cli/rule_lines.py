@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-import orjson
 import typer
 
 from carecordon.pipeline.detect.sigma.ir import Correlation, RefusedRule, Rule
 from carecordon.pipeline.detect.sigma.proof import Verdict
-from carecordon.report.visible import visible
+from carecordon.report.formats import jsonlines
+from carecordon.report.visible import visible, visible_json
 from carecordon.scan import coverage
 from carecordon.scan.noise import Noise
 
@@ -114,4 +115,10 @@ def tell_noise(entry: Noise, *, as_json: bool) -> None:
 
 def line(**parts: object) -> None:
     """Write one JSON line on standard output."""
-    sys.stdout.buffer.write(orjson.dumps(parts, option=orjson.OPT_APPEND_NEWLINE))
+    write_out(parts)
+
+
+def write_out(parts: dict[str, Any]) -> None:
+    """Write one JSON line on standard output; on a terminal, nothing that steers it: rules and names are of others."""
+    data = jsonlines.encoded(parts)
+    sys.stdout.buffer.write(visible_json(data) if sys.stdout.isatty() else data)

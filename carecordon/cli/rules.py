@@ -23,7 +23,7 @@ from carecordon.cli.options import (
     tell_collections,
     values_of,
 )
-from carecordon.cli.rule_lines import line, tell_cover, tell_noise, tell_refused, tell_rule, tell_verdict
+from carecordon.cli.rule_lines import line, tell_cover, tell_noise, tell_refused, tell_rule, tell_verdict, write_out
 from carecordon.model.errors import Refused, TheirFault
 from carecordon.model.match import Unseen
 from carecordon.model.result import Closing, RulesSummary
@@ -74,15 +74,15 @@ def check(
     for one in book.rules.refused:
         refused = Refused(one.path, one.line, one.column, one.rule_id, one.reason)
         if as_json:
-            sys.stdout.buffer.write(jsonlines.encoded(jsonlines.refused(refused)))
+            write_out(jsonlines.refused(refused))
         else:
             typer.echo(visible(str(refused)))
     if as_json:
-        sys.stdout.buffer.write(jsonlines.encoded(jsonlines.rules_summary(summary)))
+        write_out(jsonlines.rules_summary(summary))
     else:
         sources = Counter(coverage.named(rule.logsource) for rule in book.rules.rules if rule.id in dormant)
         for source, count in sorted(sources.items()):
-            typer.echo(f"dormant: {count} of {source}: no known events serve this log source")
+            typer.echo(visible(f"dormant: {count} of {source}: no known events serve this log source"))
         waiting = sum(one.id in dormant for one in book.rules.correlations)
         if waiting:
             typer.echo(f"dormant: {waiting} correlations: they wait for rules that are dormant")
@@ -198,7 +198,7 @@ def _tell_unread(closing: Closing, *, as_json: bool) -> None:
     unread = [spot for spot in closing.unseen if spot.kind in (Unseen.FILE, Unseen.RECORD)]
     for spot in unread:
         if as_json:
-            sys.stdout.buffer.write(jsonlines.encoded(jsonlines.unseen(spot)))
+            write_out(jsonlines.unseen(spot))
         else:
             typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
 

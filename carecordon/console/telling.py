@@ -80,7 +80,9 @@ def _events(hub: Premises, incident: Incident) -> tuple[list[EventSeen], int]:
     asked, matched = _question(incident, around), frozenset(places)
     belonging = ((event, _about(asked, event)) for event in found.values())
     seen = [_seen(event, about.get(0)) for event, about in belonging if about or event.place in matched]
-    seen = sorted(seen or sample_events(incident), key=lambda one: (one.time, one.file, one.position))
+    told = sample_events(incident)
+    unstored = [event for event in told if _place(incidents.Place(event.file, event.position, "")) is None]
+    seen = sorted([*seen, *unstored] if seen else told, key=lambda one: (one.time, one.file, one.position))
     return seen[:KEPT], left_out + max(0, len(seen) - KEPT) + max(0, len(lacking) - SINGLY)
 
 

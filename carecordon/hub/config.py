@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from carecordon.model.errors import TheirFault
+from carecordon.model.match import Level
 
 SETTINGS = "hub.toml"
 
@@ -56,10 +57,16 @@ class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is told of incidents: those of `level` and above; more than `digest_after` in a minute become one digest."""
 
-    level: str = "high"
+    level: str = Level.HIGH.value
     digest_after: int = 10
     mail: tuple[Mail, ...] = ()
     webhook: tuple[Webhook, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a level that is none, with those that are."""
+        if self.level not in set(Level):
+            known = ", ".join(one.value for one in Level)
+            raise ValueError(f"`level` is {self.level!r}; it can be one of {known}")
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import IO
 
+from carecordon.hub.backup.forgotten import forgotten, look_at_end
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.forked import import_all
 from carecordon.hub.main import Job
@@ -36,6 +37,7 @@ def prepare(paths: Paths, settings: Settings, now: int) -> None:
     paths.data.chmod(OWNER_ONLY)
     for left in paths.run.iterdir():
         left.unlink(missing_ok=True)  # what lived only while the hub did, the last time
+    end = look_at_end(paths)
     REGISTER.prepare(str(paths.register))
     register = REGISTER.open_register(str(paths.register))
     try:
@@ -44,6 +46,7 @@ def prepare(paths: Paths, settings: Settings, now: int) -> None:
         register.close()
     STREAM.open(str(paths.events), settings.partitions).close()
     STREAM.open(str(paths.found), 1).close()
+    forgotten(paths, end, now)
     authority = open_authority(paths.keys, settings.ods)
     names = server_names()
     if server_is_due(authority, paths.keys, names, now):

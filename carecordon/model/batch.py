@@ -94,25 +94,25 @@ class Columns:
     """The fields of a table: of each its distinct values, and for each row an index into them.
 
     `names` are the fields, `places` finds them. `index` has a line for each field with an entry for each row
-    (ABSENT = not carried). `raws`: of each field bytes in which all its texts stand as they are; None where
-    there are none such.
+    (ABSENT = not carried). `raw` gives, of the field in a place, bytes in which all its texts stand as they are; None
+    where there are none such.
     """
 
-    __slots__ = ("_all", "_load", "_load_all", "_values", "index", "names", "places", "raws")
+    __slots__ = ("_all", "_load", "_load_all", "_values", "index", "names", "places", "raw")
 
     def __init__(
         self,
         names: Sequence[str],
         index: npt.NDArray[np.int32],
         load: Callable[[int], tuple[Value, ...]],
-        raws: Sequence[Buffer] | None = None,
+        raw: Callable[[int], Buffer] | None = None,
         load_all: Callable[[], Sequence[tuple[Value, ...]]] | None = None,
     ) -> None:
         """Take what there is, and a function that gives the values of the field in a place, or those of all fields."""
         self.names = tuple(names)
         self.places = {name: place for place, name in enumerate(self.names)}
         self.index = index
-        self.raws = raws
+        self.raw = raw
         self._load = load
         self._load_all = load_all
         self._values: dict[int, tuple[Value, ...]] = {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from carecordon.model.event import Fields
+from carecordon.model.event import Fields, Value
 from carecordon.model.match import Level, Match, RuleHead
 
 
@@ -96,12 +96,20 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A correlation that is part of an incident: the rule, how many events, UTC ns of the first and the last."""
+    """A correlation that is part of an incident: the rule, its figure, UTC ns of the first event and of the last.
+
+    `group` what its events have in common, field or alias to value; `devices` in order of name; `events` that make it
+    up; `sample` the earliest of them, None where an incident was kept before it was told.
+    """
 
     rule: RuleHead
     count: int | float
     first: int
     last: int
+    group: Mapping[str, Value] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+    events: int = 0
+    sample: Match | None = None
 
 
 @dataclass(frozen=True, slots=True)

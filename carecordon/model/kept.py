@@ -22,10 +22,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToldAlert:
-    """One alert of an incident, as triage tells it.
+    """One alert of an incident, as triage tells it; or a correlation that matched.
 
     `id` by `register/identity.py`: of (organisation, rule, device, entity, first event). `entity` the process's key, or
-    the account where no process is known, or ''. `body` the alert whole, as that file packs it. Times UTC ns.
+    the account where no process is known, or ''; of a correlation what its events have in common and the first of them,
+    its `device` '' where they are of several. `body` the alert whole, as that file packs it. Times UTC ns.
     """
 
     id: str
@@ -75,7 +76,7 @@ class Trouble:
     """Something that the hub cannot see or do at present, or has lost: shown until it is over.
 
     `key` makes it single: a second one with the same key changes the first. `kind` in one word (`silent`, `gap`,
-    `clone`, `blind`, `rule`, `lag`); `device` None for what is not one device's; `count` of events or
+    `blind`, `rule`, `lag`); `device` None for what is not one device's; `count` of events or
     devices concerned. `until` None while it lasts. Times UTC ns.
     """
 

@@ -34,11 +34,6 @@ class Alarm(NamedTuple):
 
 
 _ALARMS = {
-    "clone": Alarm(
-        Level.HIGH,
-        "A device's key is in use in two places",
-        "Find out which of the two is the device, revoke its key, enrol the device anew, and look for the copy.",
-    ),
     "store": Alarm(
         Level.HIGH,
         "The store of events does not answer",

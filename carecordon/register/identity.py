@@ -12,7 +12,7 @@ import msgspec
 import zstandard
 
 from carecordon.model.errors import OurFault
-from carecordon.model.incident import Alert, Incident
+from carecordon.model.incident import Alert, Chain, Incident
 from carecordon.model.kept import ToldAlert, ToldIncident
 from carecordon.model.match import Match
 
@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 LEVEL = 3
 """Of zstd: an outbreak's incident is megabytes, is written each second while it grows, and packs to a tenth."""
 MAX_BODY = 256 * 1024 * 1024
+GROUP_CHARS = 200
+"""So much of what a correlation's events have in common stands in its alert's name."""
 _ALERT = msgspec.msgpack.Decoder(Alert)
 _INCIDENT = msgspec.msgpack.Decoder(Incident)
 
@@ -77,9 +79,14 @@ def told(
     """
     memory = AlertMemory() if memory is None else memory
     packed = [
-        memory.get(alert) or memory.keep(alert, _packed(alert, organisation, account_of)) for alert in incident.alerts
+        memory.get(alert) or memory.keep(alert, _packed(alert, organisation, _entity(alert, account_of)))
+        for alert in incident.alerts
     ]
-    slim = replace(incident, alerts=tuple(one.alert for one in packed))
+    slim = replace(incident, alerts=tuple(one.alert for one in packed), chains=tuple(map(_slim, incident.chains)))
+    packed += [
+        memory.get(alert) or memory.keep(alert, _packed(alert, organisation, entity))
+        for alert, entity in _correlated(incident.chains)
+    ]
     return ToldIncident(
         id=slim.id,
         aliases=slim.aliases,
@@ -115,9 +122,12 @@ def _unpacked(body: bytes, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
         raise OurFault(f"what the register keeps of an incident or alert cannot be read: {fault}") from fault
 
 
-def _packed(alert: Alert, organisation: str, account_of: Callable[[Match], str]) -> PackedAlert:
+def _entity(alert: Alert, account_of: Callable[[Match], str]) -> str:
+    return account_of(alert.sample) if alert.process is None else alert.process
+
+
+def _packed(alert: Alert, organisation: str, entity: str) -> PackedAlert:
     slim = replace(alert, sample=replace(alert.sample, carried={}))
-    entity = account_of(slim.sample) if slim.process is None else slim.process
     told_alert = ToldAlert(
         id=alert_id(organisation, slim.rule.id, slim.device, entity, _first(slim)),
         rule_id=slim.rule.id,
@@ -131,6 +141,31 @@ def _packed(alert: Alert, organisation: str, account_of: Callable[[Match], str])
         body=_pack(slim),
     )
     return PackedAlert(slim, told_alert)
+
+
+def _slim(chain: Chain) -> Chain:
+    if chain.sample is None or not chain.sample.carried:
+        return chain
+    return replace(chain, sample=replace(chain.sample, carried={}))
+
+
+def _correlated(chains: Sequence[Chain]) -> list[tuple[Alert, str]]:
+    """Return each correlation as an alert, and what tells it from others of its rule: its group and its beginning.
+
+    It is of the device that all its events are of, else of none. Told again with more events it is the same alert.
+    """
+    found: dict[tuple[str, str, str], Alert] = {}
+    for chain in chains:
+        if chain.sample is None:
+            continue
+        device = chain.devices[0] if len(chain.devices) == 1 else ""
+        alert = Alert(chain.rule, device, None, chain.first, chain.last, chain.events, chain.sample)
+        group = ", ".join(f"{name}={value}" for name, value in chain.group.items())[:GROUP_CHARS]
+        key = (chain.rule.id, device, f"{group}|{_first(alert)}")
+        known = found.get(key)
+        if known is None or (known.count, known.last) < (alert.count, alert.last):
+            found[key] = alert
+    return [(alert, entity) for (_, _, entity), alert in found.items()]
 
 
 def _told_alerts(packed: Sequence[PackedAlert], organisation: str) -> Iterator[ToldAlert]:

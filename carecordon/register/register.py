@@ -340,6 +340,8 @@ class Register:
     """Returns what the database finds wrong with its own file, in words; nothing where it is sound. Reads all of it."""
     still: Callable[[], AbstractContextManager[None]]
     """While this lasts nobody writes: for a backup to begin everywhere at the same moment. Short, or others wait."""
+    settle: Callable[[], bool]
+    """Lets nothing lie in a log alone that could lose its end unseen; returns whether nothing does."""
     tidy: Callable[[int], int]
     """Forgets what was over before a time (UTC ns), but no incident, alert or audit entry; returns how much."""
     close: Callable[[], None]

@@ -89,6 +89,7 @@ def _incident(one: Incident, keys: dict[str, str], clean: Cleaning) -> Incident:
             replace(asset, device=clean.text(asset.device), kind=clean.text(asset.kind)) for asset in one.assets
         ),
         alerts=tuple(_alert(alert, keys, clean) for alert in one.alerts),
+        chains=tuple(replace(chain, group={}, devices=(), sample=None) for chain in one.chains),
         entities=tuple(_entity(entity, clean) for entity in one.entities),
         processes=tuple(_process(process, keys, clean) for process in one.processes),
         places=tuple(Place(clean.text(place.file), place.position, place.rule_id) for place in one.places),

@@ -9,10 +9,16 @@ TOKENS = 100_000
 """Inserts that the table remembers by their token, so that one that comes again is kept once."""
 INDEXES = ("INDEX by_place (time, sender, epoch, sequence) TYPE minmax GRANULARITY 1",)
 """One for all four, since each has files of its own that are synced with every insert."""
-TABLE_SETTINGS = {
-    "non_replicated_deduplication_window": str(TOKENS),
+SYNC = {
     "fsync_after_insert": "1",
     "fsync_part_directory": "1",
+    "min_rows_to_fsync_after_merge": "1",
+    "min_compressed_bytes_to_fsync_after_merge": "1",
+}
+"""A merged part is synced as what it is made of was: that is removed a while later, and was told to be kept."""
+TABLE_SETTINGS = {
+    "non_replicated_deduplication_window": str(TOKENS),
+    **SYNC,
     "ttl_only_drop_parts": "1",
     "merge_max_block_size": "1024",
     "merge_max_block_size_bytes": str(4 << 20),
@@ -51,11 +57,17 @@ def _modify_ttl(retention_days: int) -> str:
     return f"ALTER TABLE {DATABASE}.{TABLE} MODIFY TTL {kept} SETTINGS materialize_ttl_after_modify = 0"
 
 
+def _modify_sync() -> str:
+    changes = ", ".join(f"{name} = {value}" for name, value in SYNC.items())
+    return f"ALTER TABLE {DATABASE}.{TABLE} MODIFY SETTING {changes}"
+
+
 def migrations(retention_days: int) -> tuple[str, ...]:
     """Return everything that makes a store fit for this release, in order; done again it changes nothing."""
     return (
         f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
         create_table(retention_days),
         _modify_ttl(retention_days),
+        _modify_sync(),
         *(view.create() for view in VIEWS.values() if view.name != TABLE),
     )

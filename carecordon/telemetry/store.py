@@ -34,7 +34,7 @@ class Rest(NamedTuple):
 
     name: str
     values: list[bytes]
-    codes: Codes
+    codes: npt.NDArray[np.int32]
 
 
 class Marks:
@@ -167,7 +167,7 @@ def _field(
     kept, told = _kept(values)
     if storage is None:
         marks.add(name, told, index)
-        rest.append(Rest(name, kept, _codes(index)))
+        rest.append(Rest(name, kept, index))
         return
     if _NULL in kept:
         told = [EMPTY if one == _NULL and mark == PLAIN else mark for one, mark in zip(kept, told, strict=True)]
@@ -194,7 +194,7 @@ def _number_field(
     if nulls[:-1].any():
         kept, others = _kept(values)
         told = [other if one is None else mark for one, mark, other in zip(found, told, others, strict=True)]
-        rest.append(Rest(name, kept, np.where(nulls[index], index, ABSENT).astype(np.int64)))
+        rest.append(Rest(name, kept, np.where(nulls[index], index, ABSENT).astype(np.int32)))
     marks.add(name, told, index)
 
 
@@ -207,14 +207,19 @@ def _kept(values: tuple[Value, ...]) -> tuple[list[bytes], list[str]]:
 
 
 def _map(rest: list[Rest], rows: int) -> bytes:
-    if not rest:
-        return native.maps([], np.zeros(0, np.int64), [], np.zeros(0, np.int64), np.zeros(rows, np.int64))
+    """Return the column of the other fields.
+
+    What is held is as much as there are entries, not fields times rows: a hostile batch has many fields that few of its
+    rows carry.
+    """
+    there = [np.flatnonzero(one.codes != ABSENT) for one in rest]
     starts = np.cumsum([0, *(len(one.values) for one in rest)])
-    codes = np.array([one.codes for one in rest])
-    codes = np.where(codes == ABSENT, ABSENT, codes + starts[:-1, None]).T
-    is_there = codes != ABSENT
-    entry = np.nonzero(is_there)
-    ends = np.cumsum(is_there.sum(axis=1))
+    none = [np.zeros(0, np.int64)]
+    row = np.concatenate(there or none)
+    name = np.repeat(np.arange(len(rest)), [len(at) for at in there])
+    value = np.concatenate([one.codes[at] + start for one, at, start in zip(rest, there, starts, strict=False)] or none)
+    order = np.argsort(row.astype(np.uint16) if rows <= 1 << 16 else row, kind="stable")  # of 16 bits in linear time
+    ends = np.cumsum(np.bincount(row, minlength=rows))
     names = [native.text(one.name.encode()) for one in rest]
-    values = [value for one in rest for value in one.values]
-    return native.maps(names, entry[1], values, codes[entry], ends)
+    values = [each for one in rest for each in one.values]
+    return native.maps(names, name[order], values, value[order], ends)

@@ -10,7 +10,7 @@ of every dictionary, and of none, are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Annotated
 
@@ -36,13 +36,21 @@ MAX_VALUES = MAX_ROWS
 MAX_ALL_VALUES = 4 * MAX_ROWS
 """Of all columns; a column has no more than rows, since each stands in it once. A byte may be a value, of 50 in memory.
 """
+MAX_ITEMS = 65_536
+MAX_ALL_ITEMS = 4 * MAX_ITEMS
+"""Of one list that is a value, and of all lists of a batch; a list holds no list. The most that a known source says at
+once, a snapshot of osquery in a line of 1 MiB, has 150,000 cells: an item each, in a list for each of its columns.
+"""
 MAX_NAME = 1_024
 LEVEL = 3
 
 _Scalar = str | int | float | bool | None
-_Value = str | int | float | bool | tuple[_Scalar, ...] | None
+_List = Annotated[tuple[_Scalar, ...], msgspec.Meta(max_length=MAX_ITEMS)]
+_Value = str | int | float | bool | _List | None
 _Values = Annotated[tuple[_Value, ...], msgspec.Meta(max_length=MAX_VALUES)]
-_Kind = tuple[str | None, str | None, int | None, tuple[str | None, str | None, str | None] | None]
+_EVENT_IDS = range(-(1 << 63), 1 << 63)
+_EventId = Annotated[int, msgspec.Meta(ge=_EVENT_IDS[0], le=_EVENT_IDS[-1])]
+_Kind = tuple[str | None, str | None, _EventId | None, tuple[str | None, str | None, str | None] | None]
 
 
 class _Batch(msgspec.Struct, array_like=True, frozen=True):
@@ -61,6 +69,9 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
 _BATCH = msgspec.msgpack.Decoder(_Batch)
 _VALUES: msgspec.msgpack.Decoder[tuple[Value, ...]] = msgspec.msgpack.Decoder(_Values)
 _ALL_VALUES: msgspec.msgpack.Decoder[list[tuple[Value, ...]]] = msgspec.msgpack.Decoder(list[_Values])
+_EACH_VALUE = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_LISTS = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
+"""First bytes of a list. Source: the MessagePack specification, "array format family"."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -74,6 +85,8 @@ def encode(table: Table) -> bytes:
         columns = table.columns
         values = [columns.values(place) for place in range(len(columns.names))]
         _check_counts(columns.names, [len(some) for some in values], len(table))
+        packed_values = [msgspec.Raw(msgspec.msgpack.encode(some)) for some in values]
+        _check_items(columns.names, packed_values)
         raw = msgspec.msgpack.encode(
             _Batch(
                 VERSION,
@@ -85,7 +98,7 @@ def encode(table: Table) -> bytes:
                 table.sequence.astype("<i8").tobytes(),
                 list(columns.names),
                 columns.index.astype("<i4").tobytes(),
-                [msgspec.Raw(msgspec.msgpack.encode(some)) for some in values],
+                packed_values,
             )
         )
     except (OverflowError, UnicodeEncodeError) as error:
@@ -178,6 +191,9 @@ def _check_shape(table: Table) -> None:
         raise TheirFault(
             f"batch: at most {MAX_ROWS} rows and {MAX_COLUMNS} fields with names of {MAX_NAME} characters are sent"
         )
+    for kind in table.kinds:
+        if kind.event_id is not None and kind.event_id not in _EVENT_IDS:
+            raise TheirFault(f"batch: the event id {kind.event_id} cannot be sent: it is no signed number of 64 bits")
 
 
 def _check_counts(names: Sequence[str], counts: Sequence[int], rows: int) -> None:
@@ -186,6 +202,35 @@ def _check_counts(names: Sequence[str], counts: Sequence[int], rows: int) -> Non
             raise TheirFault(f"batch: column {name}: {count} values for {rows} rows")
     if sum(counts) > MAX_ALL_VALUES:
         raise TheirFault(f"batch: {sum(counts)} values, at most {MAX_ALL_VALUES} are taken: send smaller batches")
+
+
+def _check_items(names: Sequence[str], values: Sequence[msgspec.Raw]) -> None:
+    """Raise TheirFault for too many items in lists; nothing is built of them.
+
+    An item is a byte at least: what is small is not looked through.
+    """
+    if sum(map(len, values)) <= MAX_ITEMS:
+        return
+    total = 0
+    for name, some in zip(names, values, strict=True):
+        body = bytes(some)
+        if not _may_have_lists(body):
+            continue
+        try:
+            counts = [_count(one) for one in _EACH_VALUE.decode(body)]
+        except _UNREADABLE as error:
+            raise TheirFault(f"batch: column {name}: {error}") from error
+        if max(counts, default=0) > MAX_ITEMS:
+            raise TheirFault(f"batch: column {name}: a list of {max(counts)} items, at most {MAX_ITEMS} are taken")
+        total += sum(counts)
+    if total > MAX_ALL_ITEMS:
+        raise TheirFault(f"batch: {total} items in lists, at most {MAX_ALL_ITEMS} are taken: send smaller batches")
+
+
+def _may_have_lists(body: bytes) -> bool:
+    """Return whether there is a byte in a column's values, behind their own head, that a list may begin with."""
+    head = {0xDC: 3, 0xDD: 5}.get(body[0], 1) if body else 0
+    return len(body) - head != len(body[head:].translate(None, _LISTS))
 
 
 def _count(packed: msgspec.Raw) -> int:
@@ -214,7 +259,9 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
     if len(values) != len(names) or len(batch.index) != 4 * rows * len(names):
         has = f"{len(values)} columns of values and {len(batch.index)} bytes of indexes"
         raise TheirFault(f"batch: it has {has} for {len(names)} names and {rows} rows")
-    _check_counts(names, [_count(some) for some in values], rows)
+    if len(text) > MAX_ITEMS:  # a value, or an item of a list, is a byte at least: nothing large is made of less
+        _check_counts(names, [_count(some) for some in values], rows)
+        _check_items(names, values)
     # Unsigned, a negative index is huge and ABSENT plus one is 0: one figure a column tells both ends of the range.
     above = np.frombuffer(batch.index, "<u4").reshape(len(names), rows) + np.uint32(1)
     needed: list[int] = above.max(axis=1, initial=0).tolist()
@@ -224,8 +271,7 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
             found = _VALUES.decode(values[place])
         except _UNREADABLE as error:
             raise TheirFault(f"batch: column {names[place]}: {error}") from error
-        if needed[place] > len(found):
-            raise TheirFault(f"batch: column {names[place]} has an index out of range")
+        _check_column(names[place], len(found), needed[place], rows)
         return found
 
     def load_all() -> list[tuple[Value, ...]]:
@@ -234,13 +280,30 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
         except _UNREADABLE as error:
             raise TheirFault(f"batch: a column: {error}") from error
         for name, some, least in zip(names, found, needed, strict=True):
-            if least > len(some):
-                raise TheirFault(f"batch: column {name} has an index out of range")
+            if not least <= len(some) <= rows:
+                _check_column(name, len(some), least, rows)
         return found
 
-    ends = list(accumulate(map(len, values)))
-    raws = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    return Columns(names, np.frombuffer(batch.index, "<i4").reshape(len(names), rows), load, raws, load_all)
+    index = np.frombuffer(batch.index, "<i4").reshape(len(names), rows)
+    return Columns(names, index, load, _cutter(text, values), load_all)
+
+
+def _cutter(text: memoryview, values: Sequence[msgspec.Raw]) -> Callable[[int], memoryview]:
+    """Return what cuts out the bytes of a column's values; most are not asked for."""
+    ends: list[int] = []
+
+    def cut(place: int) -> memoryview:
+        if not ends:
+            ends.extend(accumulate(map(len, values), initial=0))
+        return text[ends[place] : ends[place + 1]]
+
+    return cut
+
+
+def _check_column(name: str, count: int, needed: int, rows: int) -> None:
+    _check_counts([name], [count], rows)
+    if needed > count:
+        raise TheirFault(f"batch: column {name} has an index out of range")
 
 
 def _index(data: bytes, rows: int, name: str, limit: int) -> npt.NDArray[np.int32]:

@@ -38,8 +38,9 @@ WINDOW_BATCHES = 8
 """So many batches may wait for their receipt at once,"""
 WINDOW_BYTES = 1024 * 1024
 """and so many bytes of them; a single batch may always go."""
-DEAD_AFTER_S = 75.0
-"""A peer that was not heard for so long is gone. With a tick every 10 s it is seen within 85 s."""
+DEAD_AFTER_S = 70.0
+"""A peer that was not heard for so long is gone. With a tick every 10 s it is seen within 80 s, which leaves both ends
+time to let go of the link within 90 s."""
 TICK_S = 10.0
 """`tick` is called at least so often."""
 GREETING_S = 20.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.agent.carry import UNHEARD, Carrier
+from carecordon.agent.carry import RENEW_AGAIN_S, RENEW_SOON_S, UNHEARD, Carrier
 from carecordon.agent.identity import Hub, Identity, make_key, make_request, settle
 from carecordon.hub.gate.gate import Ports
 from carecordon.hub.trust.authority import Issued
@@ -56,6 +56,27 @@ def test_an_expired_certificate_is_renewed_with_proof_and_everything_arrives(
     assert identity.file.read_bytes() != before
     assert hub.numbers(DEVICE) == [0, 1, 2]
     assert UNHEARD > 1
+
+
+@pytest.mark.parametrize(("is_there", "again_s"), [(False, RENEW_SOON_S), (True, RENEW_AGAIN_S)])
+def test_a_hub_that_was_not_reached_is_asked_again_sooner_than_one_that_refused(
+    tmp_path: Path, make: Make, is_there: bool, again_s: float
+) -> None:
+    hub, now = gate_kit.make_hub(tmp_path / "hub"), 0
+    with gate_kit.running(hub) as gate:
+        identity = expired(hub, tmp_path / "state", gate.ports, 30 + 181)
+        if not is_there:
+            gate.kill()
+        carrier = Carrier(
+            make(tmp_path / "spool"), identity, host="ward-pc-07", system="Linux", rng=Swift(), clock=lambda: now
+        )
+        assert carrier._may_have_expired()
+        assert not asyncio.run(carrier._revive())
+    now = int((again_s - 1) * 1e9)
+    assert not carrier._may_have_expired()
+    now = int((again_s + 1) * 1e9)
+    assert carrier._may_have_expired()
+    hub.register.close()
 
 
 def test_one_that_expired_too_long_ago_is_told_to_need_a_person(tmp_path: Path, make: Make) -> None:

@@ -8,9 +8,14 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+import msgspec
+
 from carecordon.agent.queued import Part as Spooled
 from carecordon.agent.rank import Rank
 from carecordon.agent.spool import Spool
+from carecordon.hub.backup.forgotten import forgotten, look_at_end, told
+from carecordon.hub.config import Paths
+from carecordon.hub.worker.checkpoint import DETECT, STORE, Checkpoint, name_of
 from carecordon.model.audit import Act
 from carecordon.model.errors import TheirFault
 from carecordon.model.stream import Part
@@ -47,7 +52,7 @@ def damage(folder: Path, options: Options) -> Outcome:
             try:
                 became = look(place)
                 again = look(place)
-                if became == "less" and name != "register":  # a register's last commits may go untold
+                if became == "less":
                     faults.append(f"{name} {how}: something is gone, and nobody is told")
                 if became == "shut" or again == "shut":
                     faults.append(f"{name} {how}: it does not open any more")
@@ -98,23 +103,37 @@ def _open_stream(folder: Path) -> str:
 
 
 def _register(folder: Path) -> list[str]:
-    REGISTER.prepare(str(folder / "register.db"))
-    with closing(REGISTER.open_register(str(folder / "register.db"))) as register:
+    """Write what a hub writes, with what is written elsewhere behind it: a worker's turn follows each."""
+    paths = Paths(folder, folder)
+    paths.events.parent.mkdir()
+    REGISTER.prepare(str(paths.register))
+    with (
+        closing(STREAM.open(str(paths.events), 1)) as events,
+        closing(STREAM.open(str(paths.found), 1)),
+        closing(REGISTER.open_register(str(paths.register))) as register,
+    ):
         for number in range(PARTS):
             register.devices.add(device(number), "chaos", NOW)
             register.audit.add([Act("ada", "ask", str(number))], NOW)
+            events.publish([Part("ward", 7, number, number, b"x")], NOW)
+            at = Checkpoint(events.epoch, number + 1, number + 1)
+            register.checkpoints.set(name_of(0), msgspec.msgpack.encode(at))
+            for consumer in (DETECT, STORE):
+                events.ack(consumer, 0, number + 1)
         (folder / END).write_text(str(register.audit.head().number), "ascii")
         _copy_open(folder)
     return _back(folder)
 
 
 def _open_register(folder: Path) -> str:
+    paths = Paths(folder, folder)
     try:
-        register = REGISTER.open_register(str(folder / "register.db"))
+        forgotten(paths, look_at_end(paths), NOW)
+        register = REGISTER.open_register(str(paths.register))
     except (TheirFault, OSError):
         return "shut"
     with closing(register):
-        if register.check() or register.audit.verify():
+        if register.check() or register.audit.verify() or told(register):
             return "told"
         register.checkpoints.set("after", b"x")
         return "whole" if register.audit.head().number == int((folder / END).read_text("ascii")) else "less"
@@ -139,11 +158,7 @@ def _open_spool(folder: Path) -> str:
 
 def _copy_open(folder: Path) -> None:
     """Keep the files as a power cut leaves them: with their write-ahead logs."""
-    held = folder.with_name(f"{folder.name}-held")
-    held.mkdir()
-    for path in folder.iterdir():
-        if not path.name.endswith("-shm"):
-            shutil.copy2(path, held / path.name)
+    shutil.copytree(folder, folder.with_name(f"{folder.name}-held"), ignore=shutil.ignore_patterns("*-shm"))
 
 
 def _back(folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """Power loss of the store of events: what an insert returned for is there, and a replay of it is not kept twice.
 
 Run by itself it is the store's life (`live`, traced) or a look at what came back (`look`). The engine is the keeper's
-own; only the way over HTTP is left out, so that a receipt stands in the same trace as the writes before it.
+own; only the way over HTTP is left out, so that a receipt stands in the same trace as the writes before it. Now and
+then all parts are merged and their sources are gone before it goes on: what was told to be kept is in one part then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ import numpy as np
 from carecordon.hub.keeper.engine import Engine, EngineFault
 from carecordon.model.event import Fields
 from carecordon.model.merged import Merged
+from carecordon.telemetry.columns import DATABASE
 from carecordon.telemetry.store import block_of
 from tests.chaos.outcome import Options, Outcome
 from tests.chaos.trace import Replay, is_here, traced
@@ -32,6 +35,18 @@ DAY = 86_400 * SECOND
 RETENTION = 3_000
 """Days: the events are of a made-up time."""
 KINDS = ("plain", "journalled")
+WEAK = "CHAOS_WEAK_STORE"
+"""Set, merged parts are not synced: the rig must see it."""
+MERGE_EVERY = 4
+GONE_S = 60.0
+HASTE = {
+    "old_parts_lifetime": 0,
+    "cleanup_delay_period": 0,
+    "cleanup_delay_period_random_add": 0,
+    "max_cleanup_delay_period": 1,
+    "merge_tree_clear_old_parts_interval_seconds": 0,
+}
+"""So that what was merged is removed at once, and not within a minute."""
 
 
 def main() -> None:
@@ -64,16 +79,39 @@ def token(number: int) -> str:
 
 
 def live(folder: Path, seed: int, inserts: int) -> None:
-    """Insert, now and then a token that came before, and say after each what is kept."""
+    """Insert, now and then a token that came before, merge now and then, and say after each what is kept."""
     engine = Engine(folder, RETENTION, 1)
+    _set(engine, HASTE)
+    engine.close()
+    engine = Engine(folder, RETENTION, 1)  # who removes what was merged looks at its settings when it begins
+    if WEAK in os.environ:
+        _set(engine, {"min_rows_to_fsync_after_merge": 0, "min_compressed_bytes_to_fsync_after_merge": 0})
     for number in range(inserts):
         os.write(2, f"RECEIPT begun {number}\n".encode())  # a worker has it in the register before it inserts
         engine.insert(block(seed, number), token(number))
         os.write(2, f"RECEIPT kept {number}\n".encode())
         if number % 7 == 6:
             engine.insert(block(seed, number - 3), token(number - 3))
+        if number % MERGE_EVERY == MERGE_EVERY - 1:
+            _merge(engine)
+            os.write(2, f"RECEIPT merged {number}\n".encode())
     time.sleep(1.0)  # merges go on meanwhile
     engine.close()
+
+
+def _set(engine: Engine, settings: Mapping[str, int]) -> None:
+    changes = ", ".join(f"{name} = {value}" for name, value in settings.items())
+    engine._run(engine._writer, f"ALTER TABLE events MODIFY SETTING {changes}", "Null")
+
+
+def _merge(engine: Engine) -> None:
+    """Make one part of all of a day, and wait until those that it was made of are removed."""
+    engine._run(engine._writer, "OPTIMIZE TABLE events FINAL", "Null")
+    end = time.monotonic() + GONE_S
+    left = f"SELECT count() FROM system.parts WHERE NOT active AND database = '{DATABASE}'"  # noqa: S608  # a name of ours
+    while int(engine.ask(left, "TabSeparated", {})):
+        assert time.monotonic() < end, "what was merged is never removed"
+        time.sleep(0.05)
 
 
 def look(folder: Path, seed: int, kept: int, begun: int) -> dict[str, Any]:
@@ -111,11 +149,14 @@ def power_store(folder: Path, options: Options) -> Outcome:
     place, trace = folder / "telemetry", folder / "trace"
     inserts = max(12, options.cuts // 2)
     traced([sys.executable, "-m", __name__, "live", str(place), str(options.seed), str(inserts)], trace)
-    kinds = list(Replay(place, [TracedDisk(is_journalled=True)]).run(trace))
+    kinds, told, merged = _receipts(place, trace)
     rng = random.Random(options.seed)
-    told = [number for number, kind in enumerate(kinds) if kind == "receipt"]
     half = options.cuts // 2
-    cuts = {*rng.sample(told, min(half, len(told))), *rng.sample(range(told[1], len(kinds)), options.cuts - half)}
+    cuts = {
+        *rng.sample(told[1:], min(half, len(told) - 1)),
+        *rng.sample(range(told[1], len(kinds)), options.cuts - half),
+    }
+    cuts |= set(merged[: max(3, options.cuts // 10)])
     disks = [TracedDisk(is_journalled=False), TracedDisk(is_journalled=True)]
     replay = Replay(place, disks)
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
@@ -137,12 +178,25 @@ def power_store(folder: Path, options: Options) -> Outcome:
         words.append(f"on a {kind} disk " + ", ".join(f"{name} {number}" for name, number in counted.items()))
         if kind == "journalled":
             faults += [f"{kind}: {one}" for one in found[kind] if any(one.get(name) for name in WRONG)]
-    line = f"{len(cuts)} cuts of {len(kinds):,} calls ({inserts} inserts): {'; '.join(words)}"
+    line = f"{len(cuts)} cuts of {len(kinds):,} calls ({inserts} inserts, {len(merged)} merges): {'; '.join(words)}"
     (folder / "found.json").write_text(json.dumps(found, indent=1), "utf-8")
     return Outcome("power-store", line, faults)
 
 
 WRONG = ("dead", "missing", "twice", "twice_after_replay", "missing_after_replay")
+
+
+def _receipts(place: Path, trace: Path) -> tuple[list[str], list[int], list[int]]:
+    """Return the kind of each call, which of them are receipts of inserts, and which say that all is merged."""
+    disk = TracedDisk(is_journalled=True)
+    kinds: list[str] = []
+    told: list[int] = []
+    merged: list[int] = []
+    for number, kind in enumerate(Replay(place, [disk]).run(trace)):
+        kinds.append(kind)
+        if kind == "receipt":
+            (merged if disk.receipts[-1].startswith("merged") else told).append(number)
+    return kinds, told, merged
 
 
 def _last(receipts: list[str], what: str) -> int:

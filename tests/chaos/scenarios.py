@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.chaos.crowd import crowd
 from tests.chaos.damage import damage
+from tests.chaos.half_open import half_open
 from tests.chaos.hostile import poison, same_batch
 from tests.chaos.kills import kills
 from tests.chaos.outcome import Options, Outcome
@@ -27,6 +29,8 @@ SCENARIOS: dict[str, Scenario] = {
     "clocks": clocks,
     "disk-full": disk_full,
     "store-stopped": store_stopped,
+    "half-open": half_open,
+    "crowd": crowd,
     "kills": kills,
 }
 IN_MEMORY = {"power-register", "power-spool", "power-store", "damage"}

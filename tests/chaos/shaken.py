@@ -130,10 +130,10 @@ def disk_full(folder: Path, options: Options) -> Outcome:
                 for left, name in ((30 * MIB, "reserve"), (0, "brim")):
                     filler = place / "filler"
                     await loop.run_in_executor(None, _fill, filler, place, left)
-                    refused = _gate(trust).get("refused_disk_total", 0.0)
+                    refused = gate_figures(trust).get("refused_disk_total", 0.0)
                     await asyncio.sleep(max(4.0, options.seconds / 2))
                     figures[f"waiting at {name}"] = float(fleet.written_total - fleet.acknowledged_total)
-                    figures[f"refusals at {name}"] = _gate(trust).get("refused_disk_total", 0.0) - refused
+                    figures[f"refusals at {name}"] = gate_figures(trust).get("refused_disk_total", 0.0) - refused
                     filler.unlink()
                     taken, began = fleet.acknowledged_total, time.monotonic()
                     async with asyncio.timeout(90.0):
@@ -176,7 +176,8 @@ def _small_disk(place: Path, size: int) -> Iterator[bool]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def _gate(trust: Trust) -> dict[str, float]:
+def gate_figures(trust: Trust) -> dict[str, float]:
+    """Return what the gate says of itself."""
     return next((pulse.figures for pulse in read_pulses(trust.paths.run) if pulse.name == "gate"), {})
 
 

@@ -12,11 +12,10 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import Target, targets
 
 MAX_INPUT_S = 1.0
@@ -47,12 +46,12 @@ class Result:
             self.slowest_s, self.slowest = other.slowest_s, other.slowest
 
 
-def fuzz(target: Target, seed: int, numbers: Iterable[int]) -> Result:
+def fuzz(target: Target, seed: int, numbers: Iterable[int], seeds: Sequence[bytes] | None = None) -> Result:
     """Return what becomes of the inputs with these numbers, run here; the clock is processor time."""
-    seeds = target.seeds()
+    seeds = target.seeds() if seeds is None else seeds
     result = Result()
     for number in numbers:
-        content = mutated(random.Random(f"{target.name}:{seed}:{number}"), seeds)
+        content = target.make(random.Random(f"{target.name}:{seed}:{number}"), seeds)
         start = time.process_time()
         try:
             result.records += target.take(content)
@@ -90,13 +89,18 @@ def _run(target: Target, seed: int, inputs: int) -> Result:
 
 
 def _part(pipe: Connection, target: Target, seed: int, numbers: range) -> None:
-    """Fuzz these inputs in steps, each with an alarm for a reader that never comes back."""
+    """Fuzz these inputs in steps, each with an alarm for a reader that never comes back.
+
+    Memory is counted from where every whole seed was read once.
+    """
     result = Result()
-    base_mb = 0.0
+    seeds = target.seeds()
+    for whole in seeds:
+        target.take(whole)
+    base_mb = _peak_mb()
     for start in range(0, len(numbers), _STEP):
         faulthandler.dump_traceback_later(_HANG_S, exit=True)
-        result.add(fuzz(target, seed, numbers[start : start + _STEP]))
-        base_mb = base_mb or _peak_mb()
+        result.add(fuzz(target, seed, numbers[start : start + _STEP], seeds))
     result.growth_mb = _peak_mb() - base_mb
     pipe.send(result)
 

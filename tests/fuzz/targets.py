@@ -6,11 +6,12 @@ import functools
 import gzip
 import io
 import json
+import random
 import struct
 import sys
 import types
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import zstandard
@@ -22,7 +23,8 @@ from carecordon.pipeline.ingest.feeds import all_feeds
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.scan.open import open_source
 from carecordon.scan.walk import Source, Unread
-from tests.fuzz import wire
+from tests.fuzz import hostile, merging, wire
+from tests.fuzz.mutate import mutated
 from tests.pipeline.ingest.feeds.evtx_made import made_event, made_log
 from tests.pipeline.ingest.feeds.evtx_sample import CHUNK, HEADER, SHARED
 
@@ -40,11 +42,15 @@ _EVTX_SEEDS = 12
 
 @dataclass(frozen=True)
 class Target:
-    """Something that takes bytes: its name, what whole input looks like, and the way the bytes go."""
+    """Something that takes bytes: its name, what whole input looks like, and the way the bytes go.
+
+    `make` makes an input; `mutated` damages one of the seeds.
+    """
 
     name: str
     seeds: Callable[[], tuple[bytes, ...]]
     take: Callable[[bytes], int]
+    make: Callable[[random.Random, Sequence[bytes]], bytes] = mutated
 
 
 def targets() -> dict[str, Target]:
@@ -57,6 +63,8 @@ WIRE = (
     Target("codec", wire.batches, wire.read_batch),
     Target("codec-unpacked", wire.unpacked_batches, wire.read_unpacked),
     Target("session", wire.talks, wire.talk),
+    Target("merge", hostile.seeds, merging.merge, hostile.pieces),
+    Target("store", hostile.seeds, merging.store, hostile.pieces),
 )
 
 

@@ -37,17 +37,17 @@ def subjects(register: Register) -> list[str]:
     return [one.subject for one in reversed(register.outbox.all())]
 
 
-def clone(device: str = "d1", since: int = T0) -> Trouble:
-    return Trouble(f"clone/{device}", "clone", device, f"{device}: two may be using its key", since)
+def damage(device: str = "d1", since: int = T0) -> Trouble:
+    return Trouble(f"damage/{device}", "damage", device, f"{device}: its part is torn", since)
 
 
 def test_a_trouble_is_told_once_by_two_that_look_and_after_a_restart(register: Register) -> None:
-    register.cases.trouble([clone()])
+    register.cases.trouble([damage()])
     one, other = alarms(register), alarms(register)
     assert [one.look(T0 + SECOND), one.look(T0 + 2 * SECOND), other.look(T0 + 3 * SECOND)] == [1, 0, 1]
     assert alarms(register).look(T0 + 4 * SECOND) == 1
     assert len(subjects(register)) == 1, "the outbox knows it"
-    register.cases.trouble([clone("d2")])
+    register.cases.trouble([damage("d2")])
     assert one.look(T0 + 5 * SECOND) == 1
     assert len(subjects(register)) == 2
 
@@ -102,6 +102,6 @@ def test_devices_that_are_held_since_a_restore_are_told_until_none_is(register: 
 
 
 def test_where_nobody_is_to_be_told_nothing_is_put_out(register: Register) -> None:
-    register.cases.trouble([clone()])
+    register.cases.trouble([damage()])
     assert alarms(register, receivers=()).look(T0) == 0
     assert subjects(register) == []

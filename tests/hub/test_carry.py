@@ -314,7 +314,7 @@ def test_what_waits_for_one_that_is_down_keeps_nothing_from_the_other(tmp_path: 
 
 def test_a_trouble_of_the_hub_is_told_to_each_receiver_once(world: tuple[Hub, Mailbox, Hooks]) -> None:
     hub, box, hooks = world
-    hub.register.cases.trouble([Trouble("clone/d1", "clone", "d1", "ward-pc-07: two may be using its key", NOON)])
+    hub.register.cases.trouble([Trouble("damage/d1", "damage", "d1", "ward-pc-07: its part is torn", NOON)])
     for _ in range(2):
         with hub.carrying() as process:
             until(lambda: hub.states() == {"done": 2}, "both are told")
@@ -323,9 +323,9 @@ def test_a_trouble_of_the_hub_is_told_to_each_receiver_once(world: tuple[Hub, Ma
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE_S) == 0
     (body,) = hooks.bodies()
-    assert (body["type"], body["data"]["kind"]) == ("hub.trouble", "clone")
+    assert (body["type"], body["data"]["kind"]) == ("hub.trouble", "damage")
     ((_, mail),) = box.mails
-    assert "in use in two places: ward-pc-07" in str(mail["Subject"])
+    assert "does not read back: ward-pc-07" in str(mail["Subject"])
 
 
 def test_a_level_that_is_none_is_told(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from carecordon.hub.news.found import Found
 from carecordon.hub.triage.desk import HORIZON_NS, Desk, Office
 from carecordon.hub.worker.detector import AHEAD_NS
 from carecordon.model.event import Fields
-from carecordon.model.kept import IncidentQuery
+from carecordon.model.kept import AlertQuery, AlertRow, IncidentQuery
 from carecordon.model.match import Level, Match
+from carecordon.notify.notice import decode
 from carecordon.notify.teller import Teller
 from carecordon.pipeline.detect.disk.cache import DiskCache
 from carecordon.pipeline.detect.disk.rulebook import read_rulebook
@@ -79,6 +80,11 @@ def go_by(one: Desk, since: int, until: int) -> None:
         one.turn([], T0 + second * SECOND)
 
 
+def alerts(register: Register) -> list[AlertRow]:
+    """Return the alerts that are correlations."""
+    return [row for row in register.cases.alerts(AlertQuery()) if row.title == "Many"]
+
+
 def titles(register: Register) -> list[str]:
     return [row.title for row in register.cases.incidents(IncidentQuery())]
 
@@ -114,11 +120,68 @@ def test_two_of_three_are_not_enough_however_late(register: Register, rules: Rul
 def test_a_restart_neither_loses_a_burst_nor_tells_it_twice(register: Register, rules: RuleSet, down_s: int) -> None:
     one = opened(register, rules, T0)
     one.turn([entry(1, Found(burst(rules, 0), [], T0))], T0 + 3 * SECOND)
+    ids: set[str] = set()
     for _ in range(2):
         one = opened(register, rules, T0 + (3 + down_s) * SECOND)
         go_by(one, 3 + down_s, 900 + down_s)
         assert titles(register).count("Many") == 1
+        (alert,) = alerts(register)
+        assert (alert.device, alert.count, alert.level) == ("ward-9", 3, Level.HIGH)
+        assert (alert.first, alert.last) == (T0, T0 + 2 * SECOND)
+        assert alert.entity.startswith("User=eve|")
+        ids.add(alert.id)
+    assert len(ids) == 1
     assert len(register.outbox.all()) == 1
+
+
+def test_each_burst_is_an_alert_of_its_own_and_keeps_its_id_when_an_earlier_one_is_found(
+    register: Register, rules: RuleSet
+) -> None:
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found([found(rules, 1, 0, "bob", "online")], [], T0))], T0)
+    one.turn([entry(2, Found(burst(rules, 600), [], T0))], T0 + 603 * SECOND)
+    go_by(one, 610, 1_500)
+    (late,) = alerts(register)
+    before = [replace(match, position=match.position + 100) for match in burst(rules, 0)]
+    one.turn([entry(3, Found(before, [], T0))], T0 + 1_503 * SECOND)
+    go_by(one, 1_510, 2_600)
+    second, first = alerts(register)
+    assert (second.id, second.first, second.known) == (late.id, late.first, late.known)
+    assert (first.first, first.count, first.incident) == (T0, 3, second.incident)
+    assert first.id != second.id
+    for row in (first, second):
+        assert register.cases.alert(row.id) == row
+    again = opened(register, rules, T0 + 2_610 * SECOND)
+    go_by(again, 2_610, 3_600)
+    assert [row.id for row in alerts(register)] == [second.id, first.id]
+
+
+def test_a_correlation_over_several_devices_is_an_alert_of_none_of_them(register: Register, rules: RuleSet) -> None:
+    one = opened(register, rules, T0)
+    spread = [replace(match, device=f"ward-{place}") for place, match in enumerate(burst(rules, 0))]
+    one.turn([entry(1, Found(spread, [], T0))], T0 + 3 * SECOND)
+    go_by(one, 10, 900)
+    (alert,) = alerts(register)
+    assert (alert.device, alert.count) == ("", 3)
+    assert alert.entity.startswith("User=eve|")
+    row = register.cases.incident(alert.incident)
+    assert row is not None
+    assert len(row.devices) == 3
+    assert row.alerts == len(register.cases.alerts(AlertQuery(incident=alert.incident)))
+
+
+def test_what_a_correlation_made_of_unshown_matches_is_about_is_told(register: Register, tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(BASE)
+    (tmp_path / "b.yml").write_text(MANY.replace("condition:", "generate: false\n  condition:"))
+    silent = read_rulebook([tmp_path / "a.yml", tmp_path / "b.yml"], DiskCache(tmp_path / "c"), own=False).rules
+    one = opened(register, silent, T0)
+    hidden = [replace(match, rule=replace(match.rule, is_silent=True)) for match in burst(silent, 0)]
+    one.turn([entry(1, Found(hidden, [], T0))], T0 + 3 * SECOND)
+    go_by(one, 10, 900)
+    (only,) = register.cases.alerts(AlertQuery())
+    assert only.title == "Many"
+    (notice,) = register.outbox.all()
+    assert "`C:\\bad.exe`" in decode(notice.body).text, "the first of its events is told"
 
 
 def test_after_the_clock_was_ahead_bursts_are_found(register: Register, rules: RuleSet) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from carecordon.hub.gate.clones import Evidence, Trail
+from carecordon.hub.news.doubts import COPIED
+from carecordon.hub.news.found import Found, decode
 from carecordon.model.device import Standing
+from carecordon.model.match import Match
+from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.wire.messages import Batch
 from carecordon.wire.session import Ended, Forked
 from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
@@ -33,8 +38,14 @@ def is_unproven(gate: Running, device: Member) -> bool:
     return found is not None and found.standing is Standing.UNPROVEN
 
 
-def told(gate: Running, device: Member) -> list[str]:
-    return [trouble.text for trouble in gate.hub.register.cases.troubles() if trouble.device == device.id]
+def told(gate: Running, device: Member) -> list[Match]:
+    """Return what was handed over to triage of a device."""
+    if not gate.hub.paths.found.exists():
+        return []
+    with closing(STREAM.open(str(gate.hub.paths.found), None)) as stream:
+        words = [word for entry in stream.pull(0, 0, 1 << 30) for word in decode(entry.part.data)]
+    matches = [match for word in words if isinstance(word, Found) for match in word.matches]
+    return [match for match in matches if match.fields["DeviceId"] == device.id]
 
 
 def test_two_that_are_there_at_once_are_found_and_both_go_on(gate: Running, device: Member) -> None:
@@ -50,11 +61,15 @@ def test_two_that_are_there_at_once_are_found_and_both_go_on(gate: Running, devi
         two.acknowledged(3)
     assert gate.hub.numbers(device.id, 7) == gate.hub.numbers(device.id, 8) == [0, 1, 2, 3]
     wait_for(lambda: bool(told(gate, device)))
+    (match,) = told(gate, device)
+    assert (match.rule, match.device, match.fields["Evidence"]) == (COPIED, "ward-pc-07", "two_answer")
     with Talk(device, gate.ports.devices, epoch=7, next_number=4) as one:
         one.send(4, 4)
         one.acknowledged(4)
-    assert len(told(gate, device)) == 1
-    assert "ward-pc-07: two may be using its key" in told(gate, device)[0]
+    found = gate.hub.register.devices.get(device.id)
+    assert found is not None
+    assert found.why == "two may be using its key: two sessions of it answer at the same time"
+    assert gate.hub.register.cases.troubles() == [], "it is an incident: nobody is told twice"
 
 
 def test_two_in_one_epoch_lose_nothing(gate: Running, device: Member) -> None:
@@ -84,6 +99,24 @@ def test_one_that_was_set_back_is_found_at_its_hello(gate: Running, device: Memb
         assert Forked() in talk.events
         assert any(isinstance(event, Ended) for event in talk.events)
     wait_for(lambda: is_unproven(gate, device))
+    wait_for(lambda: [match.fields["Evidence"] for match in told(gate, device)] == ["ahead"])
+
+
+def test_evidence_of_another_kind_is_told_too_and_of_the_same_kind_not(gate: Running, device: Member) -> None:
+    with Talk(device, gate.ports.devices) as talk:
+        talk.send(0, 4)
+        talk.acknowledged(4)
+    for _ in range(2):
+        with Talk(device, gate.ports.devices, next_number=3) as talk:
+            assert Forked() in talk.events
+    with Talk(device, gate.ports.devices, epoch=8) as talk:
+        talk.send(0, 1)
+        talk.acknowledged(1)
+    with Talk(device, gate.ports.devices, epoch=7, next_number=5) as talk:
+        talk.send(5, 5)
+        talk.acknowledged(5)
+    wait_for(lambda: len(told(gate, device)) == 2)
+    assert [match.fields["Evidence"] for match in told(gate, device)] == ["ahead", "returned"]
 
 
 def test_a_device_whose_link_broke_is_no_clone(gate: Running, device: Member) -> None:
@@ -98,6 +131,7 @@ def test_a_device_whose_link_broke_is_no_clone(gate: Running, device: Member) ->
         talk.send(30, 30)
         talk.acknowledged(30)
     assert not is_unproven(gate, device)
+    assert told(gate, device) == []
     assert gate.hub.numbers(device.id) == list(range(31))
 
 

@@ -18,10 +18,11 @@ from carecordon.hub.gate.reception import MAX_LINKS
 from carecordon.wire.messages import Batch, FromHub, Ping
 from carecordon.wire.session import MAX_MESSAGE_BYTES, WORDS, Word, name_of, write
 from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
+from tests.hub.strangers import Manner, strangers
 from tests.wire.words import WORD, data_of
 
 FLOOD = 400
-"""Connections of the short form; the long one opens 10,000."""
+"""Connections of the short form; the long one, `crowd` in `tests/chaos`, opens 10,000."""
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +161,31 @@ def test_a_flood_of_half_open_connections_holds_up_nobody(
         talk.send(5, 9)
         talk.acknowledged(9)
     wait_for(lambda: gate.figures().get("door_devices") == 0)
+
+
+@pytest.mark.parametrize("manner", [Manner.FAIL, Manner.DRIP])
+def test_strangers_who_fail_again_and_again_or_never_end_their_hello_hold_up_nobody(
+    gate: Running, device: Member, tmp_path: Path, manner: Manner
+) -> None:
+    failed = "devices_handshake_failed_total"
+    before = gate.figures().get(failed, 0)
+    good = member(gate.hub, tmp_path / "good")
+    with (
+        Talk(device, gate.ports.devices) as talk,
+        strangers(gate.ports.devices, manner, FLOOD, 50, tmp_path / "strangers") as band,
+    ):
+        if manner is Manner.FAIL:
+            wait_for(lambda: gate.figures().get(failed, 0) >= before + FLOOD)
+        else:
+            wait_for(lambda: min(band.figures().held, gate.figures().get("door_devices", 0)) >= 0.9 * FLOOD)
+        for number in range(20):
+            talk.send(number, number)
+            talk.acknowledged(number)
+        with Talk(good, gate.ports.devices) as other:
+            other.send(0, 4)
+            other.acknowledged(4)
+    assert gate.hub.numbers(device.id) == list(range(20))
+    assert gate.hub.numbers(good.id) == [0, 1, 2, 3, 4]
 
 
 def test_refusals_say_why_in_the_log_and_the_figures(gate: Running, device: Member) -> None:

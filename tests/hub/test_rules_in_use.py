@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from carecordon.hub.config import Paths, Settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.worker.costly import EVENTS, LAG_S
+from carecordon.hub.worker.notes import Notes
 from carecordon.hub.worker.rules_in_use import RulesInUse
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
@@ -39,10 +41,16 @@ def register(paths: Paths) -> Iterator[Register]:
     opened.close()
 
 
+def start(paths: Paths, register: Register, number: int = 0, of: int = 1) -> RulesInUse:
+    """Return the rules as a worker that begins has them."""
+    settings = Settings("XX1", "Example Trust", own_rules=False)
+    complaints, notes = Complaints(register.cases, time.time_ns), Notes(register, time.time_ns)
+    return RulesInUse(settings, paths, complaints, notes, structlog.get_logger(), number, of)
+
+
 @pytest.fixture
 def rules(paths: Paths, register: Register) -> RulesInUse:
-    settings = Settings("XX1", "Example Trust", own_rules=False)
-    return RulesInUse(settings, paths, Complaints(register.cases, time.time_ns), structlog.get_logger(), tells=True)
+    return start(paths, register)
 
 
 def ids(rules: RulesInUse) -> set[str]:
@@ -80,15 +88,140 @@ def test_rules_that_do_not_load_leave_the_former_ones_in_use(
     assert ids(rules) == {ALL}
 
 
-def test_a_dear_rule_is_left_out_until_the_rules_change(
-    paths: Paths, rules: RulesInUse, register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("carecordon.hub.worker.detector.Detector.work", lambda _: {ALL: 10**12})
-    rules.look(EVENTS, LAG_S)
+def switch_off(rules: RulesInUse, rule: str = ALL, events: int = EVENTS) -> None:
+    """Let a rule be too dear while events wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("carecordon.hub.worker.detector.Detector.work", lambda _: {rule: 10**12})
+        rules.look(events, LAG_S)
+
+
+def told(register: Register) -> list[str]:
+    return sorted(one.key for one in register.cases.troubles())
+
+
+def test_a_dear_rule_is_left_out_until_it_changes(paths: Paths, rules: RulesInUse, register: Register) -> None:
+    switch_off(rules)
     assert ids(rules) == set()
+    assert rules.figures()["rules_off"] == 1
     (trouble,) = register.cases.troubles()
     assert "'Matches everything' is switched off" in trouble.text
-    monkeypatch.undo()
     (paths.rules / "one.yml").write_text(ONE.replace("level: low", "level: medium"))
     until(rules, lambda: ids(rules) == {ALL})
     assert register.cases.troubles() == []
+    switch_off(rules, events=2 * EVENTS)
+    assert ids(rules) == set()
+    assert told(register) == [f"rules/off/0/{ALL}"]
+
+
+def test_it_stays_off_over_restarts_and_is_told_once(paths: Paths, register: Register) -> None:
+    (paths.rules / "other.yml").write_text(OTHER)
+    switch_off(start(paths, register))
+    before = register.cases.troubles()
+    for again in (start(paths, register), start(paths, register)):
+        again.look(0, 0.0)
+        assert ids(again) == {EVIL}
+        assert again.figures()["rules_off"] == 1
+        assert register.cases.troubles() == before
+    again = start(paths, register)
+    switch_off(again, EVIL)
+    once_more = start(paths, register)
+    once_more.look(0, 0.0)
+    assert ids(once_more) == set()
+    assert told(register) == [f"rules/off/0/{ALL}", f"rules/off/0/{EVIL}"]
+
+
+def test_a_change_of_others_switches_nothing_on(paths: Paths, rules: RulesInUse, register: Register) -> None:
+    switch_off(rules)
+    (paths.rules / "one.yml").write_text(f"{OTHER}---{ONE}")  # it stands elsewhere in its file now
+    until(rules, lambda: ids(rules) == {EVIL})
+    assert told(register) == [f"rules/off/0/{ALL}"]
+    again = start(paths, register)
+    assert ids(again) == {EVIL}
+
+
+EXCEPTION = f"""
+title: Not this one
+id: 31111111-2222-4333-8444-555555555555
+owner: B. Osei
+expires: 2999-01-01
+logsource: {{product: windows, category: process_creation}}
+filter:
+  rules: [{ALL}]
+  selection: {{CommandLine: harmless}}
+  condition: not selection
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "is_running"), [("mended", False), ("exception", True), ("exception", False), ("gone", False)]
+)
+def test_a_change_of_the_rule_or_an_exception_is_the_end_of_it(
+    paths: Paths, register: Register, change: str, is_running: bool
+) -> None:
+    (paths.rules / "other.yml").write_text(OTHER)
+    rules = start(paths, register)
+    switch_off(rules)
+    assert ids(rules) == {EVIL}
+    match change:
+        case "mended":
+            (paths.rules / "one.yml").write_text(ONE.replace("EventID: 1", "EventID: 2"))
+        case "exception":
+            (paths.rules / "exception.yml").write_text(EXCEPTION)
+        case _:
+            (paths.rules / "one.yml").unlink()
+    used = rules if is_running else start(paths, register)
+    until(used, lambda: not register.cases.troubles())
+    assert ids(used) == ({EVIL} if change == "gone" else {ALL, EVIL})
+    again = start(paths, register)
+    again.look(0, 0.0)
+    assert ids(again) == ids(used)
+    assert told(register) == []
+
+
+def test_each_worker_has_its_own(paths: Paths, register: Register) -> None:
+    one, other = start(paths, register, 0, 2), start(paths, register, 1, 2)
+    switch_off(other)
+    one.look(0, 0.0)
+    assert (ids(one), ids(other)) == ({ALL}, set())
+    assert told(register) == [f"rules/off/1/{ALL}"]
+    one, other = start(paths, register, 0, 2), start(paths, register, 1, 2)
+    one.look(0, 0.0)
+    other.look(0, 0.0)
+    assert (ids(one), ids(other)) == ({ALL}, set())
+    assert told(register) == [f"rules/off/1/{ALL}"]
+    alone = start(paths, register, 0, 1)
+    alone.look(0, 0.0)
+    assert ids(alone) == {ALL}
+    assert told(register) == [], "the other is no more"
+
+
+def test_killed_before_it_was_told_it_is_told_at_the_next_start(paths: Paths, register: Register) -> None:
+    rules = start(paths, register)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(register.cases), "trouble", _full)
+        with pytest.raises(OSError, match="no room"):
+            switch_off(rules)
+    assert told(register) == []
+    rules.look(0, 0.0)
+    assert told(register) == [f"rules/off/0/{ALL}"], "this one tells it at its next look"
+    register.cases.trouble([replace(one, until=one.since) for one in register.cases.troubles()])
+    start(paths, register).look(0, 0.0)
+    assert told(register) == [f"rules/off/0/{ALL}"]
+
+
+def _full(*_: object) -> None:
+    raise OSError("no room")
+
+
+def test_a_note_that_cannot_be_read_is_set_aside(paths: Paths, rules: RulesInUse, register: Register) -> None:
+    switch_off(rules)
+    register.checkpoints.set("rules-off/0", b"\xc1 no note")
+    for _ in range(2):
+        again = start(paths, register)
+        again.look(0, 0.0)
+        assert ids(again) == {ALL}
+        assert told(register) == ["poison/note/rules-off/0"]
+    (letter,) = register.letters.all()
+    kept = register.letters.get(letter.number)
+    assert kept is not None
+    assert kept.letter.payload == b"\xc1 no note"

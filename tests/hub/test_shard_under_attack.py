@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from carecordon.hub.news import found as stream2
-from carecordon.hub.worker import opened
+from carecordon.hub.worker import merge, opened
 from carecordon.hub.worker import shard as room
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.shard import STORE, Doors, Shard
@@ -138,3 +139,65 @@ def test_few_rows_of_many_fields_do_not_swell_the_rows_of_others(
     run(Shard(doors, 0), detector)
     assert [number for _, number in shelf(doors).events()] == [*range(50), 51]
     assert "fields that no other batch has" in doors.register.letters.all()[0].letter.reason
+
+
+def test_what_the_store_step_was_never_meant_to_meet_is_set_aside_alone(
+    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Shelf.insert
+
+    def insert(self: Shelf, merged: Merged, token: str) -> None:
+        if any(merged.table.complete(row).get("CommandLine") == "odd" for row in range(len(merged))):
+            raise OverflowError("nobody thought of it")
+        real(self, merged, token)
+
+    monkeypatch.setattr(Shelf, "insert", insert)
+    doors.events.publish([part(0, "odd", "plain"), part(2, "mischief")], 1)
+    run(Shard(doors, 0), detector)
+    assert shelf(doors).events() == [(f"{SENDER}/9", 1), (f"{SENDER}/9", 2)]
+    assert doors.register.letters.count() == 1
+
+
+def test_what_has_many_fields_is_stored_before_more_is_joined_to_it(
+    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "WIDE", 100)
+    widest: list[int] = []
+    real = merge.joined
+
+    def joined(parts: Sequence[Merged]) -> Merged:
+        whole = real(parts)
+        widest.append(len(whole.table.columns.names))
+        return whole
+
+    monkeypatch.setattr(room, "joined", joined)
+    shard = Shard(doors, 0, 10**15)
+    for number in range(6):
+        doors.events.publish([wide(number, 90 + 30 * number)], 1)
+        shard.turn(detector)
+    shard.finish()
+    assert len(shelf(doors).events()) == 6
+    assert len(widest) > 3, "it is stored in several goes"
+
+
+def test_what_cannot_be_opened_is_set_aside_also_where_storing_came_behind(
+    doors: Doors, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf(doors).is_down = True
+    doors.events.publish([part(0, "a")], 1)
+    shard = Shard(doors, 0)
+    shard.turn(detector)
+    doors.events.publish([part(1, "b")], 1)
+    shard.turn(detector)
+    real = opened.Opener.open
+
+    def refuse(self: opened.Opener, entries: Any) -> Any:
+        found = real(self, [entry for entry in entries if entry.part.first != 1])
+        found.letters += [opened.letter_of(entry, "not beside these") for entry in entries if entry.part.first == 1]
+        return found
+
+    monkeypatch.setattr(opened.Opener, "open", refuse)
+    shelf(doors).is_down = False
+    run(Shard(doors, 0), detector)
+    assert shelf(doors).events() == [(f"{SENDER}/9", 0)]
+    assert doors.register.letters.count() == 1

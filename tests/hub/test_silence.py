@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.news.quiet import MANY
+from carecordon.hub.news.quiet import MANY, Hush, Quiet
 from carecordon.hub.triage.silence import LOOK_S, Silence
 from carecordon.hub.triage.upkeep import Upkeep
-from carecordon.hub.worker.channels_heard import OFTEN, ChannelsHeard
-from carecordon.hub.worker.merge import Sent, merge
-from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
-from carecordon.model.event import Kind
-from carecordon.model.gather import gather
-from carecordon.model.merged import Merged
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
 
@@ -100,44 +94,6 @@ def test_between_two_looks_time_goes_by(register: Register) -> None:
     assert open_troubles(register) == []
 
 
-def heard(channels: list[str], now: int) -> Merged:
-    """Return a batch of one event of each channel."""
-    count = len(channels)
-    rows = Rows(
-        [Kind(channel, None, 1) for channel in channels],
-        [{} for _ in channels],
-        [now] * count,
-        ["pc-00"] * count,
-        [None] * count,
-        list(range(count)),
-    )
-    return merge([Sent(gather(rows), "5e", 1, 0, now, None)])
-
-
-def test_a_source_that_stops_while_its_device_goes_on_is_told() -> None:
-    channels = ChannelsHeard(LIMIT_S)
-    for minute in range(OFTEN):
-        channels.see(heard(["Security", "System"], at(minute)))
-    assert channels.news(at(OFTEN)) == []
-    for minute in range(OFTEN, OFTEN + 40):
-        channels.see(heard(["System"], at(minute)))
-    (trouble,) = channels.news(at(OFTEN + 40))
-    assert trouble.text.startswith("Security of pc-00 has been quiet for")
-    assert channels.news(at(OFTEN + 40)) == []
-    channels.see(heard(["Security"], at(OFTEN + 41)))
-    (over,) = channels.news(at(OFTEN + 41))
-    assert over.until == at(OFTEN + 41)
-
-
-def test_a_source_that_seldom_speaks_or_whose_device_is_gone_is_not_missed() -> None:
-    channels = ChannelsHeard(LIMIT_S)
-    for minute in range(OFTEN - 1):
-        channels.see(heard(["Setup"], at(minute)))
-    for minute in range(OFTEN):
-        channels.see(heard(["System"], at(minute)))
-    assert channels.news(at(600)) == []
-
-
 def test_what_was_silent_before_a_restart_is_over_when_it_speaks(register: Register) -> None:
     one, other = enrol(register, 2)
     before = Silence(register, LIMIT_S)
@@ -166,6 +122,13 @@ def test_many_that_were_silent_before_a_restart_are_over_when_all_speak(register
     register.devices.seen({ids[0]: at(14)})
     anew.look(at(15), at(15))
     assert open_troubles(register) == []
+
+
+def test_what_ends_after_a_clock_was_set_back_did_not_end_before_it_began() -> None:
+    quiet = Quiet("silent", "devices")
+    quiet.news({"a": Hush("pc-00", "a", at(5))}, at(20))
+    (over,) = quiet.news({}, at(1))
+    assert over.until == over.since == at(5)
 
 
 def test_a_clock_that_is_set_back_stops_no_look(register: Register) -> None:

@@ -17,7 +17,7 @@ DAY = 86_400 * 10**9
 RECEIVERS = ("mail/ann", "webhook/1")
 
 
-def trouble(key: str = "clone/d1", **changes: Any) -> Trouble:
+def trouble(key: str = "damage/d1", **changes: Any) -> Trouble:
     parts: dict[str, Any] = {"kind": key.split("/", maxsplit=1)[0], "device": None, "text": f"what is wrong with {key}"}
     return Trouble(**{"key": key, "since": NOON, **parts, **changes})
 
@@ -31,7 +31,6 @@ def told(*troubles: Trouble, least: Level = Level.HIGH) -> list[Notice]:
 @pytest.mark.parametrize(
     ("what", "level"),
     [
-        (trouble("clone/d1", device="d1"), Level.HIGH),
         (trouble("store/worker-0"), Level.HIGH),
         (trouble("damage/1/0/7"), Level.HIGH),
         (trouble("held"), Level.HIGH),
@@ -53,15 +52,15 @@ def test_the_grave_are_told_and_the_little_only_where_it_is_wanted(what: Trouble
 
 
 def test_each_receiver_is_told_of_what_lasts_what_it_is_and_what_to_do() -> None:
-    clone = trouble("clone/d1", device="d1", text="ward-pc-07: two may be using its key\nBcc: x@example.org\x07")
-    made = alarms([clone, trouble("store/w", until=NOON)], "Westpark", RECEIVERS, Level.HIGH, NOON + 1)
+    damage = trouble("damage/d1", device="d1", text="ward-pc-07: its part is torn\nBcc: x@example.org\x07")
+    made = alarms([damage, trouble("store/w", until=NOON)], "Westpark", RECEIVERS, Level.HIGH, NOON + 1)
     assert [(one.channel, one.incident, one.due) for one in made] == [(name, None, NOON + 1) for name in RECEIVERS]
     assert len({one.key for one in made}) == 1
     one = decode(made[0].body)
     assert one.kind == "hub.trouble"
-    assert one.subject.startswith("[Carecordon high] A device's key is in use in two places: ward-pc-07")
+    assert one.subject.startswith("[Carecordon high] A log of the hub does not read back: ward-pc-07")
     assert one.subject.isprintable()
-    assert "ward-pc-07: two may be using its key Bcc: x@example.org?" in one.text.splitlines()
+    assert "ward-pc-07: its part is torn Bcc: x@example.org?" in one.text.splitlines()
     assert "2026-11-27T12:00:00.000000Z" in one.text
     assert (one.data["device"], one.data["count"]) == ("d1", 1)
 
@@ -69,7 +68,7 @@ def test_each_receiver_is_told_of_what_lasts_what_it_is_and_what_to_do() -> None
 def test_the_same_trouble_is_told_once_a_day_however_often_it_comes_and_goes() -> None:
     first, again, tomorrow = (trouble(since=NOON + after) for after in (0, 60 * 10**9, DAY))
     assert key_of(first) == key_of(again) != key_of(tomorrow)
-    assert key_of(first) != key_of(trouble("clone/d2"))
+    assert key_of(first) != key_of(trouble("damage/d2"))
     assert len(told(first, again, tomorrow)) == 2
 
 
@@ -82,7 +81,7 @@ def test_a_digest_says_what_it_is_of() -> None:
     both = digest_of([alarm, notice()], "Westpark", NOON)
     assert "2 more incidents and troubles at Westpark: 2 high" in both.text
     assert both.text.endswith("All of them: carecordon hub incidents, carecordon hub status\n")
-    assert ([one["id"] for one in both.data["troubles"]], len(both.data["incidents"])) == (["clone/d1"], 1)
-    alone = digest_of([alarm, told(trouble("clone/d2"))[0]], "Westpark", NOON)
+    assert ([one["id"] for one in both.data["troubles"]], len(both.data["incidents"])) == (["damage/d1"], 1)
+    alone = digest_of([alarm, told(trouble("damage/d2"))[0]], "Westpark", NOON)
     assert "2 more troubles" in alone.subject
     assert alone.text.endswith("All of them: carecordon hub status\n")

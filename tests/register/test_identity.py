@@ -8,7 +8,7 @@ import pytest
 
 from carecordon.model.errors import OurFault
 from carecordon.model.event import Value
-from carecordon.model.incident import Alert, Incident, Place, Score, Summand
+from carecordon.model.incident import Alert, Chain, Incident, Place, Score, Summand
 from carecordon.model.kept import Commit
 from carecordon.model.match import Level, Match, RuleHead
 from carecordon.register.identity import alert_id, alert_of, incident_of, told
@@ -80,3 +80,46 @@ def test_what_is_no_incident_is_our_fault() -> None:
     for body in (b"", b"x" * 99, told(incident(alert(1, "ann")), "X99", account).alerts[0].body):
         with pytest.raises(OurFault, match="cannot be read"):
             incident_of(body)
+
+
+def chain(position: int, last: int, events: int, *devices: str, group: str = "ann") -> Chain:
+    return Chain(RULE, 3, NOW, NOW + last, {"User": group}, devices, events, match(position, "ann"))
+
+
+def test_a_correlation_is_an_alert_of_its_own_beside_those_of_its_events() -> None:
+    whole = replace(incident(alert(1, "ann")), chains=(chain(1, 9, 7, "WARD-1"), chain(4, 9, 5, "WARD-1", "WARD-2")))
+    packed = told(whole, "X99", account)
+    assert [(one.device, one.entity, one.count, one.last) for one in packed.alerts] == [
+        ("WARD-1", "ann", 1, NOW + 1),
+        ("WARD-1", "User=ann|sender/1#1", 7, NOW + 9),
+        ("", "User=ann|sender/1#4", 5, NOW + 9),
+    ]
+    assert len({one.id for one in packed.alerts}) == 3
+    assert [len(one.alerts) for one in (whole, incident_of(packed.body))] == [1, 1]
+    assert alert_of(packed.alerts[2].body).sample.position == 4
+
+
+def test_a_correlation_has_the_same_id_whatever_is_told_beside_it_and_with_it() -> None:
+    first, second = chain(1, 9, 7, "WARD-1"), chain(4, 9, 5, "WARD-1")
+    (alone,) = told(replace(incident(), chains=(second,)), "X99", account).alerts
+    both = told(replace(incident(), chains=(first, second)), "X99", account).alerts
+    grown = replace(second, events=6, last=NOW + 20)
+    (again,) = told(replace(incident(), chains=(grown, second)), "X99", account).alerts
+    assert [one.id for one in both][1] == alone.id == again.id
+    assert (again.count, again.last) == (6, NOW + 20)
+
+
+def test_what_was_told_before_correlations_had_samples_is_told_without_them() -> None:
+    old = Chain(RULE, 3, NOW, NOW + 9)
+    packed = told(replace(incident(alert(1, "ann")), chains=(old,)), "X99", account)
+    assert len(packed.alerts) == 1
+    assert incident_of(packed.body).chains == (old,)
+
+
+def test_a_long_group_is_cut_and_whole_events_are_not_kept() -> None:
+    packed = told(replace(incident(), chains=(chain(1, 9, 7, group="x" * 100_000),)), "X99", account)
+    assert len(packed.alerts[0].entity) < 300
+    assert alert_of(packed.alerts[0].body).sample.carried == {}
+    (kept,) = incident_of(packed.body).chains
+    assert kept.sample is not None
+    assert kept.sample.carried == {}

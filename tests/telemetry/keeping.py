@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from carecordon.model.event import Fields, Kind
 from carecordon.model.gather import gather
 from carecordon.model.merged import Merged
 from carecordon.telemetry.backends.clickhouse import ClickHouseReader, ClickHouseTelemetry, Where
+from carecordon.telemetry.store import DAY
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 PROCESS = Kind(SYSMON, "Microsoft-Windows-Sysmon", 1)
-NOW = 1_795_000_000_000_000_000
+NOW = time.time_ns() // DAY * DAY + DAY // 2
+"""Noon today: a store forgets what is a month old."""
 SECOND = 1_000_000_000
 
 

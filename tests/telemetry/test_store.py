@@ -8,8 +8,9 @@ import pytest
 from carecordon.model.errors import TheirFault
 from carecordon.telemetry import native
 from carecordon.telemetry.store import DAY, DAYS_AHEAD, DAYS_BACK, block_of, partition_days
-from tests.telemetry.keeping import NOW, merged
+from tests.telemetry.keeping import merged
 
+NOW = 1_795_000_000_000_000_000
 TODAY = NOW // DAY
 YEARS = 3_652 * DAY
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -78,10 +79,10 @@ def test_text_stands_as_it_is_in_the_unpacked_bytes() -> None:
         codec.encode(one(A=tuple(texts[:2]), **{f"F{number}": text for number, text in enumerate(texts)}))
     )
     assert table.text is not None
-    assert table.columns.raws is not None
+    assert table.columns.raw is not None
     assert all(text.encode() in bytes(table.text) for text in texts)
     for number, text in enumerate(texts):
-        assert text.encode() in bytes(table.columns.raws[table.columns.places[f"F{number}"]])
+        assert text.encode() in bytes(table.columns.raw(table.columns.places[f"F{number}"]))
 
 
 def test_rows_that_are_all_alike_are_taken_though_they_pack_very_well() -> None:
@@ -91,6 +92,16 @@ def test_rows_that_are_all_alike_are_taken_though_they_pack_very_well() -> None:
     came = codec.decode(data)
     assert len(codec.unpack(data)) > codec.MAX_RATIO * len(data)
     assert dict(came.complete(1_499))["Field7"] == "value 7"
+
+
+def test_a_snapshot_as_large_as_one_line_of_its_source_is_sent() -> None:
+    """osquery: a line of 1 MiB, rows of three short columns, gives three lists with an item for each row."""
+    rows = [{"pid": str(number), "name": "p", "on": "1"} for number in range(30_000)]
+    assert len(json.dumps(rows)) > 1 << 20
+    came = codec.decode(codec.encode(one(name="pack/processes", snapshot=rows)))
+    fields = dict(came.complete(0))
+    assert fields["snapshot.pid"] == tuple(row["pid"] for row in rows)
+    assert fields["snapshot.on"] == ("1",) * 30_000
 
 
 @pytest.mark.parametrize(
@@ -105,9 +116,12 @@ def test_rows_that_are_all_alike_are_taken_though_they_pack_very_well() -> None:
         table_of([(Kind("S\ud800", None, 1), {}, 0, None)]),
         table_of([(Kind("S", None, 1), {}, 0, "pc\ud800")]),
         table_of([(Kind("S", None, 2**65), {}, 0, None)]),
+        table_of([(Kind("S", None, 2**63), {}, 0, None)]),
+        one(A=(None,) * (codec.MAX_ITEMS + 1)),
+        one(**{f"F{number}": (number,) * codec.MAX_ITEMS for number in range(5)}),
         table_of([(Kind("S", None, 1), {}, 0, None)] * (codec.MAX_ROWS + 1)),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_what_cannot_be_sent_is_the_senders_fault(table: Table) -> None:
     with pytest.raises(TheirFault, match="batch: "):

@@ -99,6 +99,8 @@ REFUSED: list[tuple[int, Any, int | None, str]] = [
     (0, "1", None, "int"),
     (1, [["Security", None, "4624", None]], None, "int"),
     (1, [["Security", None, 4624, ["windows"]]], None, "length"),
+    (1, [["Security", None, 2**63, None]], None, "int"),
+    (1, [["Security", None, 2**64 - 1, None]], None, "int"),
     (1, [], None, "kind has an index out of range"),
     (2, b"\0" * 79, None, "kind has 79 bytes for 19 rows"),
     (2, b"\xff\xff\xff\xff" * 20, None, "kind has an index out of range"),
@@ -125,6 +127,9 @@ REFUSED: list[tuple[int, Any, int | None, str]] = [
     (VALUES, [], 0, "column A has an index"),
     (VALUES, ["x", {"y": 1}], 0, "column A: "),
     (VALUES, [["x", ["y"]]], 0, "column A: "),
+    (VALUES, [[{"y": 1}]], 0, "column A: "),
+    (VALUES, [[0] * (codec.MAX_ITEMS + 1)], 0, "column A: a list of 65537 items"),
+    (VALUES, [[0] * codec.MAX_ITEMS] * 5, 1, "327680 items in lists, at most 262144"),
     (VALUES, [b"bytes"], 0, "column A: "),
     (VALUES, [msgspec.msgpack.Ext(5, b"x")], 0, "column A: "),
     (VALUES, "text", 0, "column A: "),
@@ -203,6 +208,35 @@ def test_values_that_no_row_needs_are_not_built() -> None:
     """A million nulls in a column of twenty rows would be eight bytes each."""
     many = altered(VALUES, msgspec.Raw(b"\xdd\x00\x10\x00\x00" + b"\xc0" * (1 << 20)), 0)
     assert peak_of(many) < 4 * 1024 * 1024
+
+
+def test_items_of_lists_that_are_too_many_are_not_built() -> None:
+    """A short text is two bytes on the wire and sixty in memory: lists of one batch could hold 16 MiB of them."""
+    for lists, items in ((1, 2_000_000), (12, codec.MAX_ITEMS)):
+        texts = bytearray(b"\xa1" * (2 * items))
+        texts[1::2] = bytes(byte & 0x7F for byte in Random(7).randbytes(items))
+        column = bytes([0x90 | lists]) + (b"\xdd" + items.to_bytes(4, "big") + texts) * lists
+        many = altered(VALUES, msgspec.Raw(column), 2)
+        assert "item" in refuse(many)
+        assert peak_of(many) < 4 * len(column) + (1 << 20)
+
+
+def test_lists_of_all_columns_count_together() -> None:
+    half = [[0] * codec.MAX_ITEMS] * 2
+    parts = msgspec.msgpack.decode(RAW)
+    parts[VALUES][0] = parts[VALUES][1] = half
+    table = codec.decode(pack(msgspec.msgpack.encode(parts)))
+    assert [len(table.columns.values(place)[0]) for place in range(2)] == [codec.MAX_ITEMS] * 2  # type: ignore[arg-type]  # the values there are lists
+    parts[VALUES][2][0] = [0]
+    assert "262145 items in lists" in refuse(pack(msgspec.msgpack.encode(parts)))
+
+
+def test_bytes_that_only_look_like_lists_are_none() -> None:
+    """Letters beyond ASCII are written with the bytes that lists begin with."""
+    text = "\u0450\u0451\u045c" * 40_000
+    parts = msgspec.msgpack.decode(RAW)
+    parts[VALUES][0] = [text]
+    assert codec.decode(pack(msgspec.msgpack.encode(parts))).columns.values(0) == (text,)
 
 
 def test_no_column_has_more_values_than_rows_and_all_together_no_more_than_so_many() -> None:

@@ -1,4 +1,4 @@
-"""Alerts: the matches of one rule in one process of one device, folded."""
+"""Alerts: the matches of one rule in one process of one device, folded; and each correlation that matched."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What `carecordon hub check` looks at: whether what the hub keeps is what it wrote, and who could get at its keys.
 
 It reads everything once: the register and its audit log, both streams, the keys. The events in the store are the
-keeper's to check. It changes nothing, and may run beside a hub that is at work.
+keeper's to check. It may run beside a hub that is at work, and changes nothing but for one thing: that the register
+has lost its end is written down in it, for that may be seen only once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from carecordon.hub.backup.forgotten import KEY, forgotten, look_at_end, told
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.trust.anchors import read_anchors
 from carecordon.hub.trust.authority import open_authority, server_is_due
@@ -76,6 +78,19 @@ def _keys(paths: Paths, now: int) -> Iterator[Finding]:
         yield Finding(str(paths.keys), text, is_grave=False)
 
 
+def _end(paths: Paths, now: int) -> Iterator[Finding]:
+    """Yield what the register has lost; before it is opened for anything else, which takes what is to be seen away."""
+    if not paths.register.exists():
+        return
+    forgotten(paths, look_at_end(paths), now)
+    register = REGISTER.open_register(str(paths.register))
+    try:
+        for trouble in told(register):
+            yield Finding(str(paths.register), trouble.text, is_grave=trouble.key.startswith(KEY))
+    finally:
+        register.close()
+
+
 def _register(paths: Paths, _now: int) -> Iterator[Finding]:
     register = REGISTER.open_register(str(paths.register))
     try:
@@ -84,13 +99,13 @@ def _register(paths: Paths, _now: int) -> Iterator[Finding]:
             yield Finding(where, f"the database is damaged: {text}; restore a backup", is_grave=True)
         for broken in register.audit.verify(read_anchors(paths.keys))[:TOLD]:
             yield Finding(where, f"audit log, entry {broken.number}: {broken.what}", is_grave=True)
-        yield from _forgotten(register, paths)
+        yield from _let_in(register, paths)
         yield from _waiting(register, where)
     finally:
         register.close()
 
 
-def _forgotten(register: Register, paths: Paths) -> Iterator[Finding]:
+def _let_in(register: Register, paths: Paths) -> Iterator[Finding]:
     """Yield devices that stand in the journal of revocations and are let in."""
     for one in Revocations(paths.keys).all():
         device = register.devices.get(one.id) if one.kind is Revoked.DEVICE else None
@@ -145,4 +160,4 @@ def _stream(path: Path) -> Iterator[Finding]:
         stream.close()
 
 
-LOOKS: tuple[Look, ...] = (_settings, _keys, _register, _streams)
+LOOKS: tuple[Look, ...] = (_settings, _keys, _end, _register, _streams)

@@ -2,10 +2,10 @@
 
 Theory. A TLS handshake costs a millisecond of processor; ten thousand at once would hold up those who are inside. So
 at most HANDSHAKES are under way. A peer that says nothing must not take such a place: a connection first waits
-outside, at the cost of a file descriptor, until its whole first record lies there. One that stalls in the middle
-gives its place up after a second, though it may still finish. Who waits is called address by address in turn, so that
-one address with thousands of connections holds up only itself; when too many wait outside, the address with the most
-loses its oldest.
+outside, at the cost of a file descriptor, until its whole first record lies there (the system wakes us only then, so
+that bytes which come one by one cost nothing). One that stalls in the middle gives its place up after a second, though
+it may still finish. Who waits is called address by address in turn, so that one address with thousands of connections
+holds up only itself; when too many wait outside, the address with the most loses its oldest.
 """
 
 from __future__ import annotations
@@ -143,6 +143,7 @@ class Door:
             self._entrance.count("outside_full")
             most = self._from.most_common(1)[0][0]
             self._let_go(next(key for key, (_, whose, _) in self._outside.items() if whose == most))
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, RECORD_HEAD)
         key = link.fileno()
         timer = self._loop.call_later(FIRST_BYTES_S, self._too_late, key)
         self._outside[key] = (link, address, timer)
@@ -170,11 +171,13 @@ class Door:
     def _speaks(self, key: int) -> None:
         """Call somebody whose whole hello is there; let go who hung up or speaks no TLS."""
         heard = _heard(self._outside[key][0])
-        if heard is Heard.PART:  # the socket would wake us all the time
+        if heard is Heard.PART:  # where the system knows no such mark, the socket would wake us all the time
+            _wake_when_whole(self._outside[key][0])
             self._loop.remove_reader(key)
             self._loop.call_later(PART_S, self._listen_again, key, self._outside[key])
             return
         link, address = self._take_in(key)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         if heard is not Heard.HELLO:
             self._entrance.count(heard.value)
             link.close()
@@ -232,6 +235,13 @@ class Door:
             self._coming_in -= has_place
             self._stalled.pop(task, None)
             self._call()
+
+
+def _wake_when_whole(link: socket.socket) -> None:
+    """Let a socket whose record has begun be readable when it is whole."""
+    head = link.recv(RECORD_HEAD, socket.MSG_PEEK)
+    if len(head) == RECORD_HEAD:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, RECORD_HEAD + int.from_bytes(head[3:], "big"))
 
 
 def _heard(link: socket.socket) -> Heard:

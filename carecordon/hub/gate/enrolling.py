@@ -1,11 +1,17 @@
-"""One connection of the enrolment path: HTTP/1.1, one request, one answer, small and in time."""
+"""One connection of the enrolment path: HTTP/1.1, one request, one answer, small and in time.
+
+Theory. Places are few, and strangers may hold each for as long as a slow request is allowed to take. So nobody who
+comes is turned away for want of one: the place is taken from whoever has dawdled over its request for longest, first
+among those of the same address. An honest request is whole within a round trip, and its answer is waited for; it would
+have to be overtaken by as many handshakes as there are places to lose its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter as Places
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 import h11
@@ -27,8 +33,10 @@ SHARE = 2
 """One address may have one of so many parts of this, and so may renewals, which nobody's enrolling then holds up."""
 MAX_PENDING = 500
 """Requests that wait for the one thread that answers them."""
+MAX_LINKS = 512
+"""Connections,"""
 MAX_OF_ADDRESS = 32
-"""Connections of one address."""
+"""and those of one address; one more, and the one that has dawdled for longest makes room."""
 MAX_ADDRESSES = 10_000
 TOO_LARGE, TOO_MANY, WRONG_METHOD, BUSY = 413, 429, 405, 503
 log = structlog.get_logger("enrolment")
@@ -48,12 +56,36 @@ class Counter:
         self.clock = clock
         self.count = count
         self.bucket = Bucket(PER_MINUTE / 60.0, BURST, clock())
-        self.links: set[EnrolmentLink] = set()
-        self.places: Places[str] = Places()
+        self.links: dict[EnrolmentLink, None] = {}
+        """In the order in which they came."""
+        self._places: Places[str] = Places()
         """How many connections each address has."""
         self.pending = 0
         self._renewals = self._part()
         self._addresses: OrderedDict[str, Bucket] = OrderedDict()
+
+    def enter(self, link: EnrolmentLink) -> None:
+        """Give a link a place, if need be that of another; its own is lost where all others wait for their answers."""
+        self.links[link] = None
+        self._places[link.address] += 1
+        if self._places[link.address] > MAX_OF_ADDRESS:
+            self._make_room([one for one in self.links if one.address == link.address], "enrol_crowded")
+        elif len(self.links) > MAX_LINKS:
+            self._make_room(self.links, "enrol_full")
+
+    def leave(self, link: EnrolmentLink) -> None:
+        """Take back a link's place, if it has one."""
+        if link in self.links:
+            del self.links[link]
+            self._places[link.address] -= 1
+            if not self._places[link.address]:
+                del self._places[link.address]
+
+    def _make_room(self, links: Iterable[EnrolmentLink], why: str) -> None:
+        self.count(why)
+        dawdler = next(one for one in links if not one.is_asking)  # the newest has asked for nothing yet
+        self.leave(dawdler)
+        dawdler.drop()
 
     def take(self, address: str, path: str) -> float:
         """Return 0.0 where a request may be answered now, else for how many seconds to wait."""
@@ -62,7 +94,8 @@ class Counter:
         self._addresses.move_to_end(address)
         if len(self._addresses) > MAX_ADDRESSES:
             self._addresses.popitem(last=False)
-        return own.take(1.0, now) or (self._renewals if path == RENEW else self.bucket).take(1.0, now)
+        weight = float(SHARE) if path == RENEW else 1.0  # of renewals, too, one address has but a part
+        return own.take(weight, now) or (self._renewals if path == RENEW else self.bucket).take(1.0, now)
 
     def is_busy(self, path: str) -> bool:
         """Return whether too many wait for an answer already; a part of the places is for renewals alone."""
@@ -80,7 +113,10 @@ class EnrolmentLink(asyncio.Protocol):
         self._counter = counter
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._transport: asyncio.Transport | None = None
-        self._path = self._address = ""
+        self.address = ""
+        self.is_asking = False
+        """Its request is whole, and is being answered."""
+        self._path = ""
         self._body = bytearray()
         self._is_read = False
         self._timer: asyncio.TimerHandle | None = None
@@ -90,20 +126,13 @@ class EnrolmentLink(asyncio.Protocol):
         """Begin to wait for the request."""
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self._address = str(peer[0]) if peer else ""
-        self._counter.links.add(self)
-        self._counter.places[self._address] += 1
+        self.address = str(peer[0]) if peer else ""
         self._wait(HEAD_S)
-        if self._counter.places[self._address] > MAX_OF_ADDRESS:
-            self._counter.count("enrol_crowded")
-            self.drop()
+        self._counter.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._counter.links.discard(self)
-        self._counter.places[self._address] -= 1
-        if not self._counter.places[self._address]:
-            del self._counter.places[self._address]
+        self._counter.leave(self)
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
@@ -148,12 +177,13 @@ class EnrolmentLink(asyncio.Protocol):
         """Have the request answered, if it may be."""
         self._is_read = True
         counter = self._counter
-        if counter.take(self._address, self._path):
+        if counter.take(self.address, self._path):
             self._say(refused(TOO_MANY, "too many enrol at once: come again later", "enrol_rate"))
         elif counter.is_busy(self._path):
             self._say(refused(BUSY, "the hub is busy: come again later", "enrol_busy"))
         else:
             counter.pending += 1
+            self.is_asking = True
             self._task = asyncio.get_running_loop().create_task(self._answer())
 
     async def _answer(self) -> None:
@@ -163,6 +193,7 @@ class EnrolmentLink(asyncio.Protocol):
             answer = refused(BUSY, "the hub cannot reach its register: come again later", "enrol_failed", str(fault))
         finally:
             self._counter.pending -= 1
+            self.is_asking = False
         self._say(answer)
 
     def _refuse(self, status: int, text: str, why: str = "") -> None:

@@ -51,12 +51,12 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 PORTS = "gate.json"
 NAME = "gate"
 MAX_SESSIONS = 20_000
-MAX_ENROLLING = 512
 DRAIN_S = 10.0
 LEAVE_S = 3.0
 RETURN_S = 2.0
 """Devices come back so long after a planned stop, and as long again at most."""
 FILES_KEPT = 64
+CLOCKS = Clocks(time.monotonic_ns, time.time_ns)
 log = structlog.get_logger("gate")
 
 
@@ -76,7 +76,14 @@ def ports_path(paths: Paths) -> Path:
 class Gate:
     """All of it, in one event loop. `start`, then `stop`."""
 
-    def __init__(self, paths: Paths, settings: Settings, authority: Authority, register: Register) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        settings: Settings,
+        authority: Authority,
+        register: Register,
+        clocks: Clocks = CLOCKS,
+    ) -> None:
         """Begin in the running event loop; blocks while the devices are read."""
         loop = asyncio.get_running_loop()
         chance = random.SystemRandom()
@@ -92,12 +99,12 @@ class Gate:
         )
         admission = Admission(authority, register.devices)
         pressure = Pressure(settings.limits, chance.random)
-        clocks = Clocks(time.monotonic_ns, time.time_ns)
         self.reception = Reception(loop, admission, self._committer, pressure, settings.limits, clocks, self._office)
         count = self.reception.figures.count
-        clerk = Clerk(self._office, authority, register, time.time_ns, count)
+        opened = partial(STREAM.open, str(paths.found), 1)
+        clerk = Clerk(self._office, authority, register, clocks.wall, count, opened)
         self.reception.calls = Calls(clerk.renew, clerk.suspect)
-        self._enrolling = Counter(self._enrol, time.monotonic_ns, count)
+        self._enrolling = Counter(self._enrol, clocks.steady, count)
         self._numbers = itertools.count(1)
         self._doors: list[Door] = []
         self._enrolment: Enrolment | None = None
@@ -123,7 +130,7 @@ class Gate:
             "enrol",
             tls.enrolment_context(keys),
             lambda: EnrolmentLink(self._enrolling),
-            lambda: len(self._enrolling.links) >= MAX_ENROLLING,
+            lambda: False,  # it makes room by itself
             lambda what: count(f"enrol_{what}"),
         )
         self._doors = [

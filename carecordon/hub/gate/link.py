@@ -128,6 +128,11 @@ class Link(asyncio.Protocol):
         """Return whether anything can still be said on it."""
         return self._transport is not None and self._close_at is None
 
+    @property
+    def is_leaving(self) -> bool:
+        """Return whether its last word was said, and only its end is waited for."""
+        return self._close_at is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: TLS is up, and the peer holds the key of the certificate that it showed."""
         self._transport = cast("asyncio.Transport", transport)
@@ -196,7 +201,6 @@ class Link(asyncio.Protocol):
 
     def tick(self, now: int) -> None:
         """Let time pass: ask the silent, and let go of who takes too long."""
-        self._frames = 0
         if self._transport is None:
             return
         if self._close_at is not None:
@@ -206,6 +210,7 @@ class Link(asyncio.Protocol):
             if now - self._opened_at >= UPGRADE_S * NANOSECONDS:
                 self.drop("it never opened its WebSocket")
         else:
+            self._frames = 0
             self._tell(self.session.tick(now))
 
     def turn_away(self, last: bytes, reason: str) -> None:

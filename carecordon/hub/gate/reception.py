@@ -35,8 +35,10 @@ BYTES_AS_EVENT = 1024
 MAX_UNFINISHED_BYTES = 128 * 1024 * 1024
 """Of messages that have begun to come, over all links."""
 TICK_SLOTS = 10
-"""A tick looks at each tenth link; so each is looked at every ten seconds."""
+"""A tick looks at each tenth link, so each is looked at every ten seconds; who leaves is looked at by every tick."""
 NANOSECONDS = 1_000_000_000
+DOUBT_AGAIN_NS = 3_600 * NANOSECONDS
+"""So long the same evidence against a device is not told again."""
 log = structlog.get_logger("gate")
 
 
@@ -50,7 +52,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What others do for the reception. `renew(link, request)`; `suspect(device, evidence)`, once a device."""
+    """What others do for the reception. `renew(link, request)`; `suspect(device, evidence)`, each kind once an hour."""
 
     renew: Callable[[Link, str], None]
     suspect: Callable[[str, Evidence], None]
@@ -64,6 +66,8 @@ class Presence:
     bucket: Bucket
     links: list[Link] = field(default_factory=list)
     trail: Trail = field(default_factory=Trail)
+    doubts: dict[Evidence, int] = field(default_factory=dict)
+    """When evidence of each kind was last told (steady ns)."""
 
 
 class Reception:
@@ -156,10 +160,10 @@ class Reception:
                     assert_never(event)
 
     def tick(self) -> None:
-        """Look at each tenth link; called every second."""
+        """Look at each tenth link, and at all that leave; called every second."""
         self._slot = (self._slot + 1) % TICK_SLOTS
         now, wall = self._clocks.steady(), self._clocks.wall()
-        for link in [link for link in self.links.values() if link.number % TICK_SLOTS == self._slot]:
+        for link in [one for one in self.links.values() if one.is_leaving or one.number % TICK_SLOTS == self._slot]:
             if link.visitor is not None and wall >= link.visitor.expires:
                 link.turn_away(link.session.bye("your certificate has expired", 0.0), "certificate expired")
             link.tick(now)
@@ -370,10 +374,14 @@ class Reception:
                 self._doubt(link.device, Evidence.TWO_ANSWER)
 
     def _doubt(self, device: str, evidence: Evidence | None) -> None:
-        trail = self._present[device].trail
-        if evidence is not None and not trail.is_doubted:
-            trail.is_doubted = True
+        if evidence is None:
+            return
+        presence, now = self._present[device], self.clock()
+        if not presence.trail.is_doubted:
+            presence.trail.is_doubted = True
             self.figures.count("clones")
+        if now - presence.doubts.get(evidence, now - DOUBT_AGAIN_NS) >= DOUBT_AGAIN_NS:
+            presence.doubts[evidence] = now
             log.warning("clone", device=device, evidence=evidence.value)
             self.calls.suspect(device, evidence)
 

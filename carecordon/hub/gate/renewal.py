@@ -1,8 +1,10 @@
-"""Renewal within a session, and a device that two go on with: what the register is told."""
+"""Renewal within a session, and a device that two go on with: what the register and triage are told."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 import structlog
@@ -11,11 +13,18 @@ from carecordon.hub.gate.admission import Visitor
 from carecordon.hub.gate.clones import Evidence
 from carecordon.hub.gate.link import Link
 from carecordon.hub.gate.office import Office
+from carecordon.hub.news.doubts import Named, Sign, doubt, hand_over
 from carecordon.hub.trust.authority import Authority, Issued, RequestRefused
 from carecordon.hub.trust.identity import IdentityRefusal, RenewalRefusal, may_renew
-from carecordon.model.kept import Trouble
+from carecordon.hub.worker.roster import Roster
+from carecordon.model.device import Standing
+from carecordon.model.stream import Stream
 from carecordon.register.register import Register
 
+SENDER = "gate"
+"""Who hands over to triage that a device's key is in two places."""
+AGAIN_S = 10.0
+"""After so long it is tried again where register or stream could not be written."""
 FRESH = 0.25
 """In this first part of its life a certificate is not renewed: nobody fills the register by asking all day."""
 log = structlog.get_logger("gate")
@@ -33,13 +42,16 @@ class Clerk:
         register: Register,
         wall: Callable[[], int],
         count: Callable[[str], None],
+        found: Callable[[], Stream],
     ) -> None:
-        """`wall` gives UTC ns, `count` counts by a short name."""
+        """`wall` gives UTC ns, `count` counts by a short name, `found` opens stream 2."""
         self._office = office
         self._authority = authority
         self._register = register
         self._wall = wall
         self._count = count
+        self._found = found
+        self._roster: Roster | None = None
         self._asking: set[str] = set()
 
     def renew(self, link: Link, request: str) -> None:
@@ -56,17 +68,27 @@ class Clerk:
         )
 
     def suspect(self, device: str, evidence: Evidence) -> None:
-        """Mark a device as unproven, and tell people once."""
-        self._office.ask(partial(self._mark, device, evidence), lambda _: None)
+        """Mark a device as unproven, and hand the evidence over to triage; tried until it is done."""
+        self._suspect(device, evidence, self._wall())
 
-    def _mark(self, device: str, evidence: Evidence) -> None:
-        now = self._wall()
-        why = f"two may be using its key: {evidence.value}"
-        if self._register.devices.mark_unproven(device, why, now):
-            known = self._register.devices.get(device)
-            name = known.name if known else device
-            text = f"{name}: {why}; enrol it anew, and find out who has the copy"
-            self._register.cases.trouble([Trouble(f"clone/{device}", "clone", device, text, now)])
+    def _suspect(self, device: str, evidence: Evidence, at: int) -> None:
+        def again() -> None:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._suspect, device, evidence, at)
+
+        self._office.ask(partial(self._mark, device, evidence, at), lambda _: None, again)
+
+    def _mark(self, device: str, evidence: Evidence, at: int) -> None:
+        self._register.devices.mark_unproven(device, f"two may be using its key: {evidence.value}", at)
+        known = self._register.devices.get(device)
+        if known is None or known.standing is Standing.REVOKED:
+            return
+        if self._roster is None:
+            self._roster = Roster(self._register.devices)
+        self._roster.refresh()
+        named = Named(device, self._roster.name(device) or known.name)
+        match = doubt(Sign.EVIDENCE, named, evidence.value, at, evidence.name.lower())
+        with closing(self._found()) as stream:
+            hand_over(stream, SENDER, match, self._wall())
 
     def _issue(self, visitor: Visitor, request: str) -> _Outcome:
         now = self._wall()

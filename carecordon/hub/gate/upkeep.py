@@ -29,6 +29,7 @@ GC_THRESHOLD = (50_000, 20, 1_000_000)
 """The oldest generation is not looked through: with 10,000 sessions that stops the gate for 0.65 s."""
 FREEZE_AFTER = 200
 """So many new sessions, and then a calm second: what they are made of is set aside from collection."""
+NANOSECONDS = 1_000_000_000
 log = structlog.get_logger("gate")
 
 
@@ -64,11 +65,11 @@ class Upkeep:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLD)
-        last_tick = last_ask = last_seen = time.monotonic()
+        last_tick = last_ask = last_seen = self._now_s()
         while True:
-            due = time.monotonic() + STEP_S
+            due = self._now_s() + STEP_S
             await asyncio.sleep(STEP_S)
-            now = time.monotonic()
+            now = self._now_s()
             self._late_s = max(self._late_s, now - due)
             if now - last_ask >= REVOKED_S:
                 last_ask = now
@@ -81,6 +82,9 @@ class Upkeep:
                     self._office.ask(partial(self._cases.trouble, losses), _done)
                 self._tick(now - last_tick)
                 last_tick = now
+
+    def _now_s(self) -> float:
+        return self._reception.clock() / NANOSECONDS
 
     def ask_register(self) -> None:
         """Ask what changed, and judge those sessions again."""

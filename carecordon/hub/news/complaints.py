@@ -28,20 +28,27 @@ class Complaints:
         if text is None:
             if known is None:
                 return False
-            del self._open[key]
             self.cases.trouble([replace(known, until=max(known.since, self.clock()))])
+            del self._open[key]  # written first: where that fails, it is told at the next try
             return True
         if known is not None and known.text == text:
             return False
         trouble = Trouble(key, kind, None, text, known.since if known else self.clock(), None, count)
-        self._open[key] = trouble
         self.cases.trouble([trouble])
+        self._open[key] = trouble
         return True
 
+    def open(self, beginning: str) -> list[str]:
+        """Return the keys that begin so of what lasts: this process's own, and what former ones left."""
+        return [key for key in {**self._former(), **self._open} if key.startswith(beginning)]
+
     def _known(self, key: str) -> Trouble | None:
-        if self._left is None:
-            self._left = {one.key: one for one in self.cases.troubles(limit=MOST)}
-        left = self._left.pop(key, None)
+        left = self._former().pop(key, None)
         if left is not None:
             self._open.setdefault(key, left)
         return self._open.get(key)
+
+    def _former(self) -> dict[str, Trouble]:
+        if self._left is None:
+            self._left = {one.key: one for one in self.cases.troubles(limit=MOST)}
+        return self._left

@@ -25,7 +25,7 @@ class Found(msgspec.Struct, array_like=True, frozen=True, tag="found"):
 class Trouble(msgspec.Struct, array_like=True, frozen=True, tag="trouble"):
     """Something that a person must know of a device or of the hub itself. `key` tells it once; `at` UTC ns.
 
-    `kind`: `gap` numbers are missing, `clone` one key in two places, `poison` an event that could not be worked on,
+    `kind`: `gap` numbers are missing, `poison` an event that could not be worked on,
     `name` a device speaks for another, `damage` a log does not read back, `rule` a rule was switched off.
     """
 

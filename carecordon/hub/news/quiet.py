@@ -25,10 +25,14 @@ class Hush:
 
 @dataclass(slots=True)
 class Quiet:
-    """Remembers what was told. `kind` of its troubles; `what` one such thing is, and many are, in words."""
+    """Remembers what was told. `kind` of its troubles; `many` what such things are called.
+
+    `whose` stands in the keys of crowds, where several processes tell of one kind: who goes on from them knows its own.
+    """
 
     kind: str
     many: str
+    whose: str = ""
     _lone: dict[str, Trouble] = field(default_factory=dict)
     _crowds: dict[str, tuple[Trouble, frozenset[str]]] = field(default_factory=dict)
 
@@ -68,16 +72,22 @@ class Quiet:
         names = ", ".join(sorted(hush.name for hush in fresh)[:NAMED])
         more = f" and {len(fresh) - NAMED:,} more" if len(fresh) > NAMED else ""
         text = f"{len(fresh):,} {self.many} fell quiet together: {names}{more}"
-        return Trouble(f"{self.kind}/{now}", self.kind, None, text, min(hush.last for hush in fresh), None, len(fresh))
+        key = f"{self.kind}/{self.whose}{now}"
+        return Trouble(key, self.kind, None, text, min(hush.last for hush in fresh), None, len(fresh))
 
     def _over(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
-        found = [replace(trouble, until=now) for key, trouble in self._lone.items() if key not in quiet]
+        found = [_ended(trouble, now) for key, trouble in self._lone.items() if key not in quiet]
         self._lone = {key: trouble for key, trouble in self._lone.items() if key in quiet}
         for key, (trouble, names) in list(self._crowds.items()):
             left = frozenset(names.intersection(quiet))
             if left:
                 self._crowds[key] = trouble, left
             else:
-                found.append(replace(trouble, until=now))
+                found.append(_ended(trouble, now))
                 del self._crowds[key]
         return found
+
+
+def _ended(trouble: Trouble, now: int) -> Trouble:
+    """Return it over; a clock that was set back ends nothing before it began."""
+    return replace(trouble, until=max(now, trouble.since))

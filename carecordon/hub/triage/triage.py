@@ -12,11 +12,13 @@ from pathlib import Path
 from carecordon.hub.carry.receivers import names
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.news.complaints import Complaints
+from carecordon.hub.news.doubts import hand_over
 from carecordon.hub.process import Process
 from carecordon.hub.pulse import read_pulses
 from carecordon.hub.triage.desk import Desk, Office
 from carecordon.hub.triage.passing import Passing
 from carecordon.hub.triage.silence import Silence
+from carecordon.hub.triage.unproven import Unproven
 from carecordon.hub.triage.upkeep import Upkeep
 from carecordon.hub.worker.rules import RuleWatch, read_rules, today
 from carecordon.model.errors import OurFault, TheirFault
@@ -34,7 +36,8 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 CONSUMER = "triage"
 GATE = "gate"
 CATALOGUE = "words.toml"
-PULL_BYTES = 4 * 1024 * 1024
+PULL_BYTES = 256 * 1024
+"""So much is written in one go at most, or a part: who else writes to the register waits for it."""
 IDLE_S = 0.1
 LOOK_S = 10.0
 GC_THRESHOLD = (50_000, 20, 50)
@@ -54,6 +57,7 @@ def main() -> None:
     desk = Desk(register.cases, rules, estate.now(), _office(settings), stream.epoch, time.time_ns())
     silence = Silence(register, settings.limits.silent_after_s)
     passing = Passing(register.cases)
+    unproven = Unproven(register, lambda match, now: hand_over(stream, CONSUMER, match, now))
     upkeep = Upkeep(register, paths.keys, settings.retention_days)
     gc.set_threshold(*GC_THRESHOLD)
     process.ready()
@@ -64,8 +68,9 @@ def main() -> None:
         if time.monotonic() - looked >= LOOK_S:
             looked = time.monotonic()
             try:
-                _acknowledge(stream, desk)
+                _acknowledge(stream, desk, register)
                 silence.look(time.time_ns(), _heard(paths))
+                unproven.look(time.time_ns())
                 upkeep.look(time.time_ns())
                 passing.look(time.time_ns(), desk.repeated)
             except OSError as fault:  # tried again: nothing that was found hangs on it
@@ -81,8 +86,10 @@ def main() -> None:
     process.log.info("stopped")
 
 
-def _acknowledge(stream: Stream, desk: Desk) -> None:
-    """Let go of what is in the register; a log that does not reach as far is another one than was read before."""
+def _acknowledge(stream: Stream, desk: Desk, register: Register) -> None:
+    """Let go of what is in the register for good; a log that does not reach as far is another than was read before."""
+    if desk.position > stream.acked(CONSUMER, 0) and not register.settle():
+        return  # somebody reads: what the register's log might lose stays in ours until the next look
     try:
         stream.ack(CONSUMER, 0, desk.position)
     except OurFault as fault:

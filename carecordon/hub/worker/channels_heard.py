@@ -1,78 +1,133 @@
 """Sources that stop while their device goes on: a log that was switched off, a sensor that was killed.
 
-Known since this process began; a source is missed only when it was heard often enough for its
-silence to mean something. What it can miss: a source that was silent before, or speaks rarely.
+A source is missed only when it was heard often enough for its silence to mean something. What was heard is noted in the
+register, each part of it about once a minute where it changed, and whatever falls quiet or is heard again before it is
+told: so a restart forgets nothing and tells nothing twice. What it can miss: a source that was silent before, or
+speaks rarely; more than OF_SENDER sources of one sender. What it can mistake: of a worker that was killed, the last
+minute is not noted; a source that had long been silent and spoke just then is told too early, until it speaks again.
+What it costs (10,000 devices with 5 sources each, 1,100 events/s): 42 kB a look are noted, 425 kB in all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from itertools import count
 
 import numpy as np
 
 from carecordon.hub.news.quiet import SECOND, Hush, Quiet
+from carecordon.hub.worker.notes import Notes
+from carecordon.hub.worker.sources import Heard, Sources, whole_seconds
+from carecordon.hub.worker.sources_piece import decode, encode
 from carecordon.model.kept import Trouble
 from carecordon.model.merged import Merged
 
 KIND = "source"
-OFTEN = 20
-"""Events before a source counts as one that speaks."""
-TIMES = 30
-"""How many of its usual pauses a source may be silent."""
-AWAKE_S = 120.0
-"""How lately the device must have spoken through another source."""
-KEPT = 200_000
+ROUND = 12
+"""In so many looks each piece that changed is noted."""
+CHARS = 200
+"""Of a channel or a name: senders may say anything."""
+_QUIET = " has been quiet"
 
 
-@dataclass(slots=True)
-class _Heard:
-    device: str
-    first: int
-    last: int
-    events: int
-
-
-@dataclass(slots=True)
 class ChannelsHeard:
-    """When each source of each sender was last heard. `silent_after_s`: the shortest silence that is told."""
+    """When each source of each sender was last heard. `silent_after_s`: the shortest silence that is told.
 
-    silent_after_s: float
-    _sources: dict[tuple[str, str], _Heard] = field(default_factory=dict)
-    _senders: dict[str, int] = field(default_factory=dict)
-    _quiet: Quiet = field(default_factory=lambda: Quiet(KIND, "sources"))
+    `partition_of` as a stream has it; `whose` tells the crowds of this worker from those of others.
+    """
+
+    def __init__(
+        self, silent_after_s: float, partition_of: Callable[[str], int] = lambda _: 0, whose: str = "0/"
+    ) -> None:
+        """Begin with nothing known."""
+        self._silent_after_s = silent_after_s
+        self._sources = Sources(partition_of)
+        self._quiet = Quiet(KIND, "sources", whose)
+        self._hushed: dict[str, Hush] = {}
+        self._is_other = False
+        """Whether others are quiet than at the last look."""
+        self._next = 0
 
     def see(self, merged: Merged) -> None:
         """Take in what a merged batch shows."""
         if not len(merged):
             return
         table = merged.table
-        code = merged.sender.astype(np.int64) * len(table.kinds) + table.kind
-        pairs, first_rows, counts = np.unique(code, return_index=True, return_counts=True)
-        now = int(merged.received.max())
-        for pair, row, count in zip(pairs.tolist(), first_rows.tolist(), counts.tolist(), strict=True):
-            sender = merged.senders[pair // len(table.kinds)]
-            channel = table.kinds[pair % len(table.kinds)].channel
-            self._senders[sender] = now
-            if channel is None:
-                continue
-            known = self._sources.get((sender, channel))
-            if known is not None:
-                known.last, known.events = now, known.events + count
-            elif len(self._sources) < KEPT:
-                name = table.devices[int(table.device[row])] or sender
-                self._sources[sender, channel] = _Heard(name, now, now, count)
+        channels = [kind.channel[:CHARS] if kind.channel else None for kind in table.kinds]
+        code = merged.sender.astype(np.int64) * len(channels) + table.kind
+        pairs, rows = np.unique(code, return_index=True)
+
+        def name(pair: int) -> str:
+            device = table.devices[int(table.device[rows[pair]])]
+            return (device or merged.senders[int(merged.sender[rows[pair]])])[:CHARS]
+
+        heard = Heard(merged.senders, channels, pairs // len(channels), pairs % len(channels), name)
+        self._is_other |= self._sources.hear(heard, whole_seconds(int(merged.received.max())))
 
     def news(self, now: int) -> list[Trouble]:
-        """Return which sources have stopped, and which are heard again."""
-        quiet = {
-            f"{sender}/{channel}": Hush(f"{channel} of {heard.device}", sender, heard.last)
-            for (sender, channel), heard in self._sources.items()
-            if self._has_stopped(heard, self._senders[sender], now)
-        }
-        return self._quiet.news(quiet, now)
+        """Return which sources have stopped, and which are heard again; to be written after what `note` writes."""
+        self._is_other |= self._sources.look(self._silent_after_s, whole_seconds(now))
+        if not self._is_other:
+            return []
+        self._is_other = False
+        self._hushed = self._hushes(now)
+        return self._quiet.news(self._hushed, now)
 
-    def _has_stopped(self, heard: _Heard, spoke: int, now: int) -> bool:
-        if heard.events < OFTEN or now - spoke > AWAKE_S * SECOND:
-            return False
-        pause = (heard.last - heard.first) / heard.events
-        return now - heard.last > max(self.silent_after_s * SECOND, TIMES * pause)
+    def note(self, notes: Notes) -> None:
+        """Note down those pieces whose turn it is, and those in which a source fell quiet or was heard again.
+
+        Raises OSError where the register takes none: they are noted at the next call.
+        """
+        sources = self._sources
+        turn = max(1, -(-len(sources.pieces) // ROUND))
+        order = [(self._next + step) % len(sources.pieces) for step in range(turn)] if sources.pieces else []
+        self._next += turn
+        for piece in sorted(sources.urgent.union(sources.changed.intersection(order))):
+            notes.write(self._name(piece), encode(sources.pack(piece)))
+            sources.urgent.discard(piece)
+            sources.changed.discard(piece)
+
+    def note_all(self, notes: Notes) -> None:
+        """Note down everything that changed: the worker ends. Raises OSError."""
+        self._sources.urgent.update(self._sources.changed)
+        self.note(notes)
+
+    def resume(self, notes: Notes, partitions: Collection[int], told: Iterable[Trouble], now: int) -> None:
+        """Go on from what a former process noted of these partitions, and from what it told and is not over."""
+        for partition in partitions:
+            for number in count():
+                name = f"sources/{partition}/{number}"
+                if not notes.holds(name):
+                    break
+                self._sources.load(partition, notes.read(name, decode))
+        own = [one for one in told if one.kind == KIND]
+        for trouble in own:
+            if trouble.device is not None:
+                channel = trouble.key.removeprefix(f"{KIND}/{trouble.device}/")
+                name = trouble.text.removeprefix(f"{channel} of ").rpartition(_QUIET)[0]
+                self._sources.add_quiet(trouble.device, channel, name, whole_seconds(trouble.since))
+        self._hushed = self._hushes(now)
+        self._quiet.resume(own, self._hushed)
+        self._is_other = True
+
+    def _name(self, piece: int) -> str:
+        """Return the name of a piece's note: the partition, and which of its pieces it is."""
+        partitions = self._sources.pieces
+        return f"sources/{partitions[piece]}/{partitions[:piece].count(partitions[piece])}"
+
+    def _hushes(self, now: int) -> dict[str, Hush]:
+        return {
+            f"{sender}/{channel}": Hush(f"{channel} of {name}", sender, min(last * SECOND, now))
+            for sender, channel, name, last in self._sources.quiet()
+        }
+
+
+def whose(number: int) -> str:
+    """Return how the crowds of a worker are told from those of others."""
+    return f"{number}/"
+
+
+def teller_of(trouble: Trouble) -> int:
+    """Return the number of the worker that told of a crowd; 0 where it does not say."""
+    number, _, rest = trouble.key.removeprefix(f"{KIND}/").partition("/")
+    return int(number) if rest and number.isdecimal() else 0

@@ -76,7 +76,7 @@ class _Whole:
 
     def add(self, part: Columns, at: int) -> None:
         """Add a batch's columns, whose rows stand from `at` on."""
-        flat, raws = self._flat, part.raws
+        flat, raw = self._flat, part.raw
         is_small = part.index.shape[1] <= SMALL
         if is_small:
             self._small.append((at, part.index))
@@ -90,8 +90,8 @@ class _Whole:
                     number = numbers[key] = len(column.values)
                     column.values.append(value)
                 flat.append(number)
-            if raws is not None and len(column.values) > before:
-                column.raws.append(raws[here])
+            if raw is not None and len(column.values) > before:
+                column.raws.append(raw(here))
             if is_small:
                 self._starts.append(start)
                 self._places.append(column.place)
@@ -117,8 +117,8 @@ class _Whole:
         for place, at, codes in self._large:
             index[place, at : at + len(codes)] = codes
         values = [tuple(column.values) for column in every]
-        raws: list[Buffer] | None = [b"\n".join(column.raws) for column in every] if has_raws else None
-        return Columns(tuple(self._columns), index, values.__getitem__, raws)
+        raws: list[Buffer] = [b"\n".join(column.raws) for column in every] if has_raws else []
+        return Columns(tuple(self._columns), index, values.__getitem__, raws.__getitem__ if has_raws else None)
 
     def _look_up(self, index: npt.NDArray[np.int32]) -> None:
         """Write the new numbers of all small batches into `index`."""
@@ -170,7 +170,7 @@ class Merger:
         self._firsts.append(one.first - self._rows)
         self._epoch.append(one.epoch)
         self._received.append(one.received)
-        self._has_raws = self._has_raws and table.columns.raws is not None
+        self._has_raws = self._has_raws and table.columns.raw is not None
         self._whole.add(table.columns, self._rows)
         self._rows += size
 
@@ -186,7 +186,7 @@ class Merger:
             np.concatenate(self._time),
             places,
             columns,
-            None if columns.raws is None else b"\n".join(columns.raws),
+            None if columns.raw is None else b"\n".join(map(columns.raw, range(len(columns.names)))),
         )
         lengths = np.array(self._lengths, np.int64)
         epoch, first, received = (
@@ -257,7 +257,7 @@ def some(table: Table, rows: npt.NDArray[np.int64]) -> Table:
         table.device[rows],
         table.time[rows],
         np.arange(len(rows), dtype=np.int64),
-        Columns(columns.names, columns.index[:, rows], columns.values, columns.raws),
+        Columns(columns.names, columns.index[:, rows], columns.values, columns.raw),
         table.text,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,8 +22,11 @@ from carecordon.wire import codec
 MOST_NAMES = 1_024
 FRESH_NAMES = 128
 MOST_CELLS = 40_000_000
+MOST_RANGE_NAMES = 4 * MOST_NAMES
 MOST_BYTES = 32 * 1024 * 1024
-"""Of one batch: fields, fields that are new to its range, bytes of all values of all rows; of a range: cells."""
+"""Of one batch: fields, bytes of all values of all rows. Of a range: cells and fields; beyond either, so many fields of
+one sender that are new to it, and of all senders together no more than as much again.
+"""
 NAME_CHARS = 256
 NAMES_TOLD = 100
 """Names that one sender has no right to and that are told."""
@@ -54,11 +58,12 @@ class Opener:
         troubles: list[Trouble] = []
         letters: list[Letter] = []
         names: set[str] = set()
+        beyond: Counter[str] = Counter()
         rows = sum(entry.part.last - entry.part.first + 1 for entry in entries)
         for entry in entries:
             try:
                 sent = self._sent(entry)
-                _check_names(names, sent.table.columns.names, rows)
+                _check_names(names, sent, rows, beyond)
             except TheirFault as fault:
                 letters.append(letter_of(entry, str(fault)))
                 troubles.append(_poison(entry, str(fault)))
@@ -117,15 +122,22 @@ def _check_size(table: Table) -> None:
         raise TheirFault(f"batch: its rows are {size} bytes written out, at most {MOST_BYTES} are worked on")
 
 
-def _check_names(known: set[str], names: Sequence[str], rows: int) -> None:
-    """Add the names of a batch's fields to those of its range.
+def _check_names(known: set[str], sent: Sent, rows: int, beyond: Counter[str]) -> None:
+    """Add the names of a batch's fields to those of its range; `beyond`: how many each sender brought it too late.
 
     Raises TheirFault for too many: a merged batch has a cell for each field and row, so that few rows of many made-up
-    fields would fill the memory.
+    fields would fill the memory, there or beside the rows of other ranges. Whoever made none up brings a few that are
+    new, and is not refused for the others'.
     """
-    fresh = [name for name in names if name not in known]
-    if len(fresh) > FRESH_NAMES and (len(known) + len(fresh)) * rows > MOST_CELLS:
-        raise TheirFault(f"batch: {len(fresh)} fields that no other batch has, too many beside {rows} rows of others")
+    fresh = [name for name in sent.table.columns.names if name not in known]
+    total = len(known) + len(fresh)
+    share = max(total * rows / MOST_CELLS, total / MOST_RANGE_NAMES)
+    if fresh and share > 1:
+        beyond[sent.sender] += len(fresh)
+        if beyond[sent.sender] > FRESH_NAMES or share > 2:
+            raise TheirFault(
+                f"batch: {len(fresh)} fields that no other batch has, too many beside {rows} rows of others"
+            )
     known.update(fresh)
 
 

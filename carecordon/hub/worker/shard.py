@@ -23,11 +23,21 @@ import msgspec
 
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found, Trouble, Word
+from carecordon.hub.worker.checkpoint import (
+    DETECT,
+    STORE,
+    Range,
+    caught_up,
+    done,
+    name_of,
+    once_more,
+    read_checkpoint,
+)
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.merge import joined, picked
 from carecordon.hub.worker.opened import Opener, letter_of
 from carecordon.hub.worker.roster import Roster
-from carecordon.model.errors import TheirFault
+from carecordon.model.errors import TheirFault, defect
 from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged
 from carecordon.model.stream import Entry, Part, Stream
@@ -36,8 +46,7 @@ from carecordon.register.register import Register
 from carecordon.telemetry.store import block_of
 from carecordon.wire.codec import unpacked_size
 
-DETECT, STORE = "detect", "store"
-"""The consumers of stream 1."""
+__all__ = ("DETECT", "STORE", "Doors", "Shard")
 PULL_BYTES = 8 * 1024 * 1024
 PULL_UNPACKED = 64 * 1024 * 1024
 PULL_ROWS = 20_000
@@ -46,37 +55,12 @@ DEATHS = 2
 """Processes that must die of an entry alone before it is held to be the cause."""
 HOLD_ROWS = 10_000
 """So many events are stored at once, however short they were held."""
+WIDE = 2_048
+"""Names of fields in what is held, beyond which it is stored alone: joined, each has a cell in every row."""
 AGAIN_NS = 1_000_000_000
 """So long a store that did not answer is left alone."""
 POISON_TOLD = 100
 """Events of one range that no rule could be held against, and that are told one by one."""
-
-
-class Range(msgspec.Struct, frozen=True):
-    """Positions behind `after`, up to `upto`; `tries`: processes that began it; `alone` the entry tried by itself.
-
-    `deaths`: processes that ended while they tried that one.
-    """
-
-    after: int
-    upto: int
-    tries: int = 1
-    alone: int | None = None
-    deaths: int = 0
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """How far finding and storing are, and the range that each has begun; `epoch` is that of stream 1.
-
-    `poison`: position and name of entries that the process died of, until they lie behind both.
-    """
-
-    epoch: int
-    detected: int = 0
-    stored: int = 0
-    detect: Range | None = None
-    store: Range | None = None
-    poison: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +80,13 @@ class Shard:
     """One partition's worker."""
 
     def __init__(self, doors: Doors, partition: int, hold_ns: int = 0) -> None:
-        """Go on where the register says; a log that was made anew is begun at its beginning.
+        """Go on where the register says, or the streams if it has forgotten; a log made anew from its beginning.
 
         What was matched is held for `hold_ns` before it is stored, so that more is stored at once.
         """
         self._doors = doors
         self.partition = partition
-        self._name = f"shard-{partition}"
+        self._name = name_of(partition)
         self._opener = Opener(doors.roster)
         self._hold_ns = hold_ns
         self._held: list[tuple[int, Merged]] = []
@@ -115,20 +99,20 @@ class Shard:
         self.figures: dict[str, float] = dict.fromkeys(
             ("events_total", "matches_total", "merges_total", "letters_total"), 0
         )
-        kept = doors.register.checkpoints.get(self._name)
-        self._at = Checkpoint(doors.events.epoch) if kept is None else msgspec.msgpack.decode(kept, type=Checkpoint)
-        if self._at.epoch != doors.events.epoch:
-            self._at = Checkpoint(doors.events.epoch)
+        at = read_checkpoint(doors.register.checkpoints, partition, doors.events.epoch)
+        self._at = caught_up(at, done(doors.events, doors.found, partition))
         if self._at.detect is not None and doors.events.acked(DETECT, partition) >= self._at.detect.upto:
             self._set(detected=self._at.detect.upto, detect=None)
         if self._at.store is not None and doors.events.acked(STORE, partition) >= self._at.store.upto:
             self._set(stored=self._at.store.upto, store=None)
-        self._set(detect=_once_more(self._at.detect), store=_once_more(self._at.store))
+        self._set(detect=once_more(self._at.detect), store=once_more(self._at.store))
         self._held_upto = self._at.stored
         """Everything that is not stored, up to here, is in `_held`."""
 
     def turn(self, detector: Detector) -> bool:
         """Take the next range; return whether there was one. Raises OSError where a log or the register fails."""
+        if self._held and self._at.detect is None and self._at.store is None and self._is_wide():
+            self._store_held()
         found = self._pulled(self._at.detected, self._at.detect, None)
         if found is None:
             return self._store_rest()
@@ -182,7 +166,9 @@ class Shard:
             begun = self._one_by_one(begun, entries, is_store=True)
             self._set(store=begun)
             self._write()
-        self._begin_storing(begun, self._opener.open(self._without_poison(entries)).merged)
+        opened = self._opener.open(self._without_poison(entries))
+        self._set_aside(opened.letters)
+        self._begin_storing(begun, opened.merged)
         self._end_storing(begun)
         return self.store_trouble is None
 
@@ -215,6 +201,12 @@ class Shard:
         if not self._held:
             self._held_since = self._doors.clock()
         self._held.append((upto, merged))
+
+    def _is_wide(self) -> bool:
+        names: set[str] = set()
+        for _, merged in self._held:
+            names.update(merged.table.columns.names)
+        return len(names) > WIDE
 
     def _all_held(self) -> Merged:
         return joined([merged for _, merged in self._held])
@@ -303,11 +295,14 @@ class Shard:
         """Insert a batch; where the store will never take it, its halves, and in the end set one event aside."""
         try:
             self._doors.telemetry.insert(merged, token)
-        except (TheirFault, MemoryError) as fault:
+        except OSError:
+            raise
+        except Exception as fault:  # noqa: BLE001  # what nobody thought of must not stop the storing of all that follows
             if len(merged) == 1:
                 place = f"{merged.file(0)} number {int(merged.sequence[0])}"
                 where = f"event {place}: the store does not take it"
-                return [Letter(f"stored/{place}", where, str(fault), b"", self._doors.clock())]
+                why = str(fault) if isinstance(fault, TheirFault) else defect(fault)
+                return [Letter(f"stored/{place}", where, why, b"", self._doors.clock())]
             half = len(merged) // 2
             halves = picked(merged, range(half)), picked(merged, range(half, len(merged)))
             return [letter for number, part in enumerate(halves) for letter in self._store(part, f"{token}/{number}")]
@@ -353,14 +348,6 @@ def _bounded(entries: Sequence[Entry]) -> list[Entry]:
 
 def _rows(entries: Sequence[Entry]) -> int:
     return sum(entry.part.last - entry.part.first + 1 for entry in entries)
-
-
-def _once_more(begun: Range | None) -> Range | None:
-    """Return a range as it is begun by one more process."""
-    if begun is None:
-        return None
-    deaths = begun.deaths + (begun.alone is not None)
-    return msgspec.structs.replace(begun, tries=begun.tries + 1, deaths=deaths)
 
 
 def _name_of(entry: Entry) -> str:

@@ -13,7 +13,9 @@ from carecordon.hub.keeper.store import open_telemetry
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.news.losses import KEPT, Losses, Way
 from carecordon.hub.process import Process
-from carecordon.hub.worker.channels_heard import ChannelsHeard
+from carecordon.hub.worker.channels_heard import ChannelsHeard, teller_of, whose
+from carecordon.hub.worker.lag import DEEP_S, Lag
+from carecordon.hub.worker.notes import Notes
 from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.rules_in_use import RulesInUse
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
@@ -60,17 +62,28 @@ class _Worker:
             ThreadPoolExecutor(1, "store"),
             time.time_ns,
         )
+        self._number, self._of = number, of
         self._is_first = number == 0
         self._complaints = Complaints(self._register.cases, time.time_ns)
-        self._rules = RulesInUse(settings, paths, self._complaints, process.log, tells=self._is_first)
+        self._notes = Notes(self._register, time.time_ns)
+        self._rules = RulesInUse(settings, paths, self._complaints, self._notes, process.log, number, of)
         self._shards = [Shard(self._doors, one, HOLD_NS) for one in range(settings.partitions) if one % of == number]
-        self._channels = ChannelsHeard(settings.limits.silent_after_s)
+        self._lag = Lag(self._complaints, min(DEEP_S, settings.limits.max_lag_s))
+        self._channels = ChannelsHeard(settings.limits.silent_after_s, self._doors.events.partition_of, whose(number))
         self._losses = Losses()
-        told = self._register.cases.troubles(is_over=False, limit=KEPT)
-        self._losses.resume((one for one in told if self._is_mine(one)), time.time_ns())
+        self._untold: dict[str, Trouble] = {}
+        """News of these two that the register has not taken yet, by key."""
+        self._resume()
         for shard in self._shards:
             shard.heard = self._hear
         self._looked = self._trimmed = 0.0
+
+    def _resume(self) -> None:
+        """Go on from what a former process noted and told."""
+        now = time.time_ns()
+        told = [one for one in self._register.cases.troubles(is_over=False, limit=KEPT) if self._is_mine(one)]
+        self._losses.resume(told, now)
+        self._channels.resume(self._notes, [shard.partition for shard in self._shards], told, now)
 
     def run(self) -> None:
         """Take turns until somebody asks for an end."""
@@ -106,6 +119,10 @@ class _Worker:
                 shard.finish()
             except OSError as fault:
                 self._process.log.warning("finish", partition=shard.partition, fault=str(fault))
+        try:
+            self._channels.note_all(self._notes)
+        except OSError as fault:  # the last minute of what was heard is not known at the next start
+            self._process.log.warning("finish", fault=str(fault))
 
     def _look(self, now: float) -> None:
         if now - self._looked >= LOOK_S:
@@ -123,20 +140,27 @@ class _Worker:
 
     def _look_around(self) -> None:
         self._doors.roster.refresh()
-        self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), self._lag_s())
+        lag_s, now = self._lag_s(), time.time_ns()
+        self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), lag_s)
+        self._lag.look(lag_s)
         self._complain()
-        if news := [*self._channels.news(time.time_ns()), *self._losses.news(time.time_ns())]:
-            self._register.cases.trouble(news)
+        self._untold.update((one.key, one) for one in [*self._channels.news(now), *self._losses.news(now)])
+        self._channels.note(self._notes)  # before it is told: what was told is known after a restart
+        if self._untold:
+            self._register.cases.trouble(list(self._untold.values()))
+            self._untold.clear()
 
     def _hear(self, merged: Merged) -> None:
         self._channels.see(merged)
         self._losses.see(merged)
 
     def _is_mine(self, trouble: Trouble) -> bool:
-        """Return whether it is of a sender that this worker hears; missing numbers are the gate's to tell."""
-        own, sender = {shard.partition for shard in self._shards}, trouble.device
-        is_told_by_gate = trouble.key.endswith(f"/{Way.NUMBERS}")
-        return not is_told_by_gate and sender is not None and self._doors.events.partition_of(sender) in own
+        """Return whether this worker tells of it: by its sender; missing numbers are the gate's to tell."""
+        if trouble.key.endswith(f"/{Way.NUMBERS}"):
+            return False
+        if trouble.device is None:
+            return teller_of(trouble) % self._of == self._number
+        return self._doors.events.partition_of(trouble.device) in {shard.partition for shard in self._shards}
 
     def _lag_s(self) -> float:
         """Return how long the oldest event has waited to be matched."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from carecordon.model.incident import Alert, Chain, DeviceAsset, Entity, EntityKind, Incident, Place, Score
-from carecordon.model.match import RuleHead
+from carecordon.model.match import CorrelationMatch, RuleHead
 from carecordon.pipeline.triage.links import ACROSS, Tie
 from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.score import IMPACT, Estate, level_of, score
@@ -45,7 +45,7 @@ def tell(
         last=max(unit.last for unit in units),
         techniques=techniques,
         alerts=alerts,
-        chains=tuple(Chain(unit.rule, unit.chain.count, unit.first, unit.last) for unit in chains if unit.chain),
+        chains=tuple(_chain(unit, unit.chain) for unit in chains if unit.chain is not None),
         entities=_entities(units),
         processes=tree.told(devices),
         places=_places(units),
@@ -120,6 +120,12 @@ def _alerts(units: Sequence[Unit], tree: Tree) -> tuple[Alert, ...]:
         for key, parts in folded.items()
     ]
     return tuple(sorted(alerts, key=lambda alert: (alert.first, alert.device, alert.rule.id, alert.process or "")))
+
+
+def _chain(unit: Unit, chain: CorrelationMatch) -> Chain:
+    """Return a correlation as it is told."""
+    devices = tuple(sorted(filter(None, unit.devices)))
+    return Chain(unit.rule, chain.count, unit.first, unit.last, chain.group, devices, unit.count, unit.sample)
 
 
 def _entities(units: Sequence[Unit]) -> tuple[Entity, ...]:

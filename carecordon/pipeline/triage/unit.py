@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from carecordon.model.incident import EntityKind, Place
@@ -159,7 +159,7 @@ def earliest(matches: Sequence[Match]) -> Match:
 
 def chain_unit(chain: CorrelationMatch, members: Sequence[Match]) -> Unit:
     """Return the unit of a correlation. `members` those of its events that are at hand, in time order, at least one."""
-    first = members[0]
+    first = replace(members[0], carried={})  # one object for as long as it is open: who compares it is quick
     key = ("correlation", chain.rule.id, str(chain.start), str(chain.end), first.device or "", repr(chain.group))
     unit = Unit(key, chain.rule, first.device or "", chain.start, chain.end, first, subject_of(first), chain)
     unit.count = unit.version = len(chain.members)

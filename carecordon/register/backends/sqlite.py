@@ -3,18 +3,23 @@
 Who writes holds a lock of our own first (`register.db.turn`), and so does who copies the write-ahead log back; SQLite
 does not do that by itself here. SQLite before 3.51.3 may damage a file when one process copies the log back while
 another begins it anew (sqlite.org/wal.html, "The WAL-Reset Bug", 2026): with the lock these two never meet.
+
+Who waits for that lock holds another meanwhile (`register.db.next`), which who comes back for the next turn needs too:
+so nobody who writes in a loop keeps the others out.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
@@ -32,7 +37,10 @@ CHECKED = 100
 """Findings of an integrity check that are told."""
 COPY_BACK_AT = 4 * 1024 * 1024
 """Bytes of write-ahead log at which it is copied back."""
-FIRST_WAIT_S, MOST_WAIT_S = 0.0005, 0.01
+FIRST_WAIT_S, MOST_WAIT_S = 0.0005, 0.002
+NAME_BYTES = 64
+"""How much of the lock's file tells who has it."""
+_T = TypeVar("_T")
 
 
 class Turn:
@@ -42,29 +50,67 @@ class Turn:
         """Lock beside the database at `path`."""
         self._path = path
         self._lock = path.with_name(f"{path.name}.turn")
+        self._next = path.with_name(f"{path.name}.next")
         self._log = path.with_name(f"{path.name}-wal")
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Hold the lock while the `with` lasts. Raises OSError (EAGAIN) after 30 s of waiting for another."""
-        # A file description of its own each time: such locks are between descriptions, so threads are kept apart too.
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(descriptor, self._lock)
+        with self._opened(self._lock) as descriptor:
+            self._take(descriptor)
             yield
-            self._copy_back()
+            with suppress(OSError, sqlite3.Error):  # what fails here loses nothing and is tried again
+                if self._log.stat().st_size >= COPY_BACK_AT:
+                    self._copy_back("TRUNCATE")
+
+    def copy_back(self) -> bool:
+        """Copy the write-ahead log back, so that nothing is in it alone; return whether all of it was."""
+        with self(), suppress(sqlite3.Error):
+            busy, frames, copied = self._copy_back("FULL")
+            return not busy and frames == copied
+        return False
+
+    def look_at_log(self, look: Callable[[Path, int], _T]) -> _T | None:
+        """Return what `look` finds while nobody writes. What is whole is copied back, so that it is met once."""
+        with self(), closing(self._plain()) as connection:
+            _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            return look(self._log, int(frames)) if frames >= 0 else None
+
+    def _take(self, descriptor: int) -> None:
+        until = time.monotonic() + BUSY_S
+        with self._opened(self._next) as place:
+            for one, path in ((place, self._next), (descriptor, self._lock)):
+                if not _locked(one, until):
+                    text = f"another process has been writing for 30 s (it is {self._holder()})"
+                    raise OSError(errno.EAGAIN, text, str(path))
+        with suppress(OSError):  # a full disk keeps nobody from his turn
+            name = f"{os.getpid()} {threading.current_thread().name}".encode()
+            os.pwrite(descriptor, name[:NAME_BYTES].ljust(NAME_BYTES), 0)
+
+    def _holder(self) -> str:
+        """Return the process and thread that took the lock last."""
+        return self._lock.read_bytes()[:NAME_BYTES].decode(errors="replace").strip() or "of an older release"
+
+    @staticmethod
+    @contextmanager
+    def _opened(path: Path) -> Iterator[int]:
+        # A file description of its own each time: such locks are between descriptions, so threads are kept apart too.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 
-    def _copy_back(self) -> None:
-        """Copy the write-ahead log back where it is long; what fails here loses nothing and is tried again."""
-        with suppress(OSError, sqlite3.Error):
-            if self._log.stat().st_size < COPY_BACK_AT:
-                return
-            # Nobody else writes now, so there is nothing to wait for but readers, and these are not waited for.
-            with closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    def _plain(self) -> sqlite3.Connection:
+        # Nobody else writes now, so there is nothing to wait for but readers, and these are not waited for.
+        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _copy_back(self, how: str) -> tuple[int, int, int]:
+        with closing(self._plain()) as connection:
+            busy, frames, copied = connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        return busy, frames, copied
 
 
 def prepare(place: str) -> None:
@@ -93,7 +139,18 @@ def open_register(place: str) -> Register:
     with _faults(place), engine.begin() as connection:
         _check_version(connection, place)
     _sync(path)
-    return opened(Door(engine, Turn(path)), lambda: _integrity(engine))
+    turn = Turn(path)
+    return opened(Door(engine, turn), lambda: _integrity(engine), turn.copy_back)
+
+
+def look_at_log(place: str, look: Callable[[Path, int], _T]) -> _T | None:
+    """Return what `look` says of the write-ahead log, of which SQLite takes so many frames for whole.
+
+    Raises TheirFault where the file is none of SQLite's, OSError where it cannot be read now.
+    """
+    path = Path(place)
+    with _faults(place):
+        return Turn(path).look_at_log(look) if path.exists() else None
 
 
 def door_of(path: Path) -> Door:
@@ -112,19 +169,19 @@ def _faults(place: str) -> Iterator[None]:
         raise TheirFault(f"{place}: the register cannot be used: {fault}") from fault
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    """Take the lock, or raise OSError after 30 s: one that hangs must not hang all others."""
-    until, wait = time.monotonic() + BUSY_S, FIRST_WAIT_S
+def _locked(descriptor: int, until: float) -> bool:
+    """Take the lock, or return False at that time: one that hangs must not hang all others."""
+    wait = FIRST_WAIT_S
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as fault:
+        except BlockingIOError:
             if time.monotonic() > until:
-                raise OSError(fault.errno, "another process has been writing for 30 s", str(path)) from fault
+                return False
             time.sleep(wait)
             wait = min(MOST_WAIT_S, 2 * wait)
         else:
-            return
+            return True
 
 
 def _engine(path: Path) -> Engine:

@@ -38,6 +38,7 @@ _FRAME: dict[str, frozenset[str]] = {
     "summary.stayed": _REACH,
     "summary.touched": _REACH,
     **{f"care.{key}": _CARE for key in _CARE_KEYS},
+    "unknown.copy": frozenset({"devices"}),
     "unknown.root": frozenset({"devices"}),
     "unknown.start": frozenset({"images"}),
     "unknown.address": frozenset({"addresses"}),
@@ -55,6 +56,7 @@ _FRAME: dict[str, frozenset[str]] = {
 _TABLES = frozenset({
     "programs", "accounts", "access", "targets", "signatures", "wmi", "operations", "ports", "dns", "logons",
     "packages", "statuses", "kerberos", "ciphers", "states", "did", "events",
+    "evidence",
 })  # fmt: skip
 _HINTS = frozenset({"commands", "registry"})
 

@@ -30,8 +30,12 @@ LOGS: Mapping[str, Log] = {
     "microsoft-windows-bits-client/operational": "bits",
     "microsoft-windows-windows firewall with advanced security/firewall": "firewall",
     "microsoft-windows-driverframeworks-usermode/operational": "usb",
+    "carecordon-hub/devices": "hub",
 }
-"""Channels, in lower case, whose events have kinds of their own. Source: Windows event channels (protocols.md 8.1)."""
+"""Channels, in lower case, whose events have kinds of their own. Source: Windows event channels (protocols.md 8.1).
+
+The last is ours: what the hub itself tells of a device (carecordon/hub/news/doubts.py).
+"""
 
 
 def log_of(event: EventSeen) -> Log:

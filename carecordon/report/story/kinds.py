@@ -8,6 +8,7 @@ from itertools import islice
 from carecordon.model.event import Fields
 from carecordon.model.incident import EventSeen
 from carecordon.report.story.accounts import ACCOUNTS
+from carecordon.report.story.hub import HUB
 from carecordon.report.story.kind import Kind, log_of
 from carecordon.report.story.processes import PROCESSES
 from carecordon.report.story.system import SYSTEM
@@ -50,7 +51,7 @@ OTHER = Kind(
     weight=5,
     varies="what",
 )
-KINDS = (*PROCESSES, *THINGS, *ACCOUNTS, *SYSTEM, OTHER)
+KINDS = (*PROCESSES, *THINGS, *ACCOUNTS, *SYSTEM, *HUB, OTHER)
 
 
 def _by_event() -> dict[tuple[str, int], tuple[Kind, ...]]:

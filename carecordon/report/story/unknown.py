@@ -14,6 +14,7 @@ from carecordon.report.story.voice import Voice
 from carecordon.report.visible import shortened, visible
 
 NAMED = 5
+HUB = "hub"
 SPOTS = 8
 """So many blind spots are told one by one."""
 _REASON_CHARS = 240
@@ -43,6 +44,7 @@ def unknown_of(
 ) -> tuple[str, ...]:
     """Return what is not known; `strange` as `strangers` finds them, `untold` is how many events no fact tells."""
     found = [
+        *_copies(events, voice),
         *_roots(incident, events, voice),
         *_starts(incident, voice),
         *_addresses(strange, voice),
@@ -56,6 +58,13 @@ def unknown_of(
             voice.words.say("unknown.untold" if untold > 1 else "unknown.untold_one", {"count": f"{untold:,}"})
         )
     return tuple(dict.fromkeys(found))
+
+
+def _copies(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
+    """Yield the devices whose key is in two places."""
+    devices = dict.fromkeys(event.device for event in events if event.device and log_of(event) == HUB)
+    if devices:
+        yield voice.words.say("unknown.copy", {"devices": voice.devices(list(devices), NAMED)})
 
 
 def _roots(incident: Incident, events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:

@@ -33,6 +33,13 @@ def test_a_device_on_which_nothing_was_seen_to_run_has_no_root_to_miss() -> None
     assert gaps(script) == ""
 
 
+def test_which_of_two_with_one_key_is_the_device_is_not_known() -> None:
+    script = Script()
+    script.event(0, "ws01", "Carecordon-Hub/Devices", 1, ODD, Evidence="two_answer")
+    assert "Which of the two that go on with the key of `ws01` is the device" in gaps(script)
+    assert "go on with the key" not in gaps(started())
+
+
 def test_a_service_or_a_logon_above_is_a_root() -> None:
     assert "How it came to run" not in gaps(started(parent=SYSTEM32 + "services.exe"))
     script = started()

@@ -124,6 +124,12 @@ def _doubled(select: str, times: int) -> str:
     return f"WITH a0 AS (SELECT sequence AS q FROM events), {steps} SELECT count() FROM a{times}"  # noqa: S608  # it goes to rebuild, to no store
 
 
+def _joined(views: int) -> str:
+    """Return a question that joins the widest view with itself."""
+    more = (f" JOIN DeviceEvents AS a{place} ON a0.Sequence = a{place}.Sequence" for place in range(1, views))
+    return f"SELECT count() FROM DeviceEvents AS a0{''.join(more)}"  # noqa: S608  # it goes to rebuild, to no store
+
+
 def test_a_subquery_is_rebuilt_once_however_deep_stars_stand() -> None:
     """Each `*` used to rebuild what stood under it again: twelve levels took 4,096 times."""
     made = 0
@@ -143,10 +149,13 @@ def test_a_subquery_is_rebuilt_once_however_deep_stars_stand() -> None:
     ("sql", "says"),
     [
         (_stars(13), "nested more than"),
-        (_doubled("SELECT x.q AS q FROM a{0} x JOIN a{0} y ON x.q = y.q", 5), "reads views"),
+        (_doubled("SELECT x.q AS q FROM a{0} x JOIN a{0} y ON x.q = y.q", 4), "more than 8 views"),
         (_doubled("SELECT * FROM a{0} x, a{0} y", 4).replace("sequence AS q", "*"), "columns"),
         ("WITH a AS (SELECT q FROM b), b AS (SELECT sequence AS q FROM events) SELECT q FROM a", "before"),
-        ("SELECT 1 FROM events" + " UNION ALL SELECT 1 FROM events" * 16, "reads views"),
+        ("SELECT 1 FROM events" + " UNION ALL SELECT 1 FROM events" * 8, "more than 8 views"),
+        (_joined(9), "more than 8 views"),
+        (f"SELECT 1 FROM ({_joined(5)}) AS x, ({_joined(4)}) AS y", "more than 8 views"),  # noqa: S608  # it goes to rebuild, to no store
+        (_joined(8) + " WHERE a0.Sequence IN (SELECT sequence FROM events)", "more than 8 views"),  # noqa: S608  # it goes to rebuild, to no store
         ("SELECT fields" + "['a']" * 200 + " FROM events", "brackets"),
         (f"SELECT sequence AS a0, {', '.join(f'a{n} + a{n} AS a{n + 1}' for n in range(12))}", "names"),
         ("SELECT sequence + b AS a, a AS b FROM events", "each other"),
@@ -160,7 +169,9 @@ def test_what_the_store_would_make_huge_is_refused(sql: str, says: str) -> None:
 
 def test_a_name_used_now_and_then_is_none_of_that() -> None:
     for sql in (
-        _doubled("SELECT x.q AS q FROM a{0} x JOIN a{0} y ON x.q = y.q", 4),
+        _doubled("SELECT x.q AS q FROM a{0} x JOIN a{0} y ON x.q = y.q", 3),
+        _joined(8),
+        " UNION ALL ".join(f"SELECT count() FROM {name}" for name in VIEWS),  # noqa: S608  # it goes to rebuild alone
         "SELECT lower(Image) AS Image, count() AS n FROM events GROUP BY Image HAVING n > 1 ORDER BY n",
         "SELECT n + 1 AS n FROM (SELECT count() AS n FROM events)",
     ):

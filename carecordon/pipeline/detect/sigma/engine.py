@@ -155,7 +155,7 @@ class Engine:
         truths = self.program.matcher(KEYWORDS).truths
         columns = table.columns
         for place in range(len(columns.names)):
-            if columns.raws is not None and wanted.isdisjoint(self.keywords.possible(columns.raws[place])):
+            if columns.raw is not None and wanted.isdisjoint(self.keywords.possible(columns.raw(place))):
                 continue
             for number, value in enumerate(columns.values(place)):
                 found = truths(value) & wanted

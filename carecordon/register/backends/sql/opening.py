@@ -16,8 +16,8 @@ from carecordon.register.backends.sql.tidying import tidy
 from carecordon.register.register import Register
 
 
-def opened(door: Door, check: Callable[[], list[str]]) -> Register:
-    """Return the register behind a door; `check` is the database's own look at its file."""
+def opened(door: Door, check: Callable[[], list[str]], settle: Callable[[], bool]) -> Register:
+    """Return the register behind a door; `check` is the database's own look at its file, `settle` its own log."""
     return Register(
         devices=SqlDevices(door),
         checkpoints=SqlCheckpoints(door),
@@ -28,6 +28,7 @@ def opened(door: Door, check: Callable[[], list[str]]) -> Register:
         audit=SqlAudit(door),
         check=check,
         still=door.still,
+        settle=settle,
         tidy=partial(tidy, door),
         close=door.close,
     )
