@@ -49,7 +49,8 @@ from carecordon.wire.codec import unpacked_size
 __all__ = ("DETECT", "STORE", "Doors", "Shard")
 PULL_BYTES = 8 * 1024 * 1024
 PULL_UNPACKED = 64 * 1024 * 1024
-PULL_ROWS = 20_000
+PULL_ROWS = 6_000
+"""So many events at once: a second or two of work, for the process says between two turns that it is well."""
 TRIES = 3
 DEATHS = 2
 """Processes that must die of an entry alone before it is held to be the cause."""

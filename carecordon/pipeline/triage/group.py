@@ -51,7 +51,7 @@ MEMBERS_KEPT = 50_000
 SETTLE_NS = 1_000_000_000
 """How long changes may wait before incidents are looked at again, and by how much longer for each unit looked at last.
 """
-SETTLE_UNIT_NS = 250_000
+SETTLE_UNIT_NS = 1_000_000
 SWEEP_NS = 60_000_000_000
 """Time between two looks for what is settled."""
 UNITS_KEPT = 100_000

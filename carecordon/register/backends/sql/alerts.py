@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -19,6 +20,16 @@ _KNOWN = select(
 )
 
 
+@dataclass(slots=True)
+class Changes:
+    """What is to be written of alerts; `has_more`: one of them has more events than before, or is new."""
+
+    gone: list[str] = field(default_factory=list)
+    fresh: list[dict[str, Any]] = field(default_factory=list)
+    renamed: list[dict[str, Any]] = field(default_factory=list)
+    has_more: bool = False
+
+
 def write_alerts(
     connection: Connection, told: Sequence[ToldAlert], number: int, lineage: Sequence[int], now: int
 ) -> bool:
@@ -27,15 +38,19 @@ def write_alerts(
     An alert is known again by its rule, device and entity: where an earlier event gave it another id, the row is the
     same, and its former id finds it.
     """
-    before = _known(connection, told, lineage)
+    changes = compared(told, number, _known(connection, told, lineage), now)
+    apply(connection, [changes])
+    return changes.has_more
+
+
+def compared(told: Sequence[ToldAlert], number: int, before: Sequence[Row[Any]], now: int) -> Changes:
+    """Return what is to be written so that `told` are the alerts of incident `number`, where `before` is there."""
+    changes = Changes()
     by_id = {row.id: row for row in before}
     by_key: dict[_Key, list[Row[Any]]] = {}
     for row in before:
         by_key.setdefault((row.rule_id, row.device, row.entity), []).append(row)
     stays: set[str] = set()
-    fresh: list[dict[str, Any]] = []
-    renamed: list[dict[str, Any]] = []
-    has_more = False
     for alert in told:
         digest = _digest(alert)
         former = by_id.get(alert.id)
@@ -44,15 +59,38 @@ def write_alerts(
             continue
         same = by_key.get((alert.rule_id, alert.device, alert.entity), [])
         met = [*same, *([former] if former is not None else [])]
-        has_more = has_more or alert.count > max((row.events for row in met), default=0)
-        renamed += [{"former": row.id, "id": alert.id} for row in same if row.id != alert.id]
+        changes.has_more |= alert.count > max((row.events for row in met), default=0)
+        changes.renamed += [{"former": row.id, "id": alert.id} for row in same if row.id != alert.id]
         known = min((row.known for row in met), default=now)
-        fresh.append(_row(alert, number, known, now, digest))
-    _forget(connection, [row.id for row in before if row.id not in stays])
-    if fresh:
+        changes.fresh.append(_row(alert, number, known, now, digest))
+    changes.gone = [row.id for row in before if row.id not in stays]
+    return changes
+
+
+def apply(connection: Connection, all_changes: Sequence[Changes]) -> None:
+    """Write changes of incidents that have no alert in common."""
+    _forget(connection, [one for changes in all_changes for one in changes.gone])
+    if fresh := [row for changes in all_changes for row in changes.fresh]:
         connection.execute(insert(ALERTS), fresh)
-    _rename(connection, renamed)
-    return has_more
+    _rename(connection, [one for changes in all_changes for one in changes.renamed])
+
+
+def alerts_of(connection: Connection, incidents: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    """Return the alerts of incidents, by number."""
+    found: dict[int, list[Row[Any]]] = {}
+    for numbers in chunks(incidents):
+        for row in connection.execute(_KNOWN.where(ALERTS.c.incident.in_(numbers))):
+            found.setdefault(row.incident, []).append(row)
+    return found
+
+
+def owners_of(connection: Connection, alerts: Sequence[str]) -> dict[str, int]:
+    """Return which incidents alerts stand under, of those that are there."""
+    found: dict[str, int] = {}
+    for ids in chunks(alerts):
+        statement = select(ALERTS.c.id, ALERTS.c.incident).where(ALERTS.c.id.in_(ids))
+        found |= {row.id: row.incident for row in connection.execute(statement)}
+    return found
 
 
 def _known(connection: Connection, told: Sequence[ToldAlert], lineage: Sequence[int]) -> list[Row[Any]]:

@@ -24,7 +24,7 @@ from carecordon.model.match import Level
 from carecordon.model.notice import NewNotice
 from carecordon.register.backends.sql.audit import append
 from carecordon.register.backends.sql.door import Door, chunks, counter, replace, set_counter
-from carecordon.register.backends.sql.incidents import number_of, set_status, write_incident
+from carecordon.register.backends.sql.incidents import number_of, set_status, write_incidents
 from carecordon.register.backends.sql.letters import set_aside
 from carecordon.register.backends.sql.outbox import put_out
 from carecordon.register.tables import (
@@ -147,9 +147,7 @@ def _keep(connection: Connection, commit: Commit) -> None:
 
 
 def _tell(connection: Connection, commit: Commit) -> None:
-    # In one order whoever calls, so that numbers come out the same when it is done again.
-    for told in sorted(commit.incidents, key=lambda one: (one.first, one.id)):
-        write_incident(connection, told, commit.now)
+    write_incidents(connection, commit.incidents, commit.now)
 
 
 def _apply(connection: Connection, commit: Commit) -> None:

@@ -7,23 +7,76 @@ on; the others become part of it. An id that is no row's present one any more st
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from carecordon.model.kept import Status, StatusChange, ToldIncident
-from carecordon.register.backends.sql.alerts import write_alerts
+from carecordon.register.backends.sql.alerts import Changes, alerts_of, apply, compared, owners_of, write_alerts
 from carecordon.register.backends.sql.door import add_missing, chunks, replace
 from carecordon.register.backends.sql.outbox import merge_notices
 from carecordon.register.tables import INCIDENT_DEVICES, INCIDENT_IDS, INCIDENTS
 
 HUB = "hub"
 _ADDED = "something was added to it after it was closed"
-_PRESENT = select(
-    *(INCIDENTS.c[name] for name in ("number", "id", "status", "version", "reopened", "known", "digest", "devices"))
-)
+_STATUS = ("status", "status_by", "status_why", "reopened")
+_PRESENT = select(*(INCIDENTS.c[name] for name in ("number", "id", *_STATUS, "version", "known", "digest", "devices")))
+
+
+def write_incidents(connection: Connection, all_told: Iterable[ToldIncident], now: int) -> None:
+    """Write incidents. Those that go on alone, with a row of their own, are written together: most are."""
+    # In one order whoever calls, so that numbers come out the same when it is done again.
+    told = sorted(all_told, key=lambda one: (one.first, one.id))
+    alone = _alone(connection, told)
+    alerts = alerts_of(connection, [row.number for row in alone.values()])
+    changes: list[Changes] = []
+    updates: list[dict[str, Any]] = []
+    names: list[dict[str, Any]] = []
+    for one in told:
+        row = alone.get(one.id)
+        if row is None:
+            write_incident(connection, one, now)
+            continue
+        changes.append(compared(one.alerts, row.number, alerts.get(row.number, []), now))
+        if (values := _changed(one, [row], now, has_more=changes[-1].has_more)) is not None:
+            updates.append({"number": row.number} | {name: getattr(row, name) for name in _STATUS} | values)
+            _move_devices(connection, one, row, values)
+        names += [{"id": name, "incident": row.number} for name in (one.id, *one.aliases)]
+    apply(connection, changes)
+    _update(connection, updates)
+    replace(connection, INCIDENT_IDS, names)
+
+
+def _update(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows that have the same columns over those of their numbers."""
+    if not rows:
+        return
+    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "number"}
+    statement = update(INCIDENTS).where(INCIDENTS.c.number == bindparam("new_number")).values(**columns)
+    connection.execute(statement, [{f"new_{name}": value for name, value in row.items()} for row in rows])
+
+
+def _alone(connection: Connection, told: Sequence[ToldIncident]) -> dict[str, Row[Any]]:
+    """Return, by id, the rows of those that have one row, and no name, row or alert in common with any other."""
+    named = Counter(name for one in told for name in (one.id, *one.aliases))
+    rows = {row.id: row for row in _rows_named(connection, list(named))}
+    alone: dict[str, Row[Any]] = {}
+    for one in told:
+        names = (one.id, *one.aliases)
+        own = [rows[name] for name in names if name in rows]
+        if len(own) == 1 and all(named[name] == 1 for name in names):
+            alone[one.id] = own[0]
+    owners = owners_of(connection, [alert.id for one in told for alert in one.alerts])
+    number = {name: row.number for name, row in alone.items()}
+    shared: set[int | None] = set()
+    for one in told:
+        others = {owners[alert.id] for alert in one.alerts if alert.id in owners} - {number.get(one.id)}
+        if others:
+            shared |= {*others, number.get(one.id)}
+    return {name: row for name, row in alone.items() if row.number not in shared}
 
 
 def write_incident(connection: Connection, told: ToldIncident, now: int) -> int:
@@ -80,19 +133,33 @@ def _insert(connection: Connection, told: ToldIncident, now: int) -> int:
 
 
 def _change(connection: Connection, told: ToldIncident, rows: Sequence[Row[Any]], now: int, *, has_more: bool) -> None:
+    values = _changed(told, rows, now, has_more=has_more)
+    if values is None:
+        return
+    connection.execute(update(INCIDENTS).where(INCIDENTS.c.number == rows[0].number).values(**values))
+    _move_devices(connection, told, rows[0], values, is_merged=len(rows) > 1)
+
+
+def _changed(told: ToldIncident, rows: Sequence[Row[Any]], now: int, *, has_more: bool) -> dict[str, Any] | None:
+    """Return what is to be written into the first of an incident's rows; None where nothing is."""
     first = rows[0]
     values = _values(told)
     status = _status([Status(row.status) for row in rows], has_more=has_more)
     if len(rows) == 1 and first.digest == values["digest"] and first.id == told.id and status == first.status:
-        return
+        return None
     values |= {"version": first.version + 1, "changed": now, "known": min(row.known for row in rows)}
     if status != first.status:
         values |= {"status": status.value, "status_by": HUB, "status_why": _ADDED if has_more else "merged"}
         values["reopened"] = first.reopened + (first.status == Status.CLOSED)
-    connection.execute(update(INCIDENTS).where(INCIDENTS.c.number == first.number).values(**values))
-    if first.devices != values["devices"] or len(rows) > 1:
-        connection.execute(delete(INCIDENT_DEVICES).where(INCIDENT_DEVICES.c.incident == first.number))
-        _write_devices(connection, told.devices, first.number)
+    return values
+
+
+def _move_devices(
+    connection: Connection, told: ToldIncident, row: Row[Any], values: dict[str, Any], *, is_merged: bool = False
+) -> None:
+    if row.devices != values["devices"] or is_merged:
+        connection.execute(delete(INCIDENT_DEVICES).where(INCIDENT_DEVICES.c.incident == row.number))
+        _write_devices(connection, told.devices, row.number)
 
 
 def _status(met: Sequence[Status], *, has_more: bool) -> Status:
