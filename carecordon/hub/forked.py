@@ -1,10 +1,12 @@
 """A process made by a fork: it has imported all that its parent has, so that it works at once, and shares that memory.
 
-The parent must have one thread only, and no open connection that a child could take for its own.
+The parent must run one thread of its own only (numpy's linear algebra ends and remakes its own around a fork), and hold
+no open connection that a child could take for its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import multiprocessing
@@ -12,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +25,7 @@ import setproctitle
 _PR_SET_PDEATHSIG = 1
 """Source: Linux, prctl(2)."""
 _FIRST_OF_OTHERS = 3
+LOOK_S = 0.02
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -81,10 +85,12 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """Return its exit status. Raises subprocess.TimeoutExpired."""
-        self._process.join(timeout)
-        status = self._process.exitcode
-        if status is None:
-            raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
+        # Not `join`: it waits for the end of a pipe, which the process closes with all other files of its parent.
+        end = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if end is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
+            time.sleep(LOOK_S)
         return status
 
     def send_signal(self, sig: int) -> None:
@@ -114,7 +120,10 @@ def _run(title: str, call: Callable[[], int | None], parent: int, words: int, lo
         os.dup2(nothing.fileno(), 0)
     os.dup2(words, 1)
     os.dup2(log, 2)
-    os.closerange(_FIRST_OF_OTHERS, os.sysconf("SC_OPEN_MAX"))
+    for opened in [int(one.name) for one in Path("/proc/self/fd").iterdir()]:
+        if opened >= _FIRST_OF_OTHERS:
+            with contextlib.suppress(OSError):  # that of the listing itself is closed already
+                os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115  # the process's own three
     setproctitle.setproctitle(title)
     sys.exit(call())

@@ -120,12 +120,17 @@ class Supervisor:
         self._selector.close()
 
     def _launch(self, child: _Child) -> None:
+        """Start a process; where that cannot be (no memory, a full disk), it is tried again after a pause."""
         said, words = os.pipe()
-        log = self._log(child.job.name)
         try:
-            child.process = _started(child.job, words, log)
+            with self._log(child.job.name) as log:
+                child.process = _started(child.job, words, log)
+        except OSError as fault:
+            os.close(said)
+            child.due = time.monotonic() + child.pause_s
+            self.tell(child.job.name, f"cannot be started, which is tried again: {fault}")
+            return
         finally:
-            log.close()
             os.close(words)
         child.started = time.monotonic()
         child.is_ready = False

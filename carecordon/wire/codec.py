@@ -72,6 +72,8 @@ _ALL_VALUES: msgspec.msgpack.Decoder[list[tuple[Value, ...]]] = msgspec.msgpack.
 _EACH_VALUE = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _LISTS = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
 """First bytes of a list. Source: the MessagePack specification, "array format family"."""
+_TEN = 0x90 + len(_Batch.__struct_fields__)
+"""First byte of an array of as many elements as a batch has: the values are its last, so they end where it does."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -121,6 +123,8 @@ def decode(data: bytes) -> Table:
         raise TheirFault(f"batch: {error}") from error
     if batch.version != VERSION:
         raise TheirFault(f"batch: version {batch.version}, this side speaks {VERSION}: bring both to one release")
+    if raw[0] != _TEN:
+        raise TheirFault("batch: it has more elements than a batch has: what stands behind the values is not looked at")
     rows = len(batch.kind) // 4
     if rows > MAX_ROWS:
         raise TheirFault(f"batch: {rows} rows, at most {MAX_ROWS} are taken: send smaller batches")

@@ -142,7 +142,9 @@ def batch(rng: random.Random) -> bytes:
 def _spoil(rng: random.Random, whole: list[Any]) -> None:
     """Do one thing that the codec must refuse."""
     _, kinds, _, devices, _, _, _, names, index, values = whole
-    match rng.randrange(6):
+    match rng.randrange(7):
+        case 6:
+            whole.append(rng.choice((None, values, b"x" * 9)))
         case 0:
             kinds.append(rng.choice(_NEVER))
         case 1 if names:

@@ -24,6 +24,11 @@ def steady():
     sys.stderr.flush()
     time.sleep(600)
 
+def deaf():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("ready", flush=True)
+    time.sleep(600)
+
 def failing():
     raise ValueError("my last words")
 
@@ -49,6 +54,16 @@ print(json.dumps({
 if sys.argv[2] == "stop":
     supervisor.stop()
     print(json.dumps({"gone": not Path(f"/proc/{pid}").exists()}), flush=True)
+    import carecordon.hub.main
+    carecordon.hub.main.STOP_S = 0.2
+    jobs = [Job("deaf", ("deaf",), deaf), Job("last", ("last",), steady)]
+    supervisor = Supervisor(jobs, logs, lambda *said: told.append(said))
+    supervisor.start()
+    while time.monotonic() < end and not supervisor.is_ready:
+        supervisor.look(0.05)
+    pids = [supervisor.pid("deaf"), supervisor.pid("last")]
+    supervisor.stop()
+    print(json.dumps({"gone": [not Path(f"/proc/{pid}").exists() for pid in pids], "told": told[-1]}), flush=True)
 else:
     while True:
         supervisor.look(0.1)
@@ -63,7 +78,7 @@ def _parent(folder: Path, then: str) -> subprocess.Popen[str]:
 def test_a_fork_has_words_log_title_and_session_of_its_own_and_nothing_of_its_parent_s(tmp_path: Path) -> None:
     parent = _parent(tmp_path, "stop")
     out, err = parent.communicate(timeout=2 * DEADLINE_S)
-    found, after = map(json.loads, out.splitlines())
+    found, after, deaf = map(json.loads, out.splitlines())
     assert found["title"].rstrip("\0") == "made-up title"
     assert found["group"] == found["pid"], "a terminal's Ctrl-C is not for it"
     assert not any(str(tmp_path / "held") in name for name in found["files"])
@@ -72,6 +87,8 @@ def test_a_fork_has_words_log_title_and_session_of_its_own_and_nothing_of_its_pa
     assert "my last words" in (tmp_path / "two.log").read_text()
     assert "no_such_module" in err, "what cannot be imported is told, and keeps nobody from starting"
     assert after["gone"]
+    assert deaf["gone"] == [True, True], "who does not end when asked is killed, and the others are asked too"
+    assert deaf["told"] == ["deaf", "did not end when it was asked to, and was killed"]
 
 
 def test_a_fork_ends_with_who_forked_it(tmp_path: Path) -> None:

@@ -161,6 +161,8 @@ def test_what_follows_the_batch_is_refused() -> None:
     refuse(GOOD + b"x")
     refuse(GOOD + GOOD)
     refuse(pack(RAW + b"\xc0"))
+    assert "more elements" in refuse(pack(b"\x9b" + RAW[1:] + b"\xc0"))
+    assert "more elements" in refuse(pack(b"\xdc\x00\x0b" + RAW[1:] + b"\xc0"))
     assert "version" not in refuse(pack(RAW[:-1]))
 
 

@@ -153,6 +153,9 @@ class Grouper:
                 if not self._is_kept:
                     raise
                 self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
+                if before is not None:
+                    self._told[part.name] = before
+                self._parts.touch(part.units[0])  # it is tried again when something comes
                 continue
             self._told[part.name] = told
             if before is None or told.incident is not before.incident:
@@ -187,6 +190,8 @@ class Grouper:
             self._tally[Unseen.RECORD, "incidents: more is open than can be held together, the oldest told early"] += (
                 crowd
             )
+            crowd += UNITS_KEPT // 10  # room for some looks to come: each time all that is open is gone through
+            self._looked_at += len(self._units)
         elif self._is_kept and abs(over - self._swept) < SWEEP_NS:
             return
         self._swept = over

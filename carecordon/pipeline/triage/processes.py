@@ -305,17 +305,18 @@ class Tops:
         if is_root(start.image):
             return None
         way: list[ProcessStart] = []
-        met: set[int] = set()
+        met: dict[int, int] = {}
+        """Where in `way` each stands."""
         top: str | None = None
         while True:
             if (known := self._known.get(id(start))) is not None:
                 top = known
                 break
             if id(start) in met:  # a circle, which only made-up events have
-                top = min(process_key(one) for one in way)
+                top = min(process_key(one) for one in way[met[id(start)] :])
                 break
+            met[id(start)] = len(way)
             way.append(start)
-            met.add(id(start))
             above = self.processes.parent(start)
             if above is None or is_root(above.image):
                 is_own = above is None and start.parent_image is not None and not is_root(start.parent_image)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carecordon.model.incident import Incident
 from carecordon.model.match import Level, Match
 from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage import group as room
 from carecordon.pipeline.triage.group import Grouper
+from carecordon.pipeline.triage.processes import Processes, Tops
 from tests.pipeline.triage.grouping import HOUR, MINUTE, match, start
 
 DEVICES = ("ws1", "fs1")
@@ -89,6 +92,39 @@ def test_what_is_settled_is_forgotten_whole(steps: list[Step]) -> None:
     gone = {key for key, record in grouper.changes().items() if record is None}
     assert {key for key in records if key[0] == "unit"} <= gone
     assert grouper.spread() == {"late": 1}
+
+
+def test_processes_that_are_each_other_s_parents_have_one_top_whoever_is_asked_first() -> None:
+    circle = [start("g4", "g4", at=MINUTE), start("g1", "g4", at=2 * MINUTE)]
+    processes = Processes()
+    for one in circle:
+        processes.add(one)
+    assert {Tops(processes).of(one) for one in circle} == {"g4"}
+    tops = Tops(processes)
+    assert [tops.of(one) for one in reversed(circle)] == ["g4", "g4"]
+
+
+def test_an_incident_that_could_not_be_told_is_told_when_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    grouper = Grouper(is_kept=True)
+    grouper.feed([match("a", level=Level.HIGH)])
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "tell", _failing)
+        assert grouper.settle() == []
+    grouper.feed([match("b", device="ws2", level=Level.HIGH)])
+    assert {incident.devices for incident in grouper.settle()} == {("ws1",), ("ws2",)}
+
+
+def test_where_too_much_is_open_room_is_made_for_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "UNITS_KEPT", 50)
+    grouper = Grouper(is_kept=True)
+    grouper.feed([match(f"r{number}", number * HOUR, f"ws{number}") for number in range(20)])
+    grouper.feed([match(f"s{number}", HOUR, f"fs{number}") for number in range(40)])
+    assert len(grouper.settle()) == 60
+    assert sum(grouper.spread().values()) == 45, "a tenth below what may be open"
+
+
+def _failing(*_: object) -> Incident:
+    raise MemoryError
 
 
 def _known(incident: Incident) -> object:
