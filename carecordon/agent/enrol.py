@@ -91,6 +91,11 @@ def read_token(text: str) -> Pass:
     return Pass(found[1], found[2])
 
 
+def mark_of(token: Pass) -> str:
+    """Return what a token is known again by, that lets nobody in: the SHA-256 (hex) of its secret."""
+    return hashlib.sha256(token.secret.encode()).hexdigest()
+
+
 def enrol(  # each is a fact of this one device or of its hub
     folder: Path, host: str, port: int, token: Pass, *, name: str, system: str, timeout_s: float = TIMEOUT_S
 ) -> Identity | NotEnrolled:
@@ -113,7 +118,7 @@ def enrol(  # each is a fact of this one device or of its hub
         return answer
     if _fingerprint(answer.authority) != token.authority:
         raise TheirFault("the hub's answer names another CA than the token does: nothing was kept")
-    hub = Hub(host, answer.devices_port, answer.device, authority, port)
+    hub = Hub(host, answer.devices_port, answer.device, authority, port, mark_of(token))
     return settle(folder, hub, key, answer.certificate)
 
 

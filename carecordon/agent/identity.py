@@ -37,6 +37,8 @@ class Hub(msgspec.Struct, frozen=True):
     authority: str
     """The hub's CA, PEM: only who is certified by it is the hub."""
     enrol_port: int = 8444
+    token: str = ""
+    """The SHA-256 (hex) of the secret that it enrolled with; '' where that was not kept."""
 
     def at(self, host: str) -> Hub:
         """Return the same hub under another address."""

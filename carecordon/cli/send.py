@@ -17,7 +17,7 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from carecordon.agent.enrol import NotEnrolled, enrol, read_token
+from carecordon.agent.enrol import NotEnrolled, enrol, mark_of, read_token
 from carecordon.agent.fill import Fresh
 from carecordon.agent.identity import Identity, open_identity
 from carecordon.agent.run import Agent
@@ -101,6 +101,12 @@ def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: 
     try:
         known = open_identity(folder)
         if known is not None:
+            if token is not None and mark_of(read_token(token)) != known.hub.token:
+                fail(
+                    f"--token: {folder} is enrolled already, as device {known.hub.device}, with another token, and "
+                    "would keep its old key: leave --token (or CARECORDON_TOKEN) out to go on as this device, or name "
+                    "a new folder with --state to enrol anew"
+                )
             return replace(known, hub=known.hub.at(host))
         if token is None:
             fail("this state folder is not enrolled yet: give --token, as `carecordon hub enrol-token` prints it")

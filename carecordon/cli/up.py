@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import typer
@@ -28,14 +29,17 @@ def up(
 ) -> None:
     """Run the hub: gate, workers, keeper, triage, notices and API. Ctrl-C ends it, and nothing is lost."""
     paths = Paths(data, keys)
-    try:
-        settings = _settings(paths)
-        held = lock(paths)
-        prepare(paths, settings, time.time_ns())
-    except TheirFault as fault:
-        say(str(fault))
-        raise typer.Exit(USAGE) from fault
-    with held:
+    with ExitStack() as held:
+        try:
+            settings = _settings(paths)
+            held.enter_context(lock(paths))
+            prepare(paths, settings, time.time_ns())
+        except TheirFault as fault:
+            say(str(fault))
+            raise typer.Exit(USAGE) from fault
+        except OSError as fault:
+            say(f"{paths.data}: the hub cannot start: {fault}; look at the disk and at who owns it, and start it again")
+            raise typer.Exit(USAGE) from fault
         run(paths, settings, workers or workers_wanted(settings))
 
 

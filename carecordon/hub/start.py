@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import IO
 
-from carecordon.hub.backup.forgotten import forgotten, look_at_end
+from carecordon.hub.backup.forgotten import forgotten, look_at_end, write_down
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.forked import import_all
 from carecordon.hub.main import Job
@@ -30,7 +30,7 @@ KEEPER, TRIAGE, GATE, CARRY, API = "keeper", "triage", "gate", "carry", "api"
 def prepare(paths: Paths, settings: Settings, now: int) -> None:
     """Make the folders and logs that lack, bring the register up to date, renew the hub's own certificate if it is due.
 
-    Raises TheirFault where something is another version's, or not this organisation's.
+    Raises TheirFault where something is another version's, or not this organisation's; OSError where the machine fails.
     """
     for folder in (paths.data, paths.events.parent, paths.telemetry, paths.rules, paths.run, paths.logs):
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +39,7 @@ def prepare(paths: Paths, settings: Settings, now: int) -> None:
         left.unlink(missing_ok=True)  # what lived only while the hub did, the last time
     end = look_at_end(paths)
     REGISTER.prepare(str(paths.register))
+    write_down(paths, end, now)  # at once: what follows may fail, and at the next start nothing shows it any more
     register = REGISTER.open_register(str(paths.register))
     try:
         merge(register, Revocations(paths.keys).all(), now)  # what was revoked, and then the power went

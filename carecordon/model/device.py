@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+COPIED_RULE = "carecordon.device-key-in-two-places"
+"""The id of the hub's own rule that a device's key is in two places: by it a story knows what the hub itself told."""
+HUB_LOGS = "carecordon-hub/"
+"""How the logs are called, in whatever case, that the hub itself writes: no device may send events of such a one."""
+
 
 class DeviceKind(StrEnum):
     """What a device is to the hub."""
@@ -20,7 +25,7 @@ class Standing(StrEnum):
 
     ACTIVE = "active"
     UNPROVEN = "unproven"
-    """Two may be using its key: it goes on delivering, no order would be sent to it; it enrols again."""
+    """Two may be using its key: it goes on delivering, no order would be sent to it; so until it is revoked."""
     HELD = "held"
     """Known from a backup that may lack later revocations: refused, with a retry time, until a person confirms it."""
     REVOKED = "revoked"

@@ -190,6 +190,22 @@ def test_a_hub_that_is_not_there_is_told_within_the_time_given(sender: Sender, t
     assert "1 waiting" in done.output
 
 
+def test_another_token_is_refused_where_it_would_be_ignored(gate: Running, sender: Sender, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", event(1))
+    assert sender(path)[0] == 0
+    assert sender.token.split(".")[1] not in (sender.state / "hub.json").read_text("utf-8")
+    assert sender(path)[0] == 0, "the same command goes on"
+    device = sender.device()
+    sender.token = f"{gate.hub.authority.fingerprint}.{gate.hub.token()}"
+    status, said = sender(path)
+    for part in ("--token", str(sender.state), f"as device {device}", "a new folder with --state"):
+        assert part in " ".join(said.split())
+    assert (status, sender.device()) == (2, device)
+    sender.state = tmp_path / "new"
+    assert sender(path)[0] == 0
+    assert sender.device() != device
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -1,11 +1,12 @@
-"""A device's key in two places is one incident: told once, extended, and one until somebody enrols the device anew."""
+"""A device's key in two places is one incident: told once, extended, and one until its old key is revoked."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,8 @@ from carecordon.hub.gate.office import Office as Room
 from carecordon.hub.gate.renewal import SENDER, Clerk
 from carecordon.hub.news.doubts import COPIED, Named, Sign, doubt, hand_over
 from carecordon.hub.news.found import Found
-from carecordon.hub.triage.unproven import EVERY_NS, GRACE_NS, Unproven
+from carecordon.hub.news.found import decode as found_in
+from carecordon.hub.triage.unproven import AT_ONCE, EVERY_NS, GRACE_NS, MOST, Unproven
 from carecordon.hub.trust.authority import Authority
 from carecordon.model.device import Certificate, DeviceKind, NewDevice, Standing
 from carecordon.model.kept import AlertQuery, Commit, IncidentQuery, IncidentRow, Status, StatusChange
@@ -24,8 +26,11 @@ from carecordon.model.match import Level, Match
 from carecordon.model.stream import Entry, Stream
 from carecordon.notify.notice import decode
 from carecordon.register.register import Register
+from carecordon.report import story
+from carecordon.report.story.catalogue import words_of
 from carecordon.report.story.kinds import OTHER, kind_of
 from carecordon.report.story.samples import sample_events
+from carecordon.report.story.tell import tell_story
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from tests.hub.test_desk import SECOND, T0, desk, entry, incidents, match, register
 
@@ -68,8 +73,7 @@ def test_it_is_an_incident_that_people_are_told_of_once_in_plain_words(register:
         "what both send is taken",
         "no order would be sent",
         ID,
-        "Enrol the one that is the device anew",
-        "carecordon hub revoke",
+        "treat the key as stolen",
     ):
         assert part in text
     (alert,) = register.cases.alerts(AlertQuery(device=NAME))
@@ -101,8 +105,8 @@ def test_two_devices_are_two_incidents(register: Register) -> None:
 
 def test_what_is_handed_over_twice_lies_there_twice_and_in_order(stream: Stream) -> None:
     for number in range(3):
-        hand_over(stream, SENDER, evidence(T0 + number), T0)
-        hand_over(stream, "triage", evidence(T0 + number), T0)
+        hand_over(stream, SENDER, [evidence(T0 + number)], T0)
+        hand_over(stream, "triage", [evidence(T0 + number)], T0)
     assert [(one.part.sender, one.part.first) for one in stream.pull(0, 0, 1 << 20)] == [
         (sender, number) for number in range(3) for sender in (SENDER, "triage")
     ]
@@ -117,7 +121,7 @@ class _Clocked:
 
     def restart(self) -> None:
         self.desk = desk(self.register)
-        self.looking = Unproven(self.register, lambda match, now: hand_over(self.stream, "triage", match, now))
+        self.looking = Unproven(self.register, lambda matches, now: hand_over(self.stream, "triage", matches, now))
 
     def pulled(self) -> list[Entry]:
         return self.stream.pull(0, self.desk.position, 1 << 20)
@@ -129,14 +133,14 @@ class _Clocked:
             if looks:
                 self.looking.look(self.now)
             if beside:
-                hand_over(self.stream, "shard-0", replace(match(1, "other-1"), time=self.now), self.now)
+                hand_over(self.stream, "shard-0", [replace(match(1, "other-1"), time=self.now)], self.now)
             self.desk.turn(self.pulled(), self.now)
             self.desk.turn([], self.now + 5 * SECOND)
 
     def show(self, kind: Evidence = Evidence.TWO_ANSWER) -> None:
         """Do what a gate does."""
         self.register.devices.mark_unproven(ID, kind.value, self.now)
-        hand_over(self.stream, SENDER, evidence(self.now, kind), self.now)
+        hand_over(self.stream, SENDER, [evidence(self.now, kind)], self.now)
         self.desk.turn(self.pulled(), self.now)
 
 
@@ -164,7 +168,7 @@ def test_evidence_days_later_is_of_the_same_incident_as_long_as_it_is_looked_at(
         assert (alert.first, alert.count) == (T0, 1 + 6 + 1)
 
 
-def test_it_is_opened_again_where_it_was_closed_and_nobody_enrolled_the_device(hub: _Clocked) -> None:
+def test_it_is_opened_again_where_it_was_closed_and_nobody_revoked_the_old_key(hub: _Clocked) -> None:
     hub.show()
     change = StatusChange(1, Status.CLOSED, "ann", "it will be all right")
     stands = hub.register.cases.position()
@@ -176,8 +180,36 @@ def test_it_is_opened_again_where_it_was_closed_and_nobody_enrolled_the_device(h
     assert copied(hub.register)[0].status is Status.OPEN
 
 
+def test_it_is_told_again_so_often_and_no_more_and_then_anew_with_new_evidence(hub: _Clocked) -> None:
+    hub.show()
+    hub.go(24 * 4)
+    (alert,) = hub.register.cases.alerts(AlertQuery(rule_id=COPIED.id))
+    assert alert.count == 1 + MOST
+    hub.restart()
+    hub.go(24)
+    assert len(copied(hub.register)) == 1
+    hub.show(Evidence.AHEAD)
+    hub.go(24 * 4)
+    later = hub.register.cases.alerts(AlertQuery(rule_id=COPIED.id))[0]
+    assert (len(copied(hub.register)), later.count) == (2, 1 + MOST)
+
+
+def test_many_at_once_are_told_in_parts_of_some_and_none_is_left_out(register: Register, stream: Stream) -> None:
+    many = AT_ONCE * 2 + 5
+    for number in range(many):
+        enrolled(register, f"{number:032x}", f"pc-{number}")
+        register.devices.mark_unproven(f"{number:032x}", "two may be using its key", T0)
+    hub = _Clocked(register, stream)
+    for at in (0, GRACE_NS, GRACE_NS, GRACE_NS, GRACE_NS):
+        hub.looking.look(T0 + at)
+    words = [word for entry in hub.pulled() for word in found_in(entry.part.data)]
+    told = [[match.device for match in word.matches] for word in words if isinstance(word, Found)]
+    assert [len(part) for part in told] == [AT_ONCE, AT_ONCE, 5]
+    assert len({device for part in told for device in part}) == many
+
+
 @pytest.mark.parametrize("act", ["revoke", "prove"])
-def test_once_it_is_revoked_or_enrolled_anew_nothing_more_is_told(hub: _Clocked, act: str) -> None:
+def test_once_it_is_revoked_or_its_key_proven_nothing_more_is_told(hub: _Clocked, act: str) -> None:
     hub.show()
     hub.go(1)
     if act == "revoke":
@@ -215,7 +247,8 @@ def test_the_hubs_own_events_are_of_known_kinds(register: Register) -> None:
     desk(register).turn([entry(1, Found(told, [], T0))], T0)
     events = [event for one in incidents(register) for event in sample_events(one)]
     assert len(events) == len(Sign)
-    assert all(kind_of(event) is not OTHER for event in events)
+    assert all(kind_of(event, [COPIED]) is not OTHER for event in events)
+    assert all(kind_of(event) is OTHER for event in events)
 
 
 @pytest.mark.parametrize(
@@ -229,8 +262,10 @@ def test_the_gate_hands_over_under_the_name_that_the_devices_events_go_by_and_tr
     enrolled(register, other, NAME if kind is DeviceKind.AGENT else NAME.upper(), kind)
     monkeypatch.setattr("carecordon.hub.gate.renewal.AGAIN_S", 0.0)
     refusals = ["the disk is full", "the disk is still full"]
+    opened: list[int] = []
 
     def found() -> Stream:
+        opened.append(len(refusals))
         if refusals:
             raise OSError(refusals.pop())
         return STREAM.open(str(tmp_path / "found.db"), 1)
@@ -238,17 +273,39 @@ def test_the_gate_hands_over_under_the_name_that_the_devices_events_go_by_and_tr
     async def suspect() -> None:
         room = Room(asyncio.get_running_loop(), "register")
         clerk = Clerk(room, cast("Authority", None), register, lambda: T0, lambda _: None, found)
-        clerk.suspect(other, Evidence.RETURNED)
+        for _ in range(50):
+            clerk.suspect(other, Evidence.RETURNED)
         end = time.monotonic() + DEADLINE_S
-        while not stream.pull(0, 0, 1 << 20) and time.monotonic() < end:  # noqa: ASYNC110  # another thread writes it
-            await asyncio.sleep(0.01)
+        lies: Callable[[], int] = lambda: len(stream.pull(0, 0, 1 << 20))  # noqa: E731  # it is waited for
+        for count, evidence in ((1, Evidence.AHEAD), (2, None)):
+            while lies() < count and time.monotonic() < end:  # noqa: ASYNC110  # another thread writes it
+                await asyncio.sleep(0.01)
+            if evidence is not None:
+                clerk.suspect(other, evidence)
+        await room.wait(clerk.close)
         room.close()
 
     asyncio.run(suspect())
     known = register.devices.get(other)
     assert known is not None
     assert known.standing is Standing.UNPROVEN
+    assert opened == [2, 1, 0], "it is tried by one at a time, and opened no more once it is open"
+    assert len(stream.pull(0, 0, 1 << 20)) == 2
     one = desk(register)
     one.turn(stream.pull(0, 0, 1 << 20), T0)
     (row,) = copied(register)
     assert row.devices == (name,)
+
+
+@pytest.mark.parametrize("kind", list(DeviceKind))
+def test_its_steps_name_the_key_that_is_to_be_revoked_and_the_command_of_its_kind(
+    register: Register, kind: DeviceKind
+) -> None:
+    one = desk(register)
+    one.turn([entry(1, Found([evidence(T0, device=Named(ID, NAME, kind))], [], T0))], T0)
+    (incident,) = incidents(register)
+    words = words_of((resources.files(story) / "words.toml").read_text("utf-8"))
+    steps = " ".join(tell_story(incident, sample_events(incident), (), words).next_steps)
+    assert f"`carecordon hub revoke {ID} --why TEXT`" in steps
+    assert ("enrol-token --forwarder" in steps) is (kind is DeviceKind.FORWARDER)
+    assert "touches neither the device nor its network" in steps

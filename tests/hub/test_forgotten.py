@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from carecordon.hub.backup.check import check
-from carecordon.hub.backup.forgotten import KEY, forgotten, look_at_end
+from carecordon.hub.backup.forgotten import KEY, look_at_end, unsure
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.start import prepare
 from carecordon.hub.triage.desk import Desk, Office
+from carecordon.hub.triage.passing import OVER_NS, Passing
 from carecordon.hub.triage.triage import CONSUMER, PULL_BYTES, _acknowledge
 from carecordon.hub.trust.anchors import note_anchor
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.audit import Act
+from carecordon.model.errors import TheirFault
 from carecordon.model.kept import AlertQuery, AlertRow
 from carecordon.model.match import Level
 from carecordon.model.stream import Stream
@@ -62,9 +65,9 @@ class Life:
             for one in (events, found, register):
                 one.close()
 
-    def power_fails(self, harm: Harm) -> Life:
+    def power_fails(self, harm: Harm, name: str = "after") -> Life:
         """Return the hub as it is found afterwards, its register's write-ahead log harmed meanwhile."""
-        place = self.paths.data.with_name(f"{self.paths.data.name}-after")
+        place = self.paths.data.with_name(f"{self.paths.data.name}-{name}")
         shutil.copytree(self.paths.data, place, ignore=shutil.ignore_patterns("*-shm"))
         life = Life(Paths(place, self.paths.keys), self.shelf, self.now)
         harm(log_of(life))
@@ -245,15 +248,72 @@ def test_a_commit_that_a_power_cut_left_half_written_is_not_called_a_loss(life: 
     with life.at_work() as work:
         work.register.settle()
         work.register.audit.add([Act("ada", "ask", "x")], NOW)
-        after = life.power_fails(lambda path: cut(path, 0.99, 1_000))
-    end = look_at_end(after.paths)
-    assert end is not None
-    assert not end.is_sure
-    found = forgotten(after.paths, end, NOW)
-    assert found is not None
-    assert found.kind == "poison"
-    assert "nothing that anybody was told was in it if" in found.text
-    assert [one.is_grave for one in check(after.paths, NOW) if one.what == found.text] == [False]
+        after, other = (life.power_fails(lambda path: cut(path, 0.99, 1_000), name) for name in ("after", "other"))
+    (finding,) = [one for one in check(other.paths, NOW) if "may be lost" in one.what]
+    assert "nothing that anybody was told was in it if" in finding.what
+    assert not finding.is_grave
+    assert after.start() == []
+    for paths in (after.paths, other.paths):
+        with opened(paths) as register:
+            assert register.cases.troubles(is_over=None) == [], "printed alone"
+
+
+def test_what_a_transaction_that_was_given_up_left_in_the_log_is_told_to_nobody(life: Life) -> None:
+    with life.at_work() as work:
+        work.register.audit.add([Act("ada", "ask", "w")], NOW)
+        with closing(sqlite3.connect(life.paths.register, isolation_level=None)) as plain:
+            plain.execute("PRAGMA cache_size = 10")  # so that it is spilled into the log long before its end
+            plain.execute("BEGIN IMMEDIATE")
+            plain.execute("CREATE TABLE much (content BLOB)")
+            plain.executemany("INSERT INTO much VALUES (?)", [(bytes(4_000),) for _ in range(600)])
+            plain.execute("ROLLBACK")
+        work.register.audit.add([Act("ada", "ask", "x")], NOW)
+        after, other = (life.power_fails(whole, name) for name in ("after", "other"))
+    assert frames(log_of(after)) > 500
+    assert unsure(look_at_end(other.paths))
+    assert after.start() == []
+    with opened(after.paths) as register:
+        assert register.cases.troubles(is_over=None) == []
+
+
+def test_checks_that_follow_each_other_make_one_trouble_though_positions_move(life: Life, detector: Detector) -> None:
+    with life.at_work() as work:
+        for number in range(ROUNDS):
+            work.receive(number)
+            work.match(detector)
+        after = life.power_fails(lambda path: flipped(path, 0.5))
+    check(after.paths, NOW)
+    check(after.paths, NOW + SECOND)
+    with closing(STREAM.open(str(after.paths.events), 1)) as events:
+        events.publish([part(2 * ROUNDS, "mischief", "quiet")], NOW)
+        for consumer in (DETECT, STORE):
+            events.ack(consumer, 0, ROUNDS + 1)  # one position further, and the same partition
+    check(after.paths, NOW + 2 * SECOND)
+    with opened(after.paths) as register:
+        (trouble,) = [one for one in register.cases.troubles() if one.key.startswith(KEY)]
+        assert f"matched up to {ROUNDS + 1}" in trouble.text
+        passing = Passing(register.cases)
+        passing.look(NOW + 2 * SECOND, {})
+        passing.look(NOW + OVER_NS, {})
+        assert [one.key for one in register.cases.troubles()] == [trouble.key]
+        passing.look(NOW + OVER_NS + 1_000 * SECOND, {})
+        assert register.cases.troubles() == [], "a day without more of it"
+
+
+def test_a_lost_end_is_written_down_before_anything_else_may_fail(life: Life) -> None:
+    with life.at_work() as work:
+        for number in range(ROUNDS):
+            work.register.audit.add([Act("ada", "ask", str(number))], NOW)
+        after = life.power_fails(lambda path: flipped(path, 0.9))
+    kept = after.paths.found.read_bytes()
+    after.paths.found.write_bytes(b"no log at all" * 100)
+    for one in after.paths.found.parent.glob(f"{after.paths.found.name}-*"):
+        one.unlink()
+    with pytest.raises((TheirFault, OSError)):
+        after.start()
+    after.paths.found.write_bytes(kept)
+    (text,) = after.start()
+    assert "some of it was on disk" in text
 
 
 def test_a_damaged_commit_that_others_came_behind_is_a_loss_though_nobody_else_knew(life: Life) -> None:

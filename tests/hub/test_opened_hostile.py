@@ -44,6 +44,24 @@ def open_all(doors: Doors, entries: list[Entry]) -> Opened:
     return Opener(Roster(doors.register.devices)).open(entries)
 
 
+@pytest.mark.parametrize("channel", ["Carecordon-Hub/Devices", "CARECORDON-HUB/x", "carecordon-hub/"])
+def test_no_device_tells_in_a_log_of_the_hubs_own(doors: Doors, channel: str) -> None:
+    events: list[Event] = [(kind, {"DeviceId": "5e" * 16}, 1, "ward-7") for kind in (KIND, Kind(channel, None, 1))]
+    bad = Entry(1, 7, 0, Part("bad", 1, 0, 1, codec.encode(table_of(events))))
+    found = open_all(doors, [bad, entry(2, "good", ["Image"])])
+    assert len(found.merged) == 1
+    (letter,) = found.letters
+    assert letter.key.startswith("part/bad/")
+    assert "which the hub alone writes" in letter.reason
+    assert [trouble.sender for trouble in found.troubles] == ["bad"]
+
+
+def test_a_log_with_nearly_such_a_name_is_anybodys(doors: Doors) -> None:
+    event: Event = (Kind("Carecordon-Hubs/Devices", None, 1), {"DeviceId": "5e" * 16}, 1, "ward-7")
+    found = open_all(doors, [Entry(1, 7, 0, Part("good", 1, 0, 0, codec.encode(table_of([event]))))])
+    assert (len(found.merged), found.letters) == (1, [])
+
+
 @pytest.mark.usefixtures("few_cells")
 def test_one_sender_brings_no_more_fields_than_it_may_in_many_batches(doors: Doors) -> None:
     busy = entry(1, "good", ["Image", "User"], ROWS)

@@ -12,6 +12,7 @@ from carecordon.hub.news.quiet import MANY, Hush, Quiet
 from carecordon.hub.triage.silence import LOOK_S, Silence
 from carecordon.hub.triage.upkeep import Upkeep
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
+from carecordon.model.kept import Trouble
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
 
@@ -124,6 +125,47 @@ def test_many_that_were_silent_before_a_restart_are_over_when_all_speak(register
     assert open_troubles(register) == []
 
 
+def test_who_fell_silent_just_before_a_restart_is_told_and_holds_no_crowd_open(register: Register) -> None:
+    *ids, late = enrol(register, MANY + 1)
+    before = Silence(register, LIMIT_S)
+    before.look(at(0), at(0))
+    register.devices.seen(dict.fromkeys(ids, at(1)) | {late: at(8)})
+    before.look(at(12), at(12))
+    (crowd,) = register.cases.troubles()
+    assert crowd.count == MANY
+    anew = Silence(register, LIMIT_S)
+    anew.look(at(19), at(19))
+    anew.look(at(30), at(30))  # it is proven only by what this process has not heard
+    assert f"pc-{MANY:02} has been quiet for 22 min" in open_troubles(register)
+    register.devices.seen(dict.fromkeys(ids, at(31)))
+    anew.look(at(32), at(32))
+    assert open_troubles(register) == [f"pc-{MANY:02} has been quiet for 22 min"]
+
+
+def test_after_a_restart_each_crowd_is_over_by_itself() -> None:
+    early = {f"a{n}": Hush(f"a{n}", f"a{n}", at(1)) for n in range(MANY)}
+    late = {f"b{n}": Hush(f"b{n}", f"b{n}", at(2)) for n in range(MANY)}
+    before = Quiet("source", "sources", "0/")
+    told = [*before.news(early, at(12)), *before.news(early | late, at(14))]
+    anew = Quiet("source", "sources", "0/")
+    fresh = Hush("c", "c", at(13))
+    quiet = early | late | {"c": fresh}
+    anew.resume(told, quiet)
+    assert [anew.knows(key) for key in ("a0", "b0", "c")] == [True, True, False]
+    (news,) = anew.news(quiet, at(24))
+    assert news.key == "source/c"
+    (over,) = anew.news(late | {"c": fresh}, at(25))
+    assert over.key == told[0].key
+    assert over.until == at(25)
+
+
+def test_a_crowd_that_an_older_release_told_is_gone_on_with() -> None:
+    quiet = {f"a{n}": Hush(f"a{n}", f"a{n}", at(n / 10)) for n in range(MANY)}
+    anew = Quiet("silent", "devices")
+    anew.resume([Trouble(f"silent/{at(12)}", "silent", None, "many", at(0), None, MANY)], quiet)
+    assert anew.news(quiet, at(13)) == []
+
+
 def test_what_ends_after_a_clock_was_set_back_did_not_end_before_it_began() -> None:
     quiet = Quiet("silent", "devices")
     quiet.news({"a": Hush("pc-00", "a", at(5))}, at(20))
@@ -153,3 +195,14 @@ def test_upkeep_goes_on_after_the_clock_was_set_back(register: Register, tmp_pat
     upkeep.look(at(0))
     upkeep.look(at(1))
     assert len(forgotten) == 2
+
+
+def test_who_fits_two_crowds_after_a_restart_is_of_the_oldest_alone() -> None:
+    early = {f"a{n}": Hush(f"a{n}", f"a{n}", at(1 + n / 4)) for n in range(MANY)}
+    late = {f"b{n}": Hush(f"b{n}", f"b{n}", at(4 if n else 3)) for n in range(MANY)}
+    before = Quiet("source", "sources", "0/")
+    told = [*before.news(early, at(14)), *before.news(early | late, at(15))]
+    anew = Quiet("source", "sources", "0/")
+    anew.resume(told, early | late)
+    (over,) = anew.news(early, at(16))
+    assert over.key == told[1].key

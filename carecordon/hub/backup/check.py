@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from carecordon.hub.backup.forgotten import KEY, forgotten, look_at_end, told
+from carecordon.hub.backup.forgotten import forgotten, look_at_end, told, unsure
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.trust.anchors import read_anchors
 from carecordon.hub.trust.authority import open_authority, server_is_due
@@ -82,11 +82,14 @@ def _end(paths: Paths, now: int) -> Iterator[Finding]:
     """Yield what the register has lost; before it is opened for anything else, which takes what is to be seen away."""
     if not paths.register.exists():
         return
-    forgotten(paths, look_at_end(paths), now)
+    end = look_at_end(paths)
+    doubt = unsure(end) if forgotten(paths, end, now) is None else None
+    if doubt is not None:
+        yield Finding(str(paths.register), doubt, is_grave=False)
     register = REGISTER.open_register(str(paths.register))
     try:
         for trouble in told(register):
-            yield Finding(str(paths.register), trouble.text, is_grave=trouble.key.startswith(KEY))
+            yield Finding(str(paths.register), trouble.text, is_grave=True)
     finally:
         register.close()
 
@@ -119,7 +122,10 @@ def _waiting(register: Register, where: str) -> Iterator[Finding]:
     standings = register.devices.count()
     for standing, text in (
         (Standing.HELD, "devices are held since a restore: confirm them"),
-        (Standing.UNPROVEN, "devices are unproven, another may use their key: enrol them anew"),
+        (
+            Standing.UNPROVEN,
+            "devices are unproven, another may use their key, until that is revoked: see the steps of their incidents",
+        ),
     ):
         if count := standings.get(standing.value):
             yield Finding(where, f"{count} {text}", is_grave=False)

@@ -4,7 +4,8 @@ Theory. Who acknowledges in a stream has committed to the register before, and a
 the folder of keys after its entries are on disk. So none of them is ever ahead of the register; one that is tells that
 the register lost its end. The write-ahead log itself is looked at too, before anything is written to it. Its commits
 are synced one after the other: where more than one does not check, one was on disk and is lost; where it is the last
-alone, it may be what a kill or a power cut left of a commit that nobody was told of, and is no proof.
+alone, it may be what a kill, a power cut or a transaction that was given up left, and is no proof: `hub check` prints
+it, and it is written nowhere.
 
 Seen is whatever was followed by a worker's turn, by triage letting go of stream 2, or by an anchor; and each
 frame that does not check. Not seen are whole commits cut off cleanly that none of these came behind.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,17 +34,22 @@ from carecordon.register.register import Register
 from carecordon.stream.backends.on_sqlite.wal import FRAME_HEAD, HEAD, dropped
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
-KEY, UNSURE_KEY = "damage/register/", "poison/register/"
+KEY = "damage/register/"
+"""How the keys of these troubles begin. Behind it stands which partitions and kinds are concerned, so that what is
+seen again is the same trouble. It ends by itself a day after it was seen last (`hub/triage/passing.py`)."""
 TRIAGE = "triage"
 """The consumer of stream 2."""
 TOLD = 3
 """Partitions that are named."""
 TROUBLES = 10_000
-UNSURE = "nothing that anybody was told was in it if a kill or a power cut left it so"
+LOG = "log"
+"""The kind of what the write-ahead log itself shows."""
+UNSURE = "nothing that anybody was told was in it if a kill, a power cut or a transaction that was given up left it so"
 SURE = "more than one commit stood there, so some of it was on disk"
 LOST = (
     "Events and what was found in them are in the other logs, and are gone on with from there. What else was written "
-    "last is lost: devices that enrolled, what people did, which notices went (they may go once more)"
+    "last is lost: devices that enrolled, what people did, which notices went (they may go once more). Look at the "
+    "disk; this is told until nothing more of it was seen for a day"
 )
 
 
@@ -52,6 +59,13 @@ class Witnesses(NamedTuple):
     workers: tuple[Done, ...]
     audit: int
     triage: int
+
+
+class Missing(NamedTuple):
+    """One thing that is missing, in words: what of, and in which partitions."""
+
+    concerned: tuple[str, ...]
+    text: str
 
 
 class Dropped(NamedTuple):
@@ -69,11 +83,29 @@ def look_at_end(paths: Paths) -> Dropped | None:
     return look_at_log(str(paths.register), _dropped)
 
 
+def write_down(paths: Paths, end: Dropped | None, now: int) -> None:
+    """Write down that the end was lost, where that is sure: whoever writes to the register takes what shows it away.
+
+    Raises TheirFault or OSError where the register cannot be written.
+    """
+    if end is not None and end.is_sure:
+        with closing(REGISTER.open_register(str(paths.register))) as register:
+            register.cases.trouble([_trouble(end, [], now)])
+
+
+def unsure(end: Dropped | None) -> str | None:
+    """Return in words what is no proof of a loss; None where nothing is, or all is sure."""
+    if end is None or end.is_sure:
+        return None
+    return f"the end of what was written to the register may be lost: {end.reason}; {UNSURE}"
+
+
 def forgotten(paths: Paths, end: Dropped | None, now: int) -> Trouble | None:
     """Return what is to be told of a register whose end was found to be such (`look_at_end`); written down already.
 
-    Raises TheirFault or OSError where a log or the register cannot be read.
+    None where nothing is lost for sure. Raises TheirFault or OSError where a log or the register cannot be read.
     """
+    write_down(paths, end, now)
     if not (paths.events.exists() and paths.found.exists()):
         return None
     with (
@@ -83,29 +115,33 @@ def forgotten(paths: Paths, end: Dropped | None, now: int) -> Trouble | None:
     ):
         witnesses = _witnesses(paths, events, found)  # first: meanwhile the register only comes to know more
         missing = list(_missing(register, witnesses, events.epoch, found))
-        if not missing and end is None:
-            return None
+        sure = end if end and end.is_sure else None
+        if not missing:
+            return _trouble(sure, [], now) if sure else None  # written down above
+        known = [one for one in told(register) if all(each.text in one.text for each in missing)]
+        if known and end is None:
+            return known[0]
         trouble = _trouble(end, missing, now)
-        register.cases.trouble([trouble])
+        shorter = [replace(_trouble(sure, [], now), until=now)] if sure else []
+        register.cases.trouble([*shorter, trouble])
     return trouble
 
 
 def told(register: Register) -> list[Trouble]:
     """Return what was told of it before, and lasts."""
-    return [one for one in register.cases.troubles(limit=TROUBLES) if one.key.startswith((KEY, UNSURE_KEY))]
+    return [one for one in register.cases.troubles(limit=TROUBLES) if one.key.startswith(KEY)]
 
 
-def _trouble(end: Dropped | None, missing: list[str], now: int) -> Trouble:
-    """Return it in words, under a key that the same words have again; what is no proof is no grave one."""
+def _trouble(end: Dropped | None, missing: list[Missing], now: int) -> Trouble:
+    """Return it in words, under a key that it has again while the same is concerned, wherever positions are by then."""
     reason = [end.reason] if end else []
-    if missing or (end and end.is_sure):
-        sure = [SURE] if end and end.is_sure and not missing else []
-        text = "the register has lost the end of what was written to it: " + "; ".join([*reason, *sure, *missing, LOST])
-        key, kind = KEY, "damage"
-    else:
-        text = "the end of what was written to the register may be lost: " + "; ".join([*reason, UNSURE])
-        key, kind = UNSURE_KEY, "poison"
-    return Trouble(key + hashlib.sha256(text.encode()).hexdigest()[:12], kind, None, text, now)
+    sure = [] if missing else [SURE]
+    words = [*reason, *sure, *(one.text for one in missing), LOST]
+    concerned = sorted({name for one in missing for name in one.concerned}) or [LOG]
+    key = KEY + hashlib.sha256("\n".join(concerned).encode()).hexdigest()[:12]
+    return Trouble(
+        key, "damage", None, "the register has lost the end of what was written to it: " + "; ".join(words), now
+    )
 
 
 def _dropped(path: Path, frames: int) -> Dropped | None:
@@ -140,24 +176,25 @@ def _witnesses(paths: Paths, events: Stream, found: Stream) -> Witnesses:
     return Witnesses(workers, number, found.acked(TRIAGE, 0))
 
 
-def _missing(register: Register, witnesses: Witnesses, epoch: int, found: Stream) -> Iterator[str]:
+def _missing(register: Register, witnesses: Witnesses, epoch: int, found: Stream) -> Iterator[Missing]:
     behind = []
     for partition, seen in enumerate(witnesses.workers):
         at = known(read_checkpoint(register.checkpoints, partition, epoch))
         if seen.detected > at.detected or seen.stored > at.stored:
-            behind.append(
+            text = (
                 f"partition {partition} was matched up to {seen.detected} and stored up to {seen.stored}, "
                 f"and it says {at.detected} and {at.stored}"
             )
+            behind.append(Missing((f"partition/{partition}",), text))
     yield from behind[:TOLD]
-    if len(behind) > TOLD:
-        yield f"as much of {len(behind) - TOLD} more partitions"
+    if more := behind[TOLD:]:
+        yield Missing(tuple(one.concerned[0] for one in more), f"as much of {len(more)} more partitions")
     end = register.audit.head().number
     if witnesses.audit > end:
-        yield f"entries {end + 1} to {witnesses.audit} of the audit log are gone"
+        yield Missing(("audit",), f"entries {end + 1} to {witnesses.audit} of the audit log are gone")
     position = _position(register, found.epoch)
     if position is not None and witnesses.triage > position:
-        yield _incidents(found, position, witnesses.triage)
+        yield Missing(("incidents",), _incidents(found, position, witnesses.triage))
 
 
 def _position(register: Register, epoch: int) -> int | None:

@@ -1,8 +1,8 @@
 """`python -m carecordon.hub.gate DATA KEYS`: the process that devices speak to; acknowledged means on disk.
 
 It says `ready` on standard output when it listens, and writes its ports to `run/gate.json`. What is where:
-gate_door (who may begin a handshake), gate_link (a connection), gate_reception (what sessions say), gate_writing and
-gate_commit (groups to disk), gate_admission, gate_pressure, clones, gate_upkeep; enrolment has a port of its own.
+door (who may begin a handshake), link (a connection), reception (what sessions say), writing and
+commit (groups to disk), admission, pressure, clones, upkeep; enrolment has a port of its own.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Gate:
         self.reception = Reception(loop, admission, self._committer, pressure, settings.limits, clocks, self._office)
         count = self.reception.figures.count
         opened = partial(STREAM.open, str(paths.found), 1)
-        clerk = Clerk(self._office, authority, register, clocks.wall, count, opened)
+        clerk = self._clerk = Clerk(self._office, authority, register, clocks.wall, count, opened)
         self.reception.calls = Calls(clerk.renew, clerk.suspect)
         self._enrolling = Counter(self._enrol, clocks.steady, count)
         self._numbers = itertools.count(1)
@@ -160,6 +160,7 @@ class Gate:
         with contextlib.suppress(OSError):
             await self._office.wait(partial(self._register.devices.seen, seen))
         self._committer.stop()
+        await self._office.wait(self._clerk.close)
         self._office.close()
         self._files.close()
 

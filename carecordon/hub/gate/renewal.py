@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 
 import structlog
@@ -18,6 +17,7 @@ from carecordon.hub.trust.authority import Authority, Issued, RequestRefused
 from carecordon.hub.trust.identity import IdentityRefusal, RenewalRefusal, may_renew
 from carecordon.hub.worker.roster import Roster
 from carecordon.model.device import Standing
+from carecordon.model.errors import OurFault
 from carecordon.model.stream import Stream
 from carecordon.register.register import Register
 
@@ -44,7 +44,7 @@ class Clerk:
         count: Callable[[str], None],
         found: Callable[[], Stream],
     ) -> None:
-        """`wall` gives UTC ns, `count` counts by a short name, `found` opens stream 2."""
+        """`wall` gives UTC ns, `count` counts by a short name, `found` opens stream 2, where it is first needed."""
         self._office = office
         self._authority = authority
         self._register = register
@@ -53,6 +53,15 @@ class Clerk:
         self._found = found
         self._roster: Roster | None = None
         self._asking: set[str] = set()
+        self._stream: Stream | None = None
+        self._suspected: set[tuple[str, Evidence]] = set()
+        """What is being told of: of each there is one that tries."""
+
+    def close(self) -> None:
+        """Close stream 2; in the office's thread, after all else."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def renew(self, link: Link, request: str) -> None:
         """Send a new certificate where the device may have one; where not, the log says why and it may ask again."""
@@ -68,14 +77,19 @@ class Clerk:
         )
 
     def suspect(self, device: str, evidence: Evidence) -> None:
-        """Mark a device as unproven, and hand the evidence over to triage; tried until it is done."""
-        self._suspect(device, evidence, self._wall())
+        """Mark a device as unproven, and hand the evidence over to triage; tried until it is done, by one at a time."""
+        if (device, evidence) not in self._suspected:
+            self._suspected.add((device, evidence))
+            self._suspect(device, evidence, self._wall())
 
     def _suspect(self, device: str, evidence: Evidence, at: int) -> None:
         def again() -> None:
             asyncio.get_running_loop().call_later(AGAIN_S, self._suspect, device, evidence, at)
 
-        self._office.ask(partial(self._mark, device, evidence, at), lambda _: None, again)
+        def done(_: None) -> None:
+            self._suspected.discard((device, evidence))
+
+        self._office.ask(partial(self._mark, device, evidence, at), done, again)
 
     def _mark(self, device: str, evidence: Evidence, at: int) -> None:
         self._register.devices.mark_unproven(device, f"two may be using its key: {evidence.value}", at)
@@ -85,10 +99,15 @@ class Clerk:
         if self._roster is None:
             self._roster = Roster(self._register.devices)
         self._roster.refresh()
-        named = Named(device, self._roster.name(device) or known.name)
+        named = Named(device, self._roster.name(device) or known.name, known.kind)
         match = doubt(Sign.EVIDENCE, named, evidence.value, at, evidence.name.lower())
-        with closing(self._found()) as stream:
-            hand_over(stream, SENDER, match, self._wall())
+        if self._stream is None:
+            self._stream = self._found()
+        try:
+            hand_over(self._stream, SENDER, [match], self._wall())
+        except (OSError, OurFault):
+            self.close()
+            raise
 
     def _issue(self, visitor: Visitor, request: str) -> _Outcome:
         now = self._wall()

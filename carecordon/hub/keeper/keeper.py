@@ -1,6 +1,6 @@
 """The process that owns the telemetry store: `python -m carecordon.hub.keeper DATA` serves it on loopback.
 
-It has no way out: each statement is held against a closed list (keeper_door) before the engine sees it.
+It has no way out: each statement is held against a closed list (door) before the engine sees it.
 """
 
 from __future__ import annotations

@@ -37,16 +37,23 @@ class Quiet:
     _crowds: dict[str, tuple[Trouble, frozenset[str]]] = field(default_factory=dict)
 
     def resume(self, troubles: Iterable[Trouble], quiet: Mapping[str, Hush]) -> None:
-        """Take up what a former process told and is not over: a crowd consisted of those quiet now."""
-        crowds = []
+        """Take up what a former process told and is not over.
+
+        Who is quiet now was of the oldest crowd that fell quiet when it did, and of one alone; of none, and it is news.
+        """
+        crowds: list[Trouble] = []
         for trouble in troubles:
             if trouble.kind == self.kind and trouble.device is None:
                 crowds.append(trouble)
             elif trouble.kind == self.kind:
                 self._lone[trouble.key.removeprefix(f"{self.kind}/")] = trouble
-        left = frozenset(quiet).difference(self._lone)
-        for trouble in crowds:
-            self._crowds[trouble.key] = trouble, left
+        left = {key: hush.last for key, hush in quiet.items() if key not in self._lone}
+        for trouble in sorted(crowds, key=lambda one: (one.since, one.key)):
+            newest = _newest(trouble)
+            names = frozenset(key for key, last in left.items() if trouble.since <= last <= newest)
+            self._crowds[trouble.key] = trouble, names
+            for key in names:
+                del left[key]
 
     def knows(self, key: str) -> bool:
         """Return whether this was told to be quiet, and not yet to be over."""
@@ -72,8 +79,9 @@ class Quiet:
         names = ", ".join(sorted(hush.name for hush in fresh)[:NAMED])
         more = f" and {len(fresh) - NAMED:,} more" if len(fresh) > NAMED else ""
         text = f"{len(fresh):,} {self.many} fell quiet together: {names}{more}"
-        key = f"{self.kind}/{self.whose}{now}"
-        return Trouble(key, self.kind, None, text, min(hush.last for hush in fresh), None, len(fresh))
+        lasts = [hush.last for hush in fresh]
+        key = f"{self.kind}/{self.whose}{now}/{max(lasts)}"  # the last: who goes on from it knows who was of it
+        return Trouble(key, self.kind, None, text, min(lasts), None, len(fresh))
 
     def _over(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
         found = [_ended(trouble, now) for key, trouble in self._lone.items() if key not in quiet]
@@ -86,6 +94,12 @@ class Quiet:
                 found.append(_ended(trouble, now))
                 del self._crowds[key]
         return found
+
+
+def _newest(trouble: Trouble) -> int:
+    """Return when the last of a crowd was last heard (UTC ns); of one of an older release, when it was told."""
+    last = trouble.key.rpartition("/")[2]
+    return int(last) if last.isdecimal() else trouble.since
 
 
 def _ended(trouble: Trouble, now: int) -> Trouble:

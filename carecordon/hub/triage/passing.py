@@ -1,10 +1,15 @@
-"""Troubles that nobody says the end of: what has not come again for a day is over."""
+"""Troubles that nobody says the end of: what has not come again for a day is over.
+
+That the register lost its end is one of them, though grave: it is a thing that happened, told to people at once, and
+nothing that a person does brings the end back or would tell us that it is over. What has ended stays to be read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from carecordon.hub.backup.forgotten import KEY
 from carecordon.model.kept import Trouble
 from carecordon.register.register import Cases
 
@@ -32,7 +37,7 @@ class Passing:
         seen: dict[str, tuple[Trouble, int]] = {}
         over: list[Trouble] = []
         for trouble in self.cases.troubles(limit=MOST):
-            if trouble.kind not in KINDS:
+            if trouble.kind not in KINDS and not trouble.key.startswith(KEY):
                 continue
             known = self._seen.get(trouble.key)
             since = known[1] if known is not None and known[0] == trouble else now

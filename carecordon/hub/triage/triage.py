@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from carecordon.hub.carry.receivers import names
 from carecordon.hub.config import Paths, Settings, read_settings
@@ -57,8 +58,15 @@ def main() -> None:
     desk = Desk(register.cases, rules, estate.now(), _office(settings), stream.epoch, time.time_ns())
     silence = Silence(register, settings.limits.silent_after_s)
     passing = Passing(register.cases)
-    unproven = Unproven(register, lambda match, now: hand_over(stream, CONSUMER, match, now))
+    unproven = Unproven(register, lambda matches, now: hand_over(stream, CONSUMER, matches, now))
     upkeep = Upkeep(register, paths.keys, settings.retention_days)
+    looks: dict[str, Callable[[], None]] = {
+        "acknowledge": lambda: _acknowledge(stream, desk, register),
+        "silence": lambda: silence.look(time.time_ns(), _heard(paths)),
+        "unproven": lambda: unproven.look(time.time_ns()),
+        "upkeep": lambda: upkeep.look(time.time_ns()),
+        "passing": lambda: passing.look(time.time_ns(), desk.repeated),
+    }
     gc.set_threshold(*GC_THRESHOLD)
     process.ready()
     looked = 0.0
@@ -67,14 +75,7 @@ def main() -> None:
         desk.turn(entries, time.time_ns())
         if time.monotonic() - looked >= LOOK_S:
             looked = time.monotonic()
-            try:
-                _acknowledge(stream, desk, register)
-                silence.look(time.time_ns(), _heard(paths))
-                unproven.look(time.time_ns())
-                upkeep.look(time.time_ns())
-                passing.look(time.time_ns(), desk.repeated)
-            except OSError as fault:  # tried again: nothing that was found hangs on it
-                process.log.warning("upkeep", fault=str(fault))
+            _look(looks, process.log)
             book = watch.changed()
             if book is not None:
                 desk.change_rules(book.rules, estate.now())
@@ -84,6 +85,15 @@ def main() -> None:
             process.wait(IDLE_S)
     upkeep.anchor()
     process.log.info("stopped")
+
+
+def _look(looks: Mapping[str, Callable[[], None]], log: Any) -> None:
+    """Do each of these though others fail: it is tried again, and nothing that was found hangs on it."""
+    for name, look in looks.items():
+        try:
+            look()
+        except OSError as fault:
+            log.warning("upkeep", what=name, fault=str(fault))
 
 
 def _acknowledge(stream: Stream, desk: Desk, register: Register) -> None:

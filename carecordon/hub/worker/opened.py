@@ -13,6 +13,7 @@ from carecordon.hub.news.found import Trouble
 from carecordon.hub.worker.merge import Merger, Sent, some
 from carecordon.hub.worker.roster import Roster
 from carecordon.model.batch import Table
+from carecordon.model.device import HUB_LOGS
 from carecordon.model.errors import TheirFault
 from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged
@@ -79,6 +80,7 @@ class Opener:
         numbers = part.last - part.first + 1
         if len(table) != numbers:
             raise TheirFault(f"batch: {len(table)} rows under {numbers} numbers")
+        _check_logs(table)
         _check_size(table)
         table.columns.all_values()  # a wrong value is this batch's fault, not that of those it is merged with
         if entry.skip or entry.drop:
@@ -104,6 +106,15 @@ class Opener:
             )
             for name in fresh
         ]
+
+
+def _check_logs(table: Table) -> None:
+    """Raise TheirFault for a batch with events of a log that only the hub writes: people believe what stands there."""
+    for kind in table.kinds:
+        if (kind.channel or "").casefold().startswith(HUB_LOGS):
+            raise TheirFault(
+                f"batch: events of the log {(kind.channel or '')[:NAME_CHARS]!r}, which the hub alone writes"
+            )
 
 
 def _check_size(table: Table) -> None:

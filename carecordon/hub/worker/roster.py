@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from carecordon.model.device import Device, DeviceKind
+from carecordon.model.device import Device, DeviceKind, Standing
 from carecordon.register.register import Devices
 
 UNKNOWN = "unknown device"
@@ -18,8 +18,10 @@ class Roster:
         """Read them all."""
         self._devices = devices
         self._known: dict[str, Device] = {}
-        self._first: dict[str, tuple[int, str]] = {}
-        """Lower-case name to (enrolled, id) of the device that had it first."""
+        self._agents: dict[str, set[str]] = {}
+        """Lower-case name to the ids of all agents that enrolled under it."""
+        self._owner: dict[str, str] = {}
+        """Lower-case name to the id that it belongs to."""
         self._unknown: set[str] = set()
         self._revision = 0
         self.refresh()
@@ -31,18 +33,21 @@ class Roster:
 
     def _load(self) -> None:
         self._revision, changed = self._devices.changed_since(self._revision)
+        names = set()
         for device in changed:
             self._known[device.id] = device
             if device.kind is DeviceKind.AGENT:
                 name = device.name.lower()
-                self._first[name] = min(
-                    self._first.get(name, (device.enrolled, device.id)), (device.enrolled, device.id)
-                )
+                self._agents.setdefault(name, set()).add(device.id)
+                names.add(name)
+        for name in names:
+            self._owner[name] = min((self._known[one] for one in self._agents[name]), key=_turn).id
 
     def name(self, sender: str) -> str | None:
         """Return the machine that all of a sender's events are of; None for a forwarder, whose events say it.
 
-        A name belongs to the device that enrolled with it first: whoever comes later under it is told apart by its id.
+        A name belongs to the device that enrolled with it first and is not revoked: whoever else goes under it is told
+        apart by its id. So a machine that is enrolled anew has its name again once its former self is revoked.
         """
         device = self._known.get(sender)
         if device is None and sender not in self._unknown:
@@ -53,8 +58,8 @@ class Roster:
             return f"{UNKNOWN} {sender}"
         if device.kind is DeviceKind.FORWARDER:
             return None
-        owner = self._first.get(device.name.lower())
-        return device.name if owner is None or owner[1] == device.id else f"{device.name} ({device.id[:SHORT_ID]})"
+        owner = self._owner.get(device.name.lower())
+        return device.name if owner is None or owner == device.id else f"{device.name} ({device.id[:SHORT_ID]})"
 
     def strangers(self, sender: str, names: Iterable[str | None]) -> list[str]:
         """Return those names in a sender's events that it has no right to.
@@ -66,8 +71,13 @@ class Roster:
             return []
         told = [name for name in names if name]
         if device.kind is DeviceKind.FORWARDER:
-            return [name for name in told if self._first.get(name.lower()) is not None]
+            return [name for name in told if name.lower() in self._owner]
         return [name for name in told if _label(name) != _label(device.name)]
+
+
+def _turn(device: Device) -> tuple[bool, int, str]:
+    """Return what of those under one name the owner has least of."""
+    return device.standing is Standing.REVOKED, device.enrolled, device.id
 
 
 def _label(name: str) -> str:

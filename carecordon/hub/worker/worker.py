@@ -14,13 +14,13 @@ from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.news.losses import KEPT, Losses, Way
 from carecordon.hub.process import Process
 from carecordon.hub.worker.channels_heard import ChannelsHeard, teller_of, whose
+from carecordon.hub.worker.hearing import Hearing
 from carecordon.hub.worker.lag import DEEP_S, Lag
 from carecordon.hub.worker.notes import Notes
 from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.rules_in_use import RulesInUse
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.kept import Trouble
-from carecordon.model.merged import Merged
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
@@ -73,9 +73,11 @@ class _Worker:
         self._losses = Losses()
         self._untold: dict[str, Trouble] = {}
         """News of these two that the register has not taken yet, by key."""
+        self._is_deaf = False
+        """Whether it was told that these two failed."""
         self._resume()
         for shard in self._shards:
-            shard.heard = self._hear
+            shard.heard = Hearing([self._channels.see, self._losses.see], self._fail_to_hear).hear
         self._looked = self._trimmed = 0.0
 
     def _resume(self) -> None:
@@ -150,9 +152,13 @@ class _Worker:
             self._register.cases.trouble(list(self._untold.values()))
             self._untold.clear()
 
-    def _hear(self, merged: Merged) -> None:
-        self._channels.see(merged)
-        self._losses.see(merged)
+    def _fail_to_hear(self, why: str) -> None:
+        """Log that something was not noted, and complain of it once; written with the other news."""
+        self._process.log.warning("heard", fault=why)
+        if not self._is_deaf:
+            self._is_deaf = True
+            key = f"poison/heard/{self._process.name}"
+            self._untold[key] = Trouble(key, "poison", None, f"{self._process.name}: {why}", time.time_ns())
 
     def _is_mine(self, trouble: Trouble) -> bool:
         """Return whether this worker tells of it: by its sender; missing numbers are the gate's to tell."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from carecordon.model.device import COPIED_RULE
 from carecordon.model.event import Fields
 from carecordon.model.incident import EventSeen
+from carecordon.model.match import RuleHead
 from carecordon.report.story.values import Slot
 
 DEVICE = "device"
 """As `varies`: the same on many devices is one fact."""
+HUB = "hub"
 Log = str
 """A log's short name, of LOGS."""
 
@@ -30,7 +33,7 @@ LOGS: Mapping[str, Log] = {
     "microsoft-windows-bits-client/operational": "bits",
     "microsoft-windows-windows firewall with advanced security/firewall": "firewall",
     "microsoft-windows-driverframeworks-usermode/operational": "usb",
-    "carecordon-hub/devices": "hub",
+    "carecordon-hub/devices": HUB,
 }
 """Channels, in lower case, whose events have kinds of their own. Source: Windows event channels (protocols.md 8.1).
 
@@ -38,9 +41,13 @@ The last is ours: what the hub itself tells of a device (carecordon/hub/news/dou
 """
 
 
-def log_of(event: EventSeen) -> Log:
-    """Return the short name of an event's log; '' for one without kinds of its own."""
-    return LOGS.get((event.channel or "").lower(), "")
+def log_of(event: EventSeen, rules: Iterable[RuleHead] = ()) -> Log:
+    """Return the short name of an event's log; '' for one without kinds of its own.
+
+    `rules` match it: an event is the hub's own only where the hub's own rule does. A device can send any channel.
+    """
+    log = LOGS.get((event.channel or "").lower(), "")
+    return "" if log == HUB and all(rule.id != COPIED_RULE for rule in rules) else log
 
 
 @dataclass(frozen=True, slots=True)

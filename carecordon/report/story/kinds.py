@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import islice
 
 from carecordon.model.event import Fields
 from carecordon.model.incident import EventSeen
+from carecordon.model.match import RuleHead
 from carecordon.report.story.accounts import ACCOUNTS
 from carecordon.report.story.hub import HUB
 from carecordon.report.story.kind import Kind, log_of
@@ -65,11 +67,11 @@ def _by_event() -> dict[tuple[str, int], tuple[Kind, ...]]:
 _BY_EVENT = _by_event()
 
 
-def kind_of(event: EventSeen) -> Kind:
-    """Return the first kind that the event is of; OTHER if none."""
+def kind_of(event: EventSeen, rules: Iterable[RuleHead] = ()) -> Kind:
+    """Return the first kind that the event, which `rules` match, is of; OTHER if none."""
     if event.event_id is None:
         return OTHER
-    kinds = _BY_EVENT.get((log_of(event), event.event_id), ())
+    kinds = _BY_EVENT.get((log_of(event, rules), event.event_id), ())
     return next((kind for kind in kinds if kind.when is None or kind.when(event.fields)), OTHER)
 
 

@@ -121,8 +121,8 @@ class _Folding:
 
     def take(self, event: EventSeen) -> None:
         """Add an event to its run, or begin one with it."""
-        kind = kind_of(event)
         heads = {head.id: head for head in self._rules.get((event.file, event.position), ())}
+        kind = kind_of(event, heads.values())
         happening = self._happening(kind, event)
         if happening and (twin := self._twin(happening, event)):
             twin.rules.update(heads)

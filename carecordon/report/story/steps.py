@@ -2,7 +2,8 @@
 
 At most STEPS: those about care (`care.py`); from the catalogue those that fit the techniques,
 the most urgent first, at most URGENT; the triage notes of the gravest rules, their first steps
-before their second ones; then what is to be done about any incident. Below high the notes, which
+before their second ones; then what is to be done about any incident. What a key in two places asks for (`copied.py`)
+is told whole, and stands before the notes. Below high the notes, which
 say how to tell friend from foe, come before the catalogue. None says what one before it said.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from carecordon.model.incident import Incident
 from carecordon.model.match import Level, RuleHead
 from carecordon.report.story.care import care_steps, names
+from carecordon.report.story.copied import copied_steps, is_of_hub_alone
 from carecordon.report.story.reach import Reach
 from carecordon.report.story.runs import rules_of
 from carecordon.report.story.summary import people
@@ -47,10 +49,13 @@ def next_steps(incident: Incident, reach: Reach, sources: Sequence[str], voice: 
     }
     fitting = [step for step in voice.words.steps if step.fits(incident.techniques or ("",)) and _can(step, places)]
     urgent = [_text(step, places, voice) for step in fitting if not step.is_general]
-    general = [_text(step, places, voice) for step in fitting if step.is_general]
+    is_general = not is_of_hub_alone(incident)
+    general = [_text(step, places, voice) for step in fitting if step.is_general and is_general]
     advised = [step for step, says in _advised(incident, voice) if not any(_same(says, own) for own in urgent)]
-    first = urgent[:URGENT] if incident.level.rank >= Level.HIGH.rank else []
-    return tuple(_once([*care_steps(incident, reach, voice), *first, *advised, *urgent, *general]))[:STEPS]
+    care, copied = care_steps(incident, reach, voice), copied_steps(incident, voice)
+    room = min(URGENT, STEPS - len(care) - len(copied)) if copied else URGENT
+    first = urgent[: max(0, room)] if incident.level.rank >= Level.HIGH.rank else []
+    return tuple(_once([*care, *first, *copied, *advised, *urgent, *general]))[:STEPS]
 
 
 def _can(step: Step, places: dict[str, str | None]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from carecordon.model.incident import Entity, EntityKind, Incident
 from carecordon.model.times import to_datetime
+from carecordon.report.story.copied import is_of_hub_alone
 from carecordon.report.story.facts import sentence_of
 from carecordon.report.story.reach import ARRIVES, Reach
 from carecordon.report.story.runs import Run
@@ -25,6 +26,8 @@ def summary_of(incident: Incident, runs: Sequence[Run], reach: Reach, voice: Voi
     sentences = [_began(incident, runs, voice)]
     if did := doings(incident, words):
         sentences.append(words.say("summary.did", {"did": words.listed(did, DONE)}))
+    if is_of_hub_alone(incident):
+        return " ".join(sentences)  # nothing was seen on any device
     key = "reached" if len(reach.shown) > 1 else "touched" if reach.touched and not reach.shown else "stayed"
     sentences.append(words.say(f"summary.{key}", _reach(incident, reach, voice)))
     return " ".join(sentences)

@@ -36,5 +36,5 @@ def tell_story(incident: Incident, events: Sequence[EventSeen], unseen: Sequence
         summary_of(incident, runs, reach, voice),
         facts_of(chosen.told, incident, voice),
         next_steps(incident, reach, list(strange), voice),
-        unknown_of(incident, ordered, strange, unseen, voice, untold=chosen.untold),
+        unknown_of(incident, ordered, rules, strange, unseen, voice, untold=chosen.untold),
     )

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from carecordon.model.incident import EventSeen, Incident, ProcessSeen
 from carecordon.model.match import BlindSpot, Unseen
-from carecordon.report.story.kind import log_of
+from carecordon.report.story.kind import HUB, log_of
+from carecordon.report.story.runs import Rules
 from carecordon.report.story.summary import has_technique, people
 from carecordon.report.story.values import base, field, quoted, show_program
 from carecordon.report.story.voice import Voice
 from carecordon.report.visible import shortened, visible
 
 NAMED = 5
-HUB = "hub"
 SPOTS = 8
 """So many blind spots are told one by one."""
 _REASON_CHARS = 240
@@ -36,15 +36,16 @@ _SPREADS = ("T1021", "T1210", "T1570", "T1569", "T1047", "T1080", "T1484", "T107
 def unknown_of(
     incident: Incident,
     events: Sequence[EventSeen],
+    rules: Rules,
     strange: Mapping[str, str | None],
     unseen: Sequence[BlindSpot],
     voice: Voice,
     *,
     untold: int,
 ) -> tuple[str, ...]:
-    """Return what is not known; `strange` as `strangers` finds them, `untold` is how many events no fact tells."""
+    """Return what is not known; `rules` by place, `strange` as `strangers` finds them, `untold` events of no fact."""
     found = [
-        *_copies(events, voice),
+        *_copies(events, rules, voice),
         *_roots(incident, events, voice),
         *_starts(incident, voice),
         *_addresses(strange, voice),
@@ -60,9 +61,10 @@ def unknown_of(
     return tuple(dict.fromkeys(found))
 
 
-def _copies(events: Sequence[EventSeen], voice: Voice) -> Iterator[str]:
+def _copies(events: Sequence[EventSeen], rules: Rules, voice: Voice) -> Iterator[str]:
     """Yield the devices whose key is in two places."""
-    devices = dict.fromkeys(event.device for event in events if event.device and log_of(event) == HUB)
+    logs = ((event.device, log_of(event, rules.get((event.file, event.position), ()))) for event in events)
+    devices = dict.fromkeys(device for device, log in logs if device and log == HUB)
     if devices:
         yield voice.words.say("unknown.copy", {"devices": voice.devices(list(devices), NAMED)})
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from carecordon.model.device import COPIED_RULE
 from carecordon.model.event import Value
 from carecordon.model.incident import (
     Alert,
@@ -28,6 +29,7 @@ from carecordon.report.story.words import Words
 
 TOP = Path(__file__).resolve().parents[3]
 CATALOGUE = TOP / "carecordon" / "report" / "story" / "words.toml"
+HUB_LOG = "Carecordon-Hub/Devices"
 GOLDEN = Path(__file__).resolve().parent / "golden"
 SECOND = 10**9
 START = 1_494_580_000 * SECOND
@@ -49,6 +51,11 @@ def words() -> Words:
 def rule(title: str, *techniques: str, level: Level = Level.HIGH, triage: tuple[str, ...] = ()) -> RuleHead:
     """Return a rule; its id is made of its title."""
     return RuleHead(title.lower().replace(" ", "-"), title, level, techniques, "rules/x.yml", 1, triage=triage)
+
+
+def copied() -> RuleHead:
+    """Return the hub's own rule that a device's key is in two places."""
+    return RuleHead(COPIED_RULE, "A device's key is in use in two places", Level.HIGH, (), "hub.py", 1)
 
 
 class Script:
@@ -145,12 +152,13 @@ class Script:
 
 def _alert(head: RuleHead, event: EventSeen) -> Alert:
     where = (event.file, event.position, event.record_id, event.time, event.device, event.channel, event.event_id)
-    return Alert(head, event.device or "", None, event.time, event.time, 1, Match(head, *where, {}))
+    return Alert(head, event.device or "", None, event.time, event.time, 1, Match(head, *where, event.fields))
 
 
 def one(channel: str, event_id: int, **fields: Value) -> str:
     """Return the one sentence that an event alone is told by."""
     script = Script()
-    script.event(0, "wph-ward-ws02", channel, event_id, **fields)
+    rules = (copied(),) if channel == HUB_LOG else ()
+    script.event(0, "wph-ward-ws02", channel, event_id, *rules, **fields)
     (fact,) = script.tell().facts
     return fact.text

@@ -7,7 +7,7 @@ import pytest
 from carecordon.model.event import Value
 from carecordon.model.incident import ProcessSeen
 from carecordon.model.match import BlindSpot, Unseen
-from tests.report.story.script import SYSTEM32, Script, rule
+from tests.report.story.script import HUB_LOG, SYSTEM32, Script, copied, rule
 
 ODD = rule("Odd")
 TOOL = "C:\\Users\\n.ward\\tool.exe"
@@ -35,9 +35,21 @@ def test_a_device_on_which_nothing_was_seen_to_run_has_no_root_to_miss() -> None
 
 def test_which_of_two_with_one_key_is_the_device_is_not_known() -> None:
     script = Script()
-    script.event(0, "ws01", "Carecordon-Hub/Devices", 1, ODD, Evidence="two_answer")
+    script.event(0, "ws01", HUB_LOG, 1, copied(), Evidence="two_answer")
     assert "Which of the two that go on with the key of `ws01` is the device" in gaps(script)
     assert "go on with the key" not in gaps(started())
+
+
+@pytest.mark.parametrize("channel", [HUB_LOG, HUB_LOG.upper()])
+def test_an_event_that_only_calls_itself_the_hubs_is_none(channel: str) -> None:
+    script = Script()
+    script.event(0, "ws01", channel, 1, ODD, DeviceId="5e" * 16, Evidence="two_answer")
+    script.event(1, "ws01", channel, 2, ODD, DeviceId="5e" * 16)
+    story = script.tell()
+    told = " ".join((story.summary, *story.unknown, *story.next_steps, *(fact.text for fact in story.facts)))
+    assert "key" not in told
+    assert "revoke" not in told
+    assert "seen on one device only" in story.summary
 
 
 def test_a_service_or_a_logon_above_is_a_root() -> None:
