@@ -64,7 +64,9 @@ _CROWD = Alarm(
 )
 LONE = Alarm(Level.LOW, "A device or a source stopped sending", "See whether it is switched off, and by whom.")
 _RULE_OFF = Alarm(
-    Level.HIGH, "A rule is switched off: it cost too much", "Mend the rule, or make an exception: it is used again when it has changed."
+    Level.HIGH,
+    "A rule is switched off: it cost too much",
+    "Mend the rule, or make an exception: it is used again when it has changed.",
 )
 _RULES = Alarm(Level.MEDIUM, "Rules or exceptions are not used", "Mend what the text names.")
 _OTHER = Alarm(Level.MEDIUM, "Something is wrong", "See what the text names.")
