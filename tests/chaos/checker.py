@@ -61,7 +61,8 @@ class Verdict:
     def line(self) -> str:
         """Return the figures in one line."""
         return (
-            f"{self.acknowledged:,} acknowledged, {self.stored:,} stored (all of it after {self.stored_after_s:.0f} s), {len(self.lost)} lost, "
+            f"{self.acknowledged:,} acknowledged, {self.stored:,} stored (after {self.stored_after_s:.0f} s), "
+            f"{len(self.lost)} lost, "
             f"{len(self.twice)} twice; {self.planted} planted, {len(self.unseen)} unseen, {self.alerts} alerts, "
             f"{len(self.alerts_twice)} twice; {self.notices} notices, {self.notices_repeated} repeated, "
             f"{len(self.notices_too_often)} too often"

@@ -216,7 +216,7 @@ async def _main(process: Process, paths: Paths) -> None:
     try:
         found = {name: Receiver(target) for name, target in targets(settings.notify, paths.keys).items()}
         carry = Carry(register.outbox, found, settings.name, settings.notify.digest_after)
-        alarms = Alarms(register, settings.name, tuple(found), _least(settings.notify.level))
+        alarms = Alarms(register, settings.name, tuple(found), Level(settings.notify.level))
         process.ready()
         process.log.info("carrying", receivers=sorted(found))
         beside = asyncio.gather(_beat(process, carry), _watch(process, alarms))
@@ -224,14 +224,6 @@ async def _main(process: Process, paths: Paths) -> None:
         await beside
     finally:
         register.close()
-
-
-def _least(level: str) -> Level:
-    try:
-        return Level(level)
-    except ValueError as fault:
-        known = ", ".join(one.value for one in Level)
-        raise TheirFault(f"hub.toml, [notify] level: {level!r} is none of {known}") from fault
 
 
 async def _watch(process: Process, alarms: Alarms) -> None:
