@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.merge import joined, picked
 from carecordon.hub.worker.opened import Opener, entry_of, letter_of
-from carecordon.hub.worker.roster import Roster
 from carecordon.model.batch import ABSENT, UNKNOWN, Table
 from carecordon.model.device import Device, DeviceKind, Standing
 from carecordon.model.merged import Merged

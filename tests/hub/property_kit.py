@@ -13,8 +13,8 @@ from typing import Any
 from carecordon.hub.news import found as stream2
 from carecordon.hub.triage.desk import Desk, Office
 from carecordon.hub.triage.triage import _acknowledge
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, NewDevice

@@ -12,8 +12,8 @@ import pytest
 
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found, Trouble
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.shard import Doors, Shard
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice

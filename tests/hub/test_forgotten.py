@@ -20,8 +20,8 @@ from carecordon.hub.triage.desk import Desk, Office
 from carecordon.hub.triage.passing import OVER_NS, Passing
 from carecordon.hub.triage.triage import CONSUMER, PULL_BYTES, _acknowledge
 from carecordon.hub.trust.anchors import note_anchor
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.audit import Act
 from carecordon.model.errors import TheirFault

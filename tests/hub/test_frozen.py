@@ -14,8 +14,8 @@ from carecordon.hub.backup.restore import restore
 from carecordon.hub.config import Paths
 from carecordon.hub.keeper.frozen import FrozenStore, shadow_of
 from carecordon.hub.keeper.store import open_reader, open_telemetry
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.batch import Rows
 from carecordon.model.errors import TheirFault

@@ -6,9 +6,9 @@ import tracemalloc
 
 import pytest
 
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker import opened
 from carecordon.hub.worker.opened import Opened, Opener
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.shard import Doors
 from carecordon.model.event import Kind
 from carecordon.model.stream import Entry, Part

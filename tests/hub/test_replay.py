@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.opened import Opener, entry_of, letter_of
 from carecordon.hub.worker.replay import Player
-from carecordon.hub.worker.roster import Roster
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.errors import TheirFault

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carecordon.hub.worker.roster import Roster
+from carecordon.hub.trust.roster import Roster
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.pipeline.triage.score import Asset, Estate
 from carecordon.register.register import Register

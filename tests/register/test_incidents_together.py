@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from carecordon.model.kept import AlertQuery, Commit, IncidentQuery, ToldIncident
@@ -53,6 +53,14 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+SPLIT = [
+    [incident("i3", [alert(30, "WARD-3")])],
+    [incident("i1", [alert(10, "WARD-1")], ["i3"]), incident("i2", [alert(30, "WARD-3")], ["i3"])],
+]
+"""What was one is two, and both had its name."""
+
+
+@example(looks=SPLIT)
 @settings(max_examples=50, deadline=None)
 @given(looks=st.lists(told(), min_size=1, max_size=5))
 def test_together_as_one_by_one(empty: Path, looks: list[list[ToldIncident]]) -> None:

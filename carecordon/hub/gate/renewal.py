@@ -15,7 +15,7 @@ from carecordon.hub.gate.office import Office
 from carecordon.hub.news.doubts import Named, Sign, doubt, hand_over
 from carecordon.hub.trust.authority import Authority, Issued, RequestRefused
 from carecordon.hub.trust.identity import IdentityRefusal, RenewalRefusal, may_renew
-from carecordon.hub.worker.roster import Roster
+from carecordon.hub.trust.roster import Roster
 from carecordon.model.device import Standing
 from carecordon.model.errors import OurFault
 from carecordon.model.stream import Stream

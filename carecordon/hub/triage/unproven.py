@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from carecordon.hub.news.doubts import COPIED, Named, Sign, doubt
-from carecordon.hub.worker.roster import Roster
+from carecordon.hub.trust.roster import Roster
 from carecordon.model.device import Device, Standing
 from carecordon.model.kept import AlertQuery
 from carecordon.model.match import Match

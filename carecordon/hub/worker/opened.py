@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from carecordon.hub.news.found import Trouble
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.merge import Merger, Sent, some
-from carecordon.hub.worker.roster import Roster
 from carecordon.model.batch import Table
 from carecordon.model.device import HUB_LOGS
 from carecordon.model.errors import TheirFault

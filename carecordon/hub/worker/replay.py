@@ -19,10 +19,10 @@ from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.keeper.store import open_reader, open_telemetry
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found, Word
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.merge import Sent, merge
 from carecordon.hub.worker.opened import Opener, entry_of
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.rules import cache_of, read_rules, today
 from carecordon.model.batch import Rows
 from carecordon.model.errors import TheirFault

@@ -23,6 +23,7 @@ import msgspec
 
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found, Trouble, Word
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.checkpoint import (
     DETECT,
     STORE,
@@ -36,7 +37,6 @@ from carecordon.hub.worker.checkpoint import (
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.merge import joined, picked
 from carecordon.hub.worker.opened import Opener, letter_of
-from carecordon.hub.worker.roster import Roster
 from carecordon.model.errors import TheirFault, defect
 from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged

@@ -13,11 +13,11 @@ from carecordon.hub.keeper.store import open_telemetry
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.news.losses import KEPT, Losses, Way
 from carecordon.hub.process import Process
+from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.channels_heard import ChannelsHeard, teller_of, whose
 from carecordon.hub.worker.hearing import Hearing
 from carecordon.hub.worker.lag import DEEP_S, Lag
 from carecordon.hub.worker.notes import Notes
-from carecordon.hub.worker.roster import Roster
 from carecordon.hub.worker.rules_in_use import RulesInUse
 from carecordon.hub.worker.shard import DETECT, STORE, Doors, Shard
 from carecordon.model.kept import Trouble

@@ -149,7 +149,7 @@ class Grouper:
             before = self._told.pop(part.name, None)
             try:
                 told = self._tell(part.name, part.units, spread, before)
-            except Exception as fault:
+            except Exception as fault:  # one incident must not keep the others from being told; a scan says so
                 if not self._is_kept:
                     raise
                 self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
