@@ -70,8 +70,10 @@ _BATCH = msgspec.msgpack.Decoder(_Batch)
 _VALUES: msgspec.msgpack.Decoder[tuple[Value, ...]] = msgspec.msgpack.Decoder(_Values)
 _ALL_VALUES: msgspec.msgpack.Decoder[list[tuple[Value, ...]]] = msgspec.msgpack.Decoder(list[_Values])
 _EACH_VALUE = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_LISTS = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
-"""First bytes of a list. Source: the MessagePack specification, "array format family"."""
+_LONG_LISTS = (b"\xdc", b"\xdd")
+"""First bytes of a list of more than SHORT_LIST items. Source: the MessagePack specification, "array format family"."""
+_LISTS = (*_LONG_LISTS, *(bytes([byte]) for byte in range(0x90, 0xA0)))
+SHORT_LIST = 15
 _TEN = 0x90 + len(_Batch.__struct_fields__)
 """First byte of an array of as many elements as a batch has: the values are its last, so they end where it does."""
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -86,9 +88,10 @@ def encode(table: Table) -> bytes:
     try:
         columns = table.columns
         values = [columns.values(place) for place in range(len(columns.names))]
-        _check_counts(columns.names, [len(some) for some in values], len(table))
+        counts = [len(some) for some in values]
+        _check_counts(columns.names, counts, len(table))
         packed_values = [msgspec.Raw(msgspec.msgpack.encode(some)) for some in values]
-        _check_items(columns.names, packed_values)
+        _check_items(columns.names, packed_values, counts)
         raw = msgspec.msgpack.encode(
             _Batch(
                 VERSION,
@@ -208,33 +211,36 @@ def _check_counts(names: Sequence[str], counts: Sequence[int], rows: int) -> Non
         raise TheirFault(f"batch: {sum(counts)} values, at most {MAX_ALL_VALUES} are taken: send smaller batches")
 
 
-def _check_items(names: Sequence[str], values: Sequence[msgspec.Raw]) -> None:
+def _check_items(names: Sequence[str], values: Sequence[msgspec.Raw], counts: Sequence[int]) -> None:
     """Raise TheirFault for too many items in lists; nothing is built of them.
 
-    An item is a byte at least: what is small is not looked through.
+    An item is a byte at least: what is small is not looked through. Nor are columns without a byte that a long list
+    begins with, as long as short lists alone could not be too many.
     """
     if sum(map(len, values)) <= MAX_ITEMS:
         return
+    long = [_may_have(_LONG_LISTS, some) for some in values]
+    may_short = SHORT_LIST * sum(count for count, is_long in zip(counts, long, strict=True) if not is_long)
     total = 0
-    for name, some in zip(names, values, strict=True):
-        body = bytes(some)
-        if not _may_have_lists(body):
+    for name, some, is_long in zip(names, values, long, strict=True):
+        if not is_long and (may_short + total <= MAX_ALL_ITEMS or not _may_have(_LISTS, some)):
             continue
         try:
-            counts = [_count(one) for one in _EACH_VALUE.decode(body)]
+            items = [_count(one) for one in _EACH_VALUE.decode(some)]
         except _UNREADABLE as error:
             raise TheirFault(f"batch: column {name}: {error}") from error
-        if max(counts, default=0) > MAX_ITEMS:
-            raise TheirFault(f"batch: column {name}: a list of {max(counts)} items, at most {MAX_ITEMS} are taken")
-        total += sum(counts)
+        if max(items, default=0) > MAX_ITEMS:
+            raise TheirFault(f"batch: column {name}: a list of {max(items)} items, at most {MAX_ITEMS} are taken")
+        total += sum(items)
     if total > MAX_ALL_ITEMS:
         raise TheirFault(f"batch: {total} items in lists, at most {MAX_ALL_ITEMS} are taken: send smaller batches")
 
 
-def _may_have_lists(body: bytes) -> bool:
-    """Return whether there is a byte in a column's values, behind their own head, that a list may begin with."""
+def _may_have(heads: Sequence[bytes], values: msgspec.Raw) -> bool:
+    """Return whether there is one of these bytes in a column's values, behind their own head."""
+    body = bytes(values)
     head = {0xDC: 3, 0xDD: 5}.get(body[0], 1) if body else 0
-    return len(body) - head != len(body[head:].translate(None, _LISTS))
+    return any(body.find(byte, head) >= 0 for byte in heads)
 
 
 def _count(packed: msgspec.Raw) -> int:
@@ -264,8 +270,9 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
         has = f"{len(values)} columns of values and {len(batch.index)} bytes of indexes"
         raise TheirFault(f"batch: it has {has} for {len(names)} names and {rows} rows")
     if len(text) > MAX_ITEMS:  # a value, or an item of a list, is a byte at least: nothing large is made of less
-        _check_counts(names, [_count(some) for some in values], rows)
-        _check_items(names, values)
+        counts = [_count(some) for some in values]
+        _check_counts(names, counts, rows)
+        _check_items(names, values, counts)
     # Unsigned, a negative index is huge and ABSENT plus one is 0: one figure a column tells both ends of the range.
     above = np.frombuffer(batch.index, "<u4").reshape(len(names), rows) + np.uint32(1)
     needed: list[int] = above.max(axis=1, initial=0).tolist()
