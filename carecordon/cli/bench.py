@@ -18,7 +18,7 @@ from carecordon.bench.scan import BIG_BYTES
 from carecordon.cli.options import fail
 from carecordon.model.errors import TheirFault
 
-app = typer.Typer(no_args_is_help=True, help="Measure; each figure in a process of its own.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measure; each figure in a process of its own.")
 
 
 @app.callback()

@@ -20,7 +20,9 @@ from carecordon.exercise.write import write as write_recording
 TIME_OF_DAY = re.compile(r"(\d\d?):([0-5]\d)", re.ASCII)
 
 app = typer.Typer(
-    no_args_is_help=True, help="Write what a made-up hospital's devices report, in peace or under attack."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Write what a made-up hospital's devices report, in peace or under attack.",
 )
 
 

@@ -22,7 +22,9 @@ from carecordon.model.incident import Case
 from carecordon.model.match import Level
 from carecordon.report.layout import number
 
-app = typer.Typer(no_args_is_help=True, help="Ask and run a hospital's hub. Exit status 4: no hub runs there.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Ask and run a hospital's hub. Exit status 4: no hub runs there."
+)
 app.command("enrol-token")(hub_acts.enrol_token)
 app.command()(hub_acts.revoke)
 app.command()(hub_acts.confirm)

@@ -14,7 +14,6 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import carecordon
-from carecordon.cli import bench, exercise, rules, scan
 from carecordon.cli.options import USAGE, fail, say
 
 READER_GONE = 141
@@ -24,12 +23,16 @@ DEFECT = 70
 
 
 LATE = {
+    "scan": ("carecordon.cli.scan", "scan"),
+    "rules": ("carecordon.cli.rules", "app"),
+    "bench": ("carecordon.cli.bench", "app"),
+    "exercise": ("carecordon.cli.exercise", "app"),
     "up": ("carecordon.cli.up", "up"),
     "hub": ("carecordon.cli.hub", "app"),
     "send": ("carecordon.cli.send", "send"),
     "demo": ("carecordon.cli.demo", "demo"),
 }
-"""Commands whose code is loaded when they are called: a scan need not wait for a hub's libraries, nor have them."""
+"""Commands; their code is loaded when they are called: a scan need not wait for a hub's libraries, nor have them."""
 HUB_EXTRA = "this command needs more than a scan does: install carecordon[hub] (without it: %s)"
 
 
@@ -95,10 +98,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("scan")(scan.scan)
-app.add_typer(rules.app, name="rules")
-app.add_typer(bench.app, name="bench")
-app.add_typer(exercise.app, name="exercise")
 
 
 def _version(*, wanted: bool) -> None:

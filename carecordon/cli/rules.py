@@ -40,7 +40,11 @@ from carecordon.scan.proving import prove, proving, proving_own
 from carecordon.scan.run import Scan
 from carecordon.scan.worker import Setup
 
-app = typer.Typer(no_args_is_help=True, help="List, check and prove rules; see which of them some events could serve.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="List, check and prove rules; see which of them some events could serve.",
+)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
 Events = Annotated[list[str], typer.Argument(metavar="EVENTS...", help="Event files, archives, folders.")]
 

@@ -15,7 +15,7 @@ from carecordon.cli.places import DATA, KEYS
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.main import Supervisor
-from carecordon.hub.start import import_processes, jobs, lock, prepare, workers_wanted
+from carecordon.hub.start import jobs, lock, prepare, workers_wanted
 from carecordon.model.errors import TheirFault
 
 LOOK_S = 0.5
@@ -45,7 +45,7 @@ def up(
 
 def run(paths: Paths, settings: Settings, workers: int) -> None:
     """Run the processes until somebody asks for an end."""
-    supervisor = Supervisor(jobs(paths, workers), paths.logs, _tell, import_processes)
+    supervisor = Supervisor(jobs(paths, workers), paths.logs, _tell)
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda one, _: stopping.append(one))

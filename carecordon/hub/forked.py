@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Protocol
@@ -50,17 +50,27 @@ class Running(Protocol):
 
 
 def import_all(modules: Iterable[str]) -> None:
-    """Import what processes will need, and keep the collector off it, so that their memory stays shared.
+    """Import what a process will need, and keep the collector off it, so that its memory stays shared.
 
     What cannot be imported is left to the process that needs it: it says so in its own log.
     """
-    for name in modules:
-        try:
-            import_module(name)
-        except Exception as fault:  # noqa: BLE001  # one process that cannot start must not keep the others from it
-            sys.stderr.write(f"{name}: {type(fault).__name__}: {fault}\n")
-    gc.collect()
-    gc.freeze()
+    with at_rest():
+        for name in modules:
+            try:
+                import_module(name)
+            except Exception as fault:  # noqa: BLE001  # one process that cannot start must not keep the others from it
+                sys.stderr.write(f"{name}: {type(fault).__name__}: {fault}\n")
+        gc.freeze()
+
+
+@contextlib.contextmanager
+def at_rest() -> Iterator[None]:
+    """Keep the collector off while much is made that stays: it would look through all of it again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Forked:
@@ -104,8 +114,11 @@ class Forked:
 
 
 def end_with_parent() -> None:
-    """Let the system end this process when its supervisor is gone, however that went: two hubs share no disk."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Let the system kill this process when its supervisor is gone, however that went: two hubs share no disk.
+
+    It is not asked to end: the next hub would wait for it, and what dies at any moment loses nothing.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _run(title: str, call: Callable[[], int | None], parent: int, words: int, log: int) -> None:

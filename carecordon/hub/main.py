@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from carecordon.hub.forked import Forked, Running, end_with_parent
+from carecordon.hub.forked import Forked, Running, end_with_parent, import_all
 
 READY = b"ready"
 FIRST_PAUSE_S = 0.5
@@ -40,6 +40,10 @@ class Job:
     command: tuple[str, ...]
     call: Callable[[], int | None] | None = None
     """What a fork of the supervisor does instead of executing the command, which then is its title in lists."""
+    modules: tuple[str, ...] = ()
+    """What is imported before it is forked."""
+    slowness: int = 0
+    """Who is ready last is started first, since what the others need is imported meanwhile."""
 
 
 @dataclass(slots=True)
@@ -62,8 +66,6 @@ class Supervisor:
     jobs: Sequence[Job]
     logs: Path
     tell: Callable[[str, str], None]
-    before_forks: Callable[[], None] = lambda: None
-    """Called once, when what is executed has been started and nothing is forked yet."""
     _children: dict[str, _Child] = field(default_factory=dict)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _looked: float = 0.0
@@ -72,12 +74,8 @@ class Supervisor:
         """Start all jobs."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self._children = {job.name: _Child(job) for job in self.jobs}
-        forks = [child for child in self._children.values() if child.job.call is not None]
-        for child in self._children.values():
-            if child not in forks:
-                self._launch(child)
-        self.before_forks()
-        for child in forks:
+        for child in sorted(self._children.values(), key=lambda child: -child.job.slowness):
+            import_all(child.job.modules)
             self._launch(child)
 
     @property

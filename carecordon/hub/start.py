@@ -12,7 +12,6 @@ from typing import IO
 
 from carecordon.hub.backup.forgotten import forgotten, look_at_end, write_down
 from carecordon.hub.config import Paths, Settings
-from carecordon.hub.forked import import_all
 from carecordon.hub.main import Job
 from carecordon.hub.trust.authority import open_authority, server_is_due
 from carecordon.hub.trust.revocations import Revocations, merge
@@ -22,7 +21,6 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
 LOCK = "hub.lock"
 OWNER_ONLY = 0o700
-ROOMS = ("carecordon.hub.gate", "carecordon.hub.worker", "carecordon.hub.triage", "carecordon.hub.carry")
 CONSOLE = "carecordon.console.app"
 KEEPER, TRIAGE, GATE, CARRY, API = "keeper", "triage", "gate", "carry", "api"
 
@@ -76,32 +74,30 @@ def workers_wanted(settings: Settings) -> int:
     return max(1, min(settings.partitions, (os.cpu_count() or 1) - 1))
 
 
-def import_processes() -> None:
-    """Import what the hub's processes need, all but the store: it is large, and its process is not made by a fork."""
-    import_all([f"{package}.{package.rpartition('.')[2]}" for package in ROOMS] + [CONSOLE])
-
-
 def jobs(paths: Paths, workers: int) -> list[Job]:
-    """Return the hub's processes in the order in which they are to be ended: who takes in first, who keeps last."""
+    """Return the hub's processes in the order in which they are to be ended: who takes in first, who keeps last.
+
+    All but the keeper are forks: the store is large, and no other needs it.
+    """
     where = (str(paths.data.resolve()), str(paths.keys.resolve()))
 
-    def job(name: str, module: str, *rest: str) -> Job:
-        command = (sys.executable, "-m", module, *where, *rest)
-        return Job(name, command, partial(_do, module, (*where, *rest)))
+    def job(name: str, command: str, *rest: str, module: str | None = None, slowness: int = 0) -> Job:
+        words = (command, *where, *rest)
+        module = module or f"{command}.{command.rpartition('.')[2]}"
+        return Job(name, (sys.executable, "-m", *words), partial(_do, module, words), (module,), slowness)
 
     return [
         job(GATE, "carecordon.hub.gate"),
-        *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers)) for one in range(workers)),
-        job(TRIAGE, "carecordon.hub.triage"),
+        *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers), slowness=1) for one in range(workers)),
+        job(TRIAGE, "carecordon.hub.triage", slowness=2),
         job(CARRY, "carecordon.hub.carry"),
-        job(API, CONSOLE),
-        Job(KEEPER, (sys.executable, "-m", "carecordon.hub.keeper", where[0])),
+        job(API, CONSOLE, module=CONSOLE),
+        Job(KEEPER, (sys.executable, "-m", "carecordon.hub.keeper", where[0]), slowness=3),
     ]
 
 
-def _do(module: str, arguments: tuple[str, ...]) -> int | None:
-    """Do in this process what `python -m` with this module and these arguments does."""
-    sys.argv = [module, *arguments]
-    name = f"{module}.{module.rpartition('.')[2]}" if module in ROOMS else module
-    done: int | None = import_module(name).main()
+def _do(module: str, words: tuple[str, ...]) -> int | None:
+    """Do in this process what `python -m` with these words does; `module` has its main."""
+    sys.argv = [*words]
+    done: int | None = import_module(module).main()
     return done

@@ -28,7 +28,7 @@ from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.correlate import Correlator
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.latecomers import Latecomers
-from carecordon.pipeline.triage.records import PASSED, Kept, Key, written
+from carecordon.pipeline.triage.records import PASSED, Kept, time_record
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import STARTS, is_start, start_of, subject_fields
 from carecordon.pipeline.triage.tell import rescored
@@ -103,19 +103,18 @@ def triaging(
 
 def resuming(
     rules: RuleSet,
-    records: Mapping[Key, bytes],
+    kept: Kept,
     estate: Estate | None = None,
     horizon_ns: int | None = None,
     now: int | None = None,
 ) -> TriageState:
-    """Return the state that these records are: triage goes on where it ended; `now` (UTC ns) bounds what was told.
+    """Return the state that was kept: triage goes on where it ended; `now` (UTC ns) bounds what was told.
 
     Windows of correlations are filled again with the events that are kept for them; what they told before is not told
     again. Not kept is which events a unit has met (one that comes again, in another file, counts again), and what
-    devices that were catching up had not told yet. Raises TheirFault for a record that cannot be read.
+    devices that were catching up had not told yet.
     """
     state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns)
-    kept = Kept(records)
     told = kept.passed
     if told is not None and now is not None:
         told = min(told, now - (horizon_ns or 0))
@@ -235,7 +234,7 @@ def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int
     incidents: list[Incident] = state.grouper.settle() if now is None or state.grouper.is_due(now) else []
     kept = [Keep(key, record) for key, record in state.grouper.changes().items()]
     if kept and state.is_live and -(1 << 63) < state.correlator.passed < 1 << 63:
-        kept.append(Keep((PASSED,), written(state.correlator.passed)))
+        kept.append(Keep((PASSED,), time_record(state.correlator.passed)))
     return [*map(Record, told), *map(Record, incidents), *kept]
 
 

@@ -7,7 +7,7 @@ process to finish writing (30 s) raises OSError; nothing of it has happened then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -140,8 +140,12 @@ class Cases(Protocol):
         """Return the position of stream 2 up to which everything is in the register; 0 at first."""
         ...
 
-    def records(self) -> dict[tuple[str, ...], bytes]:
-        """Return the state of triage as it stood at that position."""
+    def records(self) -> Iterator[tuple[tuple[str, ...], bytes]]:
+        """Yield the state of triage as it stands now: its records, each with its key."""
+        ...
+
+    def record(self, key: tuple[str, ...]) -> bytes | None:
+        """Return one record of it; None where there is none under this key."""
         ...
 
     def commit(self, commit: Commit) -> Committed:

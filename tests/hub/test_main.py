@@ -64,10 +64,10 @@ def test_what_dies_at_once_is_started_with_longer_pauses_and_its_words_are_kept(
 
 
 def test_when_the_supervisor_is_killed_nobody_is_left(tmp_path: Path) -> None:
-    """Its children end with it: a hub that is started next has the disk for itself."""
+    """Its children end with it, even what would not when asked: a hub that is started next has the disk for itself."""
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom carecordon.hub.main import Job, Supervisor\n"
-        f"s = Supervisor([Job('one', (sys.executable, '-c', {STEADY!r}))], Path({str(tmp_path)!r}), print)\n"
+        f"s = Supervisor([Job('one', (sys.executable, '-c', {DEAF!r}))], Path({str(tmp_path)!r}), print)\n"
         "s.start()\nprint(s.pid('one'), flush=True)\nwhile True: s.look(0.1)\n"
     )
     supervisor = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

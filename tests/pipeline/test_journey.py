@@ -16,6 +16,7 @@ from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.feeds.evtx import EVTX
+from carecordon.pipeline.triage.records import Kept
 from tests.pipeline.detect.sigma.matching import SYSMON, flat, matches, nested, ready, rows_of, rule, told
 from tests.pipeline.ingest.feeds.evtx_sample import needs_sample, sample
 
@@ -142,7 +143,8 @@ def test_triage_goes_on_from_its_records() -> None:
     found = matches(rules, Engine(rules, None), rows)
     _, effects = journey.triage_step(journey.triaging(rules, is_kept=True), found[:2], 0)
     store = {effect.key: effect.record for effect in effects if isinstance(effect, Keep)}
-    state = journey.resuming(rules, {key: record for key, record in store.items() if record is not None})
+    kept = Kept((key, record) for key, record in store.items() if record is not None)
+    state = journey.resuming(rules, kept)
     _, more = journey.triage_step(state, found[2:], 1)
     rest, _ = journey.triage_end(state)
     items = recorded((*more, *rest))

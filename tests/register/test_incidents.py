@@ -167,7 +167,7 @@ def test_two_triages_are_seen(register: Register) -> None:
 def test_a_notice_of_no_incident_undoes_all(register: Register) -> None:
     with pytest.raises(OurFault, match="not in the register"):
         register.cases.commit(Commit(NOW, 0, 1, records={("a",): b""}, notices=[notice("i77")]))
-    assert (register.cases.position(), register.cases.records()) == (0, {})
+    assert (register.cases.position(), dict(register.cases.records())) == (0, {})
 
 
 def test_a_trouble_lasts_until_it_is_over(register: Register) -> None:

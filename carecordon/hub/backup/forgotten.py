@@ -199,7 +199,7 @@ def _missing(register: Register, witnesses: Witnesses, epoch: int, found: Stream
 
 def _position(register: Register, epoch: int) -> int | None:
     """Return where triage stands in the log of this epoch; None where it is another log, which triage tells itself."""
-    record = register.cases.records().get(("stream",))
+    record = register.cases.record(("stream",))
     base = 0
     if record is not None:
         with suppress(msgspec.DecodeError):

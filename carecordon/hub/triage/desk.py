@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from carecordon.hub.forked import at_rest
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found
 from carecordon.hub.triage.blindness import Blindness
@@ -29,7 +30,7 @@ from carecordon.notify.compose import Texts
 from carecordon.notify.teller import Teller
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.ir import RuleSet
-from carecordon.pipeline.triage.records import MEMBER, Key, unreadable
+from carecordon.pipeline.triage.records import Kept, Key, member_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.register.identity import AlertMemory, told
@@ -146,8 +147,7 @@ class Desk:
             raise
         except Exception as fault:  # noqa: BLE001  # what cannot be worked on is set aside
             if not entries:  # what is open cannot be worked on: without the windows of correlations it can
-                records = self._records()
-                self._state = self._without_members(records, fault)
+                self._state = self._without_members(fault)
                 return self._write(_Step(), [], now)
             self._state = self._resumed()
             if len(entries) == 1:
@@ -262,31 +262,35 @@ class Desk:
 
     def _resumed(self) -> journey.TriageState:
         """Return the state as the register has it; records that cannot be read are set aside, once."""
-        records = self._records()
-        try:
-            return self._resuming(records)
-        except TheirFault:
-            bad = unreadable(records)
-        except (OSError, MemoryError):
-            raise
-        except Exception as fault:  # noqa: BLE001  # a state that nothing can go on from would stop us for ever
-            return self._without_members(records, fault)
-        for key, why in bad.items():
+        with at_rest():
+            kept = self._kept()
+            self._set_records_aside(kept)
+            try:
+                return self._resuming(kept)
+            except (OSError, MemoryError):
+                raise
+            except Exception as fault:  # noqa: BLE001  # a state that nothing can go on from would stop us for ever
+                return self._without_members(fault)
+
+    def _set_records_aside(self, kept: Kept) -> None:
+        for key, (why, record) in kept.bad.items():
+            if key in self._aside.records:
+                continue
             name, since = "/".join(key), self._latest or 0
             self._aside.records[key] = None
             self._aside.letters.append(
-                Letter(f"state of triage: {name}", f"state of triage: {name}", why, records.pop(key), since)
+                Letter(f"state of triage: {name}", f"state of triage: {name}", why, record, since)
             )
             self._aside.troubles[name] = Trouble(f"damage/state/{name}", "damage", None, f"set aside, {why}", since)
-        return self._resuming(records)
 
-    def _records(self) -> dict[Key, bytes]:
+    def _kept(self) -> Kept:
         """Return the state as the register has it; what is ours and not triage's is left out."""
-        return {key: record for key, record in self._cases.records().items() if key != STREAM}
+        return Kept((key, record) for key, record in self._cases.records() if key != STREAM)
 
-    def _without_members(self, records: dict[Key, bytes], fault: Exception) -> journey.TriageState:
+    def _without_members(self, fault: Exception) -> journey.TriageState:
         """Return the state without the events that correlations may come to be made of: something is wrong with one."""
-        members = [key for key in records if key[0] == MEMBER]
+        kept = self._kept()
+        members = [member_key(place) for place in kept.members]
         if not members:
             raise fault
         key, since = "damage/state/members", self._latest or 0
@@ -295,14 +299,15 @@ class Desk:
         )
         self._aside.troubles[key] = Trouble(key, "damage", None, text, since, None, len(members))
         self._aside.records |= dict.fromkeys(members)
-        return self._resuming({key: record for key, record in records.items() if key[0] != MEMBER})
+        kept.members.clear()
+        return self._resuming(kept)
 
-    def _resuming(self, records: dict[Key, bytes]) -> journey.TriageState:
-        return journey.resuming(self._rules, records, self._estate, HORIZON_NS, self._latest)
+    def _resuming(self, kept: Kept) -> journey.TriageState:
+        return journey.resuming(self._rules, kept, self._estate, HORIZON_NS, self._latest)
 
     def _take_up(self, epoch: int) -> None:
         """Find where the log of this epoch stands in the register."""
-        record = self._cases.records().get(STREAM)
+        record = self._cases.record(STREAM)
         if record is None:
             self._aside.records[STREAM] = msgspec.msgpack.encode((epoch, self._base))
             return

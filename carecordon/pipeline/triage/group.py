@@ -26,10 +26,11 @@ from carecordon.model.errors import defect
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.changes import Changes
 from carecordon.pipeline.triage.links import HOUR
 from carecordon.pipeline.triage.parts import Part, Parts
 from carecordon.pipeline.triage.processes import Processes
-from carecordon.pipeline.triage.records import INCIDENT, MEMBER, UNIT, Kept, Key, member_key, start_key, written
+from carecordon.pipeline.triage.records import INCIDENT, MEMBER, UNIT, Kept, Key, member_key
 from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.spread import Spread
@@ -76,6 +77,7 @@ class Grouper:
 
         `is_kept`: somebody asks for `changes`, and writes them.
         """
+        self._changes = Changes(is_kept=is_kept)
         self._is_kept = is_kept
         self.estate = estate or Estate()
         self.now: int | None = None
@@ -95,9 +97,6 @@ class Grouper:
         self._settled_at = 0
         self._swept = -(1 << 80)
         self._told: dict[str, _Told] = {}
-        self._changed: set[Key] = set()
-        self._starts: dict[Key, ProcessStart | None] = {}
-        """Changed records of processes: what is in them, None for those that are gone."""
         self._came: dict[tuple[str, int], int] = {}
         """When members came that came late (UTC ns, the hub's clock)."""
         self._aliases: dict[str, frozenset[str]] = {}
@@ -113,8 +112,7 @@ class Grouper:
         for start in starts:
             self._is_stale = True
             self._parts.stir(start.device)
-            if self._is_kept:
-                self._starts[start_key(start)] = start
+            self._changes.started(start)
             self._forget(self.processes.add(start))
         for match in matches:
             self._take(match)
@@ -206,7 +204,7 @@ class Grouper:
         for place in [place for place, match in self._members.items() if self._is_over(place, match, over)]:
             del self._members[place]
             self._came.pop(place, None)
-            self._note(member_key(place))
+            self._changes.note(member_key(place))
 
     def _settle_part(self, part: Part) -> None:
         self._parts.drop(part)
@@ -214,7 +212,7 @@ class Grouper:
         for unit in part.units:
             del self._units[unit.key]
             self._spread.take_out(unit)
-            self._note(record_key(unit))
+            self._changes.note(record_key(unit))
 
     def _name(self, name: str) -> None:
         """Keep the aliases of an incident as it was told last, or none where it is no more."""
@@ -223,51 +221,37 @@ class Grouper:
         if told is not None:
             self._aliases[name] = frozenset(told.incident.aliases)
         if before != self._aliases.get(name):
-            self._note((INCIDENT, name))
+            self._changes.note((INCIDENT, name))
 
     def changes(self) -> dict[Key, bytes | None]:
         """Return the records that have changed since they were last asked for; None for those that are gone."""
-        changed, self._changed = self._changed, set()
-        starts, self._starts = self._starts, {}
-        found = {key: self._record(key) for key in changed}
-        found |= {key: None if start is None else written(start) for key, start in starts.items()}
-        return dict(sorted(found.items()))
+        return self._changes.take(self._item)
 
     def restore(self, kept: Kept) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order."""
+        self._changes.heads = kept.heads
         for key, unit in kept.units.items():
             self._put(key, unit)
         self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
         self._aliases.update(kept.aliases)
-        self.feed(starts=kept.starts)
+        self.feed(starts=sorted(kept.starts, key=lambda start: start.time))
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         late = self._newest - HORIZON_NS
         self._came = {place: self._newest for place, match in self._members.items() if (match.time or 0) < late}
-        self._changed.clear()
-        self._starts.clear()
+        self._changes.forget()
         return list(self._members.values())
 
-    def _note(self, key: Key) -> None:
-        if self._is_kept:
-            self._changed.add(key)
-
-    def _record(self, key: Key) -> bytes | None:
+    def _item(self, key: Key) -> Unit | Match | frozenset[str] | None:
         kind, *name = key
-        item: Unit | Match | frozenset[str] | None
         if kind == UNIT:
-            item = self._units.get(tuple(name))
-        elif kind == MEMBER:
-            item = self._members.get((name[0], int(name[1])))
-        else:
-            item = self._aliases.get(name[0])
-        return None if item is None else written(item)
+            return self._units.get(tuple(name))
+        return self._members.get((name[0], int(name[1]))) if kind == MEMBER else self._aliases.get(name[0])
 
     def _forget(self, starts: Iterable[ProcessStart]) -> None:
         for start in starts:
             self._parts.stir(start.device)
-            if self._is_kept:
-                self._starts[start_key(start)] = None
+            self._changes.started(start, is_gone=True)
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""
@@ -284,16 +268,19 @@ class Grouper:
             if not match.rule.is_silent:
                 self._tally[Unseen.CLOCK, "incidents: match without a time that can be read"] += 1
             return
+        head = self._changes.heads.one(match.rule)
+        if head is not match.rule:
+            match = replace(match, rule=head)
         is_member = match.rule.id in self._correlated
         if is_member:
             self._keep_member(match if self._is_kept else replace(match, carried={}))
             if self.now is not None and time < self._reach - HORIZON_NS:
                 self._came[match.file, match.position] = self.now
-            self._note(member_key((match.file, match.position)))
+            self._changes.note(member_key((match.file, match.position)))
             if len(self._members) > MEMBERS_KEPT:
                 place, _ = self._members.popitem(last=False)
                 self._came.pop(place, None)
-                self._note(member_key(place))
+                self._changes.note(member_key(place))
         if match.rule.is_silent:
             return
         match = replace(match, carried={})  # whole events are read again where they are told
@@ -309,7 +296,7 @@ class Grouper:
             self._fresh += 1
         else:
             self._parts.touch(unit)
-        self._note(record_key(unit))
+        self._changes.note(record_key(unit))
         unit.is_late |= time < self._reach - HORIZON_NS
         unit.touched = self.now or 0
         self._newest = max(self._newest, time)
@@ -353,7 +340,7 @@ class Grouper:
         unit = chain_unit(chain, members)
         unit.touched = self.now or 0
         self._put(unit.key, unit)
-        self._note(record_key(unit))
+        self._changes.note(record_key(unit))
 
     def _put(self, key: UnitKey, unit: Unit) -> None:
         """Let a unit be the one of its key."""
@@ -384,7 +371,7 @@ class Grouper:
         for unit in units:
             if unit.incident != name:
                 unit.incident = name
-                self._note(record_key(unit))
+                self._changes.note(record_key(unit))
         others = tuple(sorted(alias for alias in aliases if alias not in self._parts.names))
         incident = tell(name, others, units, self.processes, spread, self.estate)
         return _Told(state, incident if known is None or incident != known.incident else known.incident)

@@ -102,7 +102,7 @@ class _Device:
         return self.children.get(by, ())
 
     def _holds(self, start: ProcessStart) -> bool:
-        if not self.ordered or order(self.ordered[-1]) < order(start):
+        if not self.ordered or self.ordered[-1].time < start.time or order(self.ordered[-1]) < order(start):
             return False
         at = bisect_left(self.ordered, order(start), key=order)
         return self.ordered[at : at + 1] == [start]
@@ -128,7 +128,7 @@ class _Device:
 
 def _put(held: list[ProcessStart], start: ProcessStart) -> None:
     """Put a start where it belongs: mostly at the end."""
-    if not held or order(held[-1]) <= order(start):
+    if not held or held[-1].time < start.time or order(held[-1]) <= order(start):
         held.append(start)
     else:
         insort(held, start, key=order)

@@ -5,6 +5,7 @@
     start     one process of a device
     member    one event that a correlation may come to be made of
     incident  the ids that an incident had before
+    rule      the head of a rule, by a name that stands for it in the others
     passed    the event time up to which correlations were told
 
 Read back, in any order, they give the same incidents.
@@ -12,22 +13,30 @@ Read back, in any order, they give the same incidents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TypeVar
 
 import msgspec
+from msgspec.msgpack import Decoder
 
-from carecordon.model.errors import TheirFault
-from carecordon.model.match import Match
+from carecordon.model.match import Match, RuleHead
 from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.heads import Heads
 from carecordon.pipeline.triage.unit import Unit
 
 Key = tuple[str, ...]
 """What sort of record it is, then what names it among them."""
-UNIT, START, MEMBER, INCIDENT, PASSED = "unit", "start", "member", "incident", "passed"
+UNIT, START, MEMBER, INCIDENT, PASSED, RULE = "unit", "start", "member", "incident", "passed", "rule"
 PLACES_WRITTEN = 100
-_T = TypeVar("_T")
+Item = Unit | ProcessStart | Match | frozenset[str] | RuleHead
+"""What a record is made of: a unit, a process, a member, the former ids of an incident, a rule's head."""
+Records = Iterable[tuple[Key, bytes]]
+_UNIT: Decoder[Unit] = Decoder(Unit)
+_START: Decoder[ProcessStart] = Decoder(ProcessStart)
+_MEMBER: Decoder[Match] = Decoder(Match)
+_IDS: Decoder[frozenset[str]] = Decoder(frozenset[str])
+_HEAD: Decoder[RuleHead] = Decoder(RuleHead)
+_TIME: Decoder[int] = Decoder(int)
 
 
 def unit_key(unit: Unit) -> Key:
@@ -45,57 +54,101 @@ def member_key(place: tuple[str, int]) -> Key:
     return MEMBER, place[0], str(place[1])
 
 
-def written(item: Unit | ProcessStart | Match | frozenset[str] | int) -> bytes:
-    """Return the record of a unit, a process, a member, the former ids of an incident, or a time."""
+def head_key(name: str) -> Key:
+    """Return the key of the record of a rule's head."""
+    return RULE, name
+
+
+def written(item: Item, heads: Heads) -> bytes:
+    """Return the record of something; `heads` gives the names of the rules in it."""
     if isinstance(item, Unit):
         beyond = max(0, len(item.places) - PLACES_WRITTEN)
-        item = replace(item, places=item.places[:PLACES_WRITTEN], left_out=item.left_out + beyond, seen=set())
+        chain = item.chain and replace(item.chain, rule=heads.name(item.chain.rule))
+        item = replace(
+            item,
+            rule=heads.name(item.rule),
+            sample=replace(item.sample, rule=heads.name(item.sample.rule)),
+            chain=chain,
+            places=item.places[:PLACES_WRITTEN],
+            left_out=item.left_out + beyond,
+            seen=set(),
+        )
+    elif isinstance(item, Match):
+        item = replace(item, rule=heads.name(item.rule))
     return msgspec.msgpack.encode(item)
 
 
-def unreadable(records: Mapping[Key, bytes]) -> dict[Key, str]:
-    """Return the keys of the records that are none of ours, and why."""
-    found: dict[Key, str] = {}
-    for key, record in records.items():
-        try:
-            Kept({key: record})
-        except TheirFault as fault:
-            found[key] = str(fault)
-    return found
+def time_record(time: int) -> bytes:
+    """Return the record of a time (UTC ns)."""
+    return msgspec.msgpack.encode(time)
 
 
 class Kept:
-    """Records read back: units by key, processes, members by place, former ids by incident, how far was told."""
+    """Records read back: units by key, processes, members by place, former ids by incident, how far was told.
 
-    def __init__(self, records: Mapping[Key, bytes]) -> None:
-        """Read them. Raises TheirFault, with the key, for a record that is none of ours."""
+    `bad` are those that are none of ours: why, and what is in them.
+    """
+
+    def __init__(self, records: Records = ()) -> None:
+        """Read them, in any order."""
+        self.heads = Heads()
         self.units: dict[tuple[str, ...], Unit] = {}
         self.starts: list[ProcessStart] = []
         self.members: dict[tuple[str, int], Match] = {}
         self.aliases: dict[str, frozenset[str]] = {}
         self.passed: int | None = None
-        for key, record in records.items():
-            self._read(key, record)
+        self.bad: dict[Key, tuple[str, bytes]] = {}
+        early = [(key, record) for key, record in records if not self._read(key, record)]
+        for key, record in early:
+            if not self._read(key, record):
+                self.bad[key] = "the rule that it names is not there", record
 
-    def _read(self, key: Key, record: bytes) -> None:
+    def _read(self, key: Key, record: bytes) -> bool:
+        """Take in a record; return whether the heads that it names are known."""
+        try:
+            return self._take(key, record)
+        except (msgspec.DecodeError, ValueError) as fault:
+            self.bad[key] = f"the record cannot be read: {fault}", record
+            return True
+
+    def _take(self, key: Key, record: bytes) -> bool:
         match key:
             case (kind, *_) if kind == UNIT:
-                unit = _decoded(key, record, Unit)
-                self.units[unit.key] = unit
+                return self._take_unit(_UNIT.decode(record))
             case (kind, *_) if kind == START:
-                self.starts.append(_decoded(key, record, ProcessStart))
+                self.starts.append(_START.decode(record))
             case (kind, file, position) if kind == MEMBER:
-                self.members[file, int(position)] = _decoded(key, record, Match)
+                member = self._match(_MEMBER.decode(record))
+                if member is None:
+                    return False
+                self.members[file, int(position)] = member
             case (kind, name) if kind == INCIDENT:
-                self.aliases[name] = _decoded(key, record, frozenset[str])
+                self.aliases[name] = _IDS.decode(record)
+            case (kind, name) if kind == RULE:
+                self.heads.take(name, _HEAD.decode(record))
             case (kind,) if kind == PASSED:
-                self.passed = _decoded(key, record, int)
+                self.passed = _TIME.decode(record)
             case _:
-                raise TheirFault(f"{key}: no record of triage; the state is another version's, or damaged")
+                self.bad[key] = "no record of triage: the state is another version's, or damaged", record
+        return True
 
+    def _take_unit(self, unit: Unit) -> bool:
+        rule, sample = self.heads.named(unit.rule), self._match(unit.sample)
+        if rule is None or sample is None:
+            return False
+        if unit.chain is not None:
+            head = self.heads.named(unit.chain.rule)
+            if head is None:
+                return False
+            unit.chain = replace(unit.chain, rule=head)
+        unit.rule, unit.sample = rule, sample
+        self.units[unit.key] = unit
+        return True
 
-def _decoded(key: Key, record: bytes, kind: type[_T]) -> _T:
-    try:
-        return msgspec.msgpack.decode(record, type=kind)
-    except msgspec.DecodeError as fault:
-        raise TheirFault(f"{key}: the record cannot be read: {fault}; take the state from a backup") from fault
+    def _match(self, match: Match) -> Match | None:
+        """Return a match that was just read, with its rule's head; None where that is not known."""
+        head = self.heads.named(match.rule)
+        if head is None:
+            return None
+        object.__setattr__(match, "rule", head)  # nobody else has it yet, and a copy costs as much as reading it
+        return match

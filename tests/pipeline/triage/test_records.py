@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.model.errors import TheirFault
 from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.process import ProcessStart
@@ -36,14 +36,14 @@ def step(grouper: Grouper, store: Store, *found: Match | ProcessStart) -> list[I
 
 def restored(store: Store) -> Grouper:
     grouper = Grouper(frozenset({"base"}), is_kept=True)
-    grouper.restore(Kept(store))
+    grouper.restore(Kept(store.items()))
     return grouper
 
 
 def test_a_step_names_what_it_changed_and_nothing_else() -> None:
     grouper, store = Grouper(is_kept=True), Store()
     step(grouper, store, match("a", 0, ProcessGuid="a-1"), match("b", 0, "ws2"), start("a-1"))
-    assert sorted({key[0] for key in store}) == ["incident", "start", "unit"]
+    assert sorted({key[0] for key in store}) == ["incident", "rule", "start", "unit"]
     grouper.feed([match("a", MINUTE, ProcessGuid="a-1")])
     assert [key[:3] for key in grouper.changes()] == [("unit", "a", "ws1")]
     assert grouper.changes() == {}
@@ -104,8 +104,34 @@ def test_what_is_settled_is_deleted() -> None:
     ("key", "record"), [(("unit", "a"), b"\xc1"), (("unit", "a"), b"\x90"), (("else",), b""), (("member", "a"), b"")]
 )
 def test_a_record_that_is_none_is_told_by_its_key(key: Key, record: bytes) -> None:
-    with pytest.raises(TheirFault, match=key[0]):
-        Kept({key: record})
+    kept = Kept([(key, record), (("incident", "i"), msgspec.msgpack.encode(["j"]))])
+    assert {name: content for name, (_, content) in kept.bad.items()} == {key: record}
+    assert kept.aliases == {"i": frozenset({"j"})}, "the others are taken up"
+
+
+def test_a_rule_that_matches_everywhere_is_written_once() -> None:
+    grouper, store = Grouper(frozenset({"a"}), is_kept=True), Store()
+    title = rule("a").title
+    step(grouper, store, *(match("a", 0, f"ws{place}", position=place) for place in range(9)))
+    assert sum(record.count(title.encode()) for record in store.values()) == 1
+    store.update((key, record or b"") for key, record in grouper.changes().items())
+    step(restored(store), store, match("a", MINUTE, "ws9", position=10))
+    assert [key[0] for key in store].count("rule") == 1
+    heads = [*(unit.rule for unit in Kept(store.items()).units.values())]
+    assert len(heads) == 10
+    assert all(head is heads[0] for head in heads)
+
+
+def test_a_record_may_come_before_the_head_that_it_names_and_without_it_is_none() -> None:
+    store = Store()
+    base = match("base", 0, level=Level.INFORMATIONAL, silent=True)
+    step(Grouper(frozenset({"base"}), is_kept=True), store, base, match("a"))
+    in_order, backwards = Kept(store.items()), Kept(reversed(store.items()))
+    assert (in_order.units, in_order.members) == (backwards.units, backwards.members)
+    assert backwards.bad == {}
+    headless = Kept((key, record) for key, record in store.items() if key[0] != "rule")
+    assert {key[0] for key in headless.bad} == {"unit", "member"}
+    assert not headless.units
 
 
 def _plain(incidents: dict[str, Incident]) -> dict[str, Incident]:

@@ -40,6 +40,8 @@ from carecordon.register.tables import (
 
 _KEY = msgspec.msgpack.Decoder(tuple[str, ...])
 _DEVICES = msgspec.msgpack.Decoder(tuple[str, ...])
+READ_AT_ONCE = 1_000
+"""Records: so few that what is made of them takes the place of what it was made of."""
 _UNLISTED = frozenset({"body", "digest"})
 
 Step = Callable[[Connection, Commit], None]
@@ -57,11 +59,18 @@ class SqlCases:
         with self._door.reading() as connection:
             return counter(connection, FOUND)
 
-    def records(self) -> dict[tuple[str, ...], bytes]:
-        """Return the state of triage as it stood at that position."""
+    def records(self) -> Iterator[tuple[tuple[str, ...], bytes]]:
+        """Yield the state of triage as it stands now."""
         with self._door.reading() as connection:
-            rows = connection.execute(select(RECORDS.c.key, RECORDS.c.record))
-            return {_KEY.decode(key): record for key, record in rows}
+            for some in connection.execute(select(RECORDS.c.key, RECORDS.c.record)).partitions(READ_AT_ONCE):
+                yield from [(_KEY.decode(key), record) for key, record in some]
+
+    def record(self, key: tuple[str, ...]) -> bytes | None:
+        """Return one record of it."""
+        wanted = select(RECORDS.c.record).where(RECORDS.c.key == msgspec.msgpack.encode(key))
+        with self._door.reading() as connection:
+            found: bytes | None = connection.execute(wanted).scalar()
+            return found
 
     def commit(self, commit: Commit) -> Committed:
         """Write all of it or nothing."""
