@@ -30,20 +30,14 @@ from carecordon.pipeline.triage.changes import Changes
 from carecordon.pipeline.triage.links import HOUR
 from carecordon.pipeline.triage.parts import Part, Parts
 from carecordon.pipeline.triage.processes import Processes
-from carecordon.pipeline.triage.records import INCIDENT, MEMBER, UNIT, Kept, Key, member_key
+from carecordon.pipeline.triage.records import INCIDENT, MEMBER, STANDING, UNIT, Item, Kept, Key, member_key
 from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.spread import Spread
+from carecordon.pipeline.triage.standing import Standing
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
-from carecordon.pipeline.triage.unit import (
-    Unit,
-    UnitKey,
-    birth,
-    chain_unit,
-    member_link,
-    unit_key,
-)
+from carecordon.pipeline.triage.unit import Unit, UnitKey, birth, chain_unit, member_link, unit_key
 
 HORIZON_NS = 24 * HOUR
 """How late a match may come and still change nothing but what it ought to."""
@@ -89,9 +83,7 @@ class Grouper:
         self._newest = -(1 << 80)
         self._parts = Parts(self.processes)
         self._spread = Spread(forgets=is_kept)
-        self._assets: object = self.estate.assets
-        self._points: dict[str, int] = {}
-        """What each rule's rarity counted when incidents were told last."""
+        self._standing = Standing(self.estate)
         self._fresh = self._looked_at = 0
         self._is_stale = False
         self._settled_at = 0
@@ -112,6 +104,7 @@ class Grouper:
         for start in starts:
             self._is_stale = True
             self._parts.stir(start.device)
+            self._stir((start.device,))
             self._changes.started(start)
             self._forget(self.processes.add(start))
         for match in matches:
@@ -142,7 +135,7 @@ class Grouper:
         self._looked_at = sum(len(part.units) for part in parts)
         changed: list[Incident] = []
         for part in sorted(parts, key=self._order):
-            if part.name is None:
+            if part.name is None or self._stands(part):
                 continue
             before = self._told.pop(part.name, None)
             try:
@@ -154,6 +147,7 @@ class Grouper:
                 if before is not None:
                     self._told[part.name] = before
                 self._parts.touch(part.units[0])  # it is tried again when something comes
+                self._stir(device for unit in part.units for device in unit.devices)
                 continue
             self._told[part.name] = told
             if before is None or told.incident is not before.incident:
@@ -162,22 +156,22 @@ class Grouper:
             if part.name is not None and part.name not in self._parts.names:
                 self._told.pop(part.name, None)
         self._sweep()
+        self._stir(())
         for name in {part.name for part in (*gone, *parts) if part.name is not None}:
             self._name(name)
         return changed
 
+    def _stands(self, part: Part) -> bool:
+        """Return whether an incident was told as it is, by the process before this one."""
+        return part.name not in self._told and part.name in self._aliases and self._standing.holds(part.units)
+
     def _counted_otherwise(self, spread: Mapping[str, int], looked_at: AbstractSet[int]) -> list[Part]:
         """Return the parts that count otherwise now: with a rule that has become more common, or other assets."""
-        points = {rule: rarity(number, self.estate.devices).points for rule, number in spread.items()}
-        other = {rule for rule, count in points.items() if self._points.get(rule, count) != count}
-        is_other = self._assets is not self.estate.assets
-        self._points, self._assets = points, self.estate.assets
-        if not other and not is_other:
-            return []
+        other = self._standing.look(spread, self.estate)
         return [
             part
-            for part in self._parts
-            if id(part) not in looked_at and (is_other or any(unit.rule.id in other for unit in part.units))
+            for part in (self._parts if other is None or other else ())
+            if id(part) not in looked_at and (other is None or any(unit.rule.id in other for unit in part.units))
         ]
 
     def _sweep(self) -> None:
@@ -197,7 +191,7 @@ class Grouper:
             if self._end(part.units) < over or self._is_ahead(part.units) or crowd > 0:
                 crowd -= len(part.units)
                 self._settle_part(part)
-        for name in self._aliases.keys() - self._told.keys():
+        for name in self._aliases.keys() - self._parts.names:
             self._name(name)
         needed = (self._start_of(unit) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
@@ -217,6 +211,8 @@ class Grouper:
     def _name(self, name: str) -> None:
         """Keep the aliases of an incident as it was told last, or none where it is no more."""
         told = self._told.get(name)
+        if told is None and name in self._parts.names:
+            return  # it stands as it was told
         before = self._aliases.pop(name, None)
         if told is not None:
             self._aliases[name] = frozenset(told.incident.aliases)
@@ -240,18 +236,30 @@ class Grouper:
         late = self._newest - HORIZON_NS
         self._came = {place: self._newest for place, match in self._members.items() if (match.time or 0) < late}
         self._changes.forget()
+        self._standing.resume(kept.standing)
         return list(self._members.values())
 
-    def _item(self, key: Key) -> Unit | Match | frozenset[str] | None:
-        kind, *name = key
-        if kind == UNIT:
-            return self._units.get(tuple(name))
-        return self._members.get((name[0], int(name[1]))) if kind == MEMBER else self._aliases.get(name[0])
+    def _item(self, key: Key) -> Item | None:
+        match key:
+            case (kind, *name) if kind == UNIT:
+                return self._units.get(tuple(name))
+            case (kind, file, position) if kind == MEMBER:
+                return self._members.get((file, int(position)))
+            case (kind, name) if kind == INCIDENT:
+                return self._aliases.get(name)
+            case _:
+                return self._standing.record
 
     def _forget(self, starts: Iterable[ProcessStart]) -> None:
         for start in starts:
             self._parts.stir(start.device)
+            self._stir((start.device,))
             self._changes.started(start, is_gone=True)
+
+    def _stir(self, devices: Iterable[str]) -> None:
+        if self._is_kept:
+            self._standing.stir(devices)
+            self._changes.note((STANDING,))
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""
@@ -283,6 +291,7 @@ class Grouper:
                 self._changes.note(member_key(place))
         if match.rule.is_silent:
             return
+        self._stir((match.device or "",))
         match = replace(match, carried={})  # whole events are read again where they are told
         subject = subject_of(match)
         key = unit_key(match, time, subject)
@@ -338,6 +347,7 @@ class Grouper:
             return
         members.sort(key=lambda match: (match.time or 0, match.file, match.position))
         unit = chain_unit(chain, members)
+        self._stir(unit.devices)
         unit.touched = self.now or 0
         self._put(unit.key, unit)
         self._changes.note(record_key(unit))

@@ -5,6 +5,7 @@
     start     one process of a device
     member    one event that a correlation may come to be made of
     incident  the ids that an incident had before
+    standing  which incidents were told as they are
     rule      the head of a rule, by a name that stands for it in the others
     passed    the event time up to which correlations were told
 
@@ -22,14 +23,16 @@ from msgspec.msgpack import Decoder
 from carecordon.model.match import Match, RuleHead
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
+from carecordon.pipeline.triage.standing import Stood
 from carecordon.pipeline.triage.unit import Unit
 
 Key = tuple[str, ...]
 """What sort of record it is, then what names it among them."""
 UNIT, START, MEMBER, INCIDENT, PASSED, RULE = "unit", "start", "member", "incident", "passed", "rule"
+STANDING = "standing"
 PLACES_WRITTEN = 100
-Item = Unit | ProcessStart | Match | frozenset[str] | RuleHead
-"""What a record is made of: a unit, a process, a member, the former ids of an incident, a rule's head."""
+Item = Unit | ProcessStart | Match | frozenset[str] | RuleHead | Stood
+"""What a record is made of: a unit, a process, a member, the former ids of an incident, a rule's head, what stands."""
 Records = Iterable[tuple[Key, bytes]]
 _UNIT: Decoder[Unit] = Decoder(Unit)
 _START: Decoder[ProcessStart] = Decoder(ProcessStart)
@@ -37,6 +40,7 @@ _MEMBER: Decoder[Match] = Decoder(Match)
 _IDS: Decoder[frozenset[str]] = Decoder(frozenset[str])
 _HEAD: Decoder[RuleHead] = Decoder(RuleHead)
 _TIME: Decoder[int] = Decoder(int)
+_STANDING: Decoder[Stood] = Decoder(Stood)
 
 
 def unit_key(unit: Unit) -> Key:
@@ -97,6 +101,7 @@ class Kept:
         self.members: dict[tuple[str, int], Match] = {}
         self.aliases: dict[str, frozenset[str]] = {}
         self.passed: int | None = None
+        self.standing: Stood | None = None
         self.bad: dict[Key, tuple[str, bytes]] = {}
         early = [(key, record) for key, record in records if not self._read(key, record)]
         for key, record in early:
@@ -126,6 +131,8 @@ class Kept:
                 self.aliases[name] = _IDS.decode(record)
             case (kind, name) if kind == RULE:
                 self.heads.take(name, _HEAD.decode(record))
+            case (kind,) if kind == STANDING:
+                self.standing = _STANDING.decode(record)
             case (kind,) if kind == PASSED:
                 self.passed = _TIME.decode(record)
             case _:

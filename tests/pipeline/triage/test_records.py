@@ -43,9 +43,9 @@ def restored(store: Store) -> Grouper:
 def test_a_step_names_what_it_changed_and_nothing_else() -> None:
     grouper, store = Grouper(is_kept=True), Store()
     step(grouper, store, match("a", 0, ProcessGuid="a-1"), match("b", 0, "ws2"), start("a-1"))
-    assert sorted({key[0] for key in store}) == ["incident", "rule", "start", "unit"]
+    assert sorted({key[0] for key in store}) == ["incident", "rule", "standing", "start", "unit"]
     grouper.feed([match("a", MINUTE, ProcessGuid="a-1")])
-    assert [key[:3] for key in grouper.changes()] == [("unit", "a", "ws1")]
+    assert [key[:3] for key in grouper.changes()] == [("standing",), ("unit", "a", "ws1")]
     assert grouper.changes() == {}
 
 

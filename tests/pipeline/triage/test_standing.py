@@ -1,0 +1,106 @@
+"""A process that takes up the state tells what came since incidents were told last, and nothing again."""
+
+from __future__ import annotations
+
+import pytest
+
+import carecordon
+from carecordon.model.incident import Incident
+from carecordon.pipeline.triage.group import Grouper
+from carecordon.pipeline.triage.records import Kept
+from carecordon.pipeline.triage.score import Asset, Estate
+from tests.pipeline.triage.grouping import MINUTE, match, start
+from tests.pipeline.triage.test_records import Store, step
+
+ESTATE = Estate(100, {"ws1": Asset("ward.pc", "S1")})
+
+
+def before(store: Store) -> list[Incident]:
+    """Tell two incidents, on ws1 and ws2."""
+    grouper = Grouper(estate=ESTATE, is_kept=True)
+    return step(grouper, store, match("a", 0, ProcessGuid="p-1"), match("b", 0, "ws2"))
+
+
+def after(store: Store, estate: Estate = ESTATE) -> Grouper:
+    grouper = Grouper(estate=estate, is_kept=True)
+    grouper.restore(Kept(store.items()))
+    return grouper
+
+
+def write(grouper: Grouper, store: Store) -> None:
+    """Write what has changed, as a step does that has nothing to tell yet."""
+    store.update((key, record) for key, record in grouper.changes().items() if record is not None)
+
+
+def devices(told: list[Incident]) -> list[str]:
+    return sorted(entity for one in told for entity in one.devices)
+
+
+def test_what_was_told_is_not_told_again_however_often_it_is_taken_up() -> None:
+    store = Store()
+    assert devices(before(store)) == ["ws1", "ws2"]
+    for _ in range(3):
+        assert step(after(store), store) == []
+    assert len([key for key in store if key[0] == "incident"]) == 2
+
+
+def test_what_came_and_was_not_told_is_told_by_the_next() -> None:
+    store = Store()
+    before(store)
+    grouper = after(store)
+    grouper.feed([match("c", MINUTE, "ws2")])
+    write(grouper, store)
+    told = step(after(store), store)
+    assert devices(told) == ["ws2"]
+    assert step(after(store), store) == []
+
+
+def test_a_process_that_was_heard_of_and_not_told_is_told_by_the_next() -> None:
+    store = Store()
+    before(store)
+    grouper = after(store)
+    grouper.feed(starts=[start("p-1", at=-MINUTE)])
+    write(grouper, store)
+    assert devices(step(after(store), store)) == ["ws1"]
+
+
+def test_what_comes_later_is_told_whole() -> None:
+    store = Store()
+    before(store)
+    grouper = after(store)
+    assert step(grouper, store) == []
+    (told,) = step(grouper, store, match("c", MINUTE, "ws2"))
+    assert {place.rule_id for place in told.places} == {"b", "c"}
+    (again,) = step(grouper, store, match("d", MINUTE, "ws1", ProcessGuid="p-1"))
+    assert {place.rule_id for place in again.places} == {"a", "d"}
+
+
+OTHER = Estate(100, {"ws2": Asset("imaging.modality", "S3")})
+
+
+@pytest.mark.parametrize(
+    ("program", "estate", "later"),
+    [("0", OTHER, OTHER), ("0", ESTATE, OTHER), ("1", ESTATE, ESTATE), ("0", *[Estate(2, ESTATE.assets)] * 2)],
+    ids=["assets", "assets that change later", "program", "how rare a rule is"],
+)
+def test_where_something_else_counts_all_is_looked_at_again(
+    program: str, estate: Estate, later: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carecordon, "__version__", "0")
+    store = Store()
+    told = before(store)
+    monkeypatch.setattr(carecordon, "__version__", program)
+    grouper = after(store, estate)
+    grouper.estate = later
+    again = step(grouper, store)
+    assert [one.id for one in again] == [one.id for one in told]
+
+
+def test_an_incident_that_could_not_be_told_is_tried_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    before(store)
+    grouper = after(store)
+    with monkeypatch.context() as patch:
+        patch.setattr("carecordon.pipeline.triage.group.tell", lambda *_: 1 / 0)
+        assert step(grouper, store, match("c", MINUTE, "ws2")) == []
+    assert devices(step(after(store), store)) == ["ws2"]
