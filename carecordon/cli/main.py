@@ -33,6 +33,8 @@ LATE = {
     "demo": ("carecordon.cli.demo", "demo"),
 }
 """Commands; their code is loaded when they are called: a scan need not wait for a hub's libraries, nor have them."""
+OF_HUB = frozenset({"up", "hub", "send", "demo"})
+"""Those that need more than a scan does."""
 HUB_EXTRA = "this command needs more than a scan does: install carecordon[hub] (without it: %s)"
 
 
@@ -51,6 +53,8 @@ class _Quiet(TyperGroup):
         try:
             late = getattr(importlib.import_module(module), name)
         except ImportError as fault:
+            if cmd_name not in OF_HUB:
+                raise
             late = _lacking(str(fault))
         found = typer.main.get_command(late if isinstance(late, typer.Typer) else _alone(late))
         found.name = cmd_name

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Protocol
 
 import setproctitle
+
+from carecordon.hub.collector import at_rest
 
 _PR_SET_PDEATHSIG = 1
 """Source: Linux, prctl(2)."""
@@ -60,17 +61,6 @@ def import_all(modules: Iterable[str]) -> None:
                 import_module(name)
             except Exception as fault:  # noqa: BLE001  # one process that cannot start must not keep the others from it
                 sys.stderr.write(f"{name}: {type(fault).__name__}: {fault}\n")
-        gc.freeze()
-
-
-@contextlib.contextmanager
-def at_rest() -> Iterator[None]:
-    """Keep the collector off while much is made that stays: it would look through all of it again and again."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class Forked:

@@ -220,20 +220,23 @@ def _check_items(names: Sequence[str], values: Sequence[msgspec.Raw], counts: Se
     if sum(map(len, values)) <= MAX_ITEMS:
         return
     long = [_may_have(_LONG_LISTS, some) for some in values]
-    may_short = SHORT_LIST * sum(count for count, is_long in zip(counts, long, strict=True) if not is_long)
-    total = 0
-    for name, some, is_long in zip(names, values, long, strict=True):
-        if not is_long and (may_short + total <= MAX_ALL_ITEMS or not _may_have(_LISTS, some)):
-            continue
-        try:
-            items = [_count(one) for one in _EACH_VALUE.decode(some)]
-        except _UNREADABLE as error:
-            raise TheirFault(f"batch: column {name}: {error}") from error
-        if max(items, default=0) > MAX_ITEMS:
-            raise TheirFault(f"batch: column {name}: a list of {max(items)} items, at most {MAX_ITEMS} are taken")
-        total += sum(items)
+    total = sum(_items(name, some) for name, some, is_long in zip(names, values, long, strict=True) if is_long)
+    short = [place for place, is_long in enumerate(long) if not is_long]
+    if total + SHORT_LIST * sum(counts[place] for place in short) > MAX_ALL_ITEMS:
+        total += sum(_items(names[place], values[place]) for place in short if _may_have(_LISTS, values[place]))
     if total > MAX_ALL_ITEMS:
         raise TheirFault(f"batch: {total} items in lists, at most {MAX_ALL_ITEMS} are taken: send smaller batches")
+
+
+def _items(name: str, values: msgspec.Raw) -> int:
+    """Return how many items the lists of a column hold. Raises TheirFault where one is too long."""
+    try:
+        items = [_count(one) for one in _EACH_VALUE.decode(values)]
+    except _UNREADABLE as error:
+        raise TheirFault(f"batch: column {name}: {error}") from error
+    if max(items, default=0) > MAX_ITEMS:
+        raise TheirFault(f"batch: column {name}: a list of {max(items)} items, at most {MAX_ITEMS} are taken")
+    return sum(items)
 
 
 def _may_have(heads: Sequence[bytes], values: msgspec.Raw) -> bool:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from carecordon.hub import main
+from carecordon.hub.config import Paths
 from carecordon.hub.main import Job, Supervisor
+from carecordon.hub.start import KEEPER, TRIAGE, jobs
 
 STEADY = "import sys,time; print('ready', flush=True); time.sleep(600)"
 DEAF = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
@@ -48,6 +50,20 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
         assert any(name == "one" and "signal 9" in text for name, text in told)
     finally:
         supervisor.stop()
+
+
+def test_who_is_ready_last_is_started_first_and_waits_for_no_other_ones_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr("carecordon.hub.main.import_all", lambda modules: done.append(("import", *modules)))
+    monkeypatch.setattr(Supervisor, "_launch", lambda _, child: done.append(("start", child.job.name)))
+    all_of = jobs(Paths(tmp_path, tmp_path), 1)
+    Supervisor(all_of, tmp_path, lambda *_: None).start()
+    assert [word for word, *_ in done] == ["import", "start"] * len(all_of)
+    assert [one[1] for one in done if one[0] == "start"][:3] == [KEEPER, TRIAGE, "worker-0"]
+    assert done[0] == ("import",), "the keeper is no fork"
+    assert done[2] == ("import", "carecordon.hub.triage.triage")
 
 
 def test_what_dies_at_once_is_started_with_longer_pauses_and_its_words_are_kept(tmp_path: Path) -> None:

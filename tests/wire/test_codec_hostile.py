@@ -233,6 +233,14 @@ def test_lists_of_all_columns_count_together() -> None:
     assert "262145 items in lists" in refuse(pack(msgspec.msgpack.encode(parts)))
 
 
+def test_short_lists_count_wherever_the_long_ones_stand() -> None:
+    short, long = [[0] * codec.SHORT_LIST] * 20, [[0] * codec.MAX_ITEMS] * 3 + [[0] * (codec.MAX_ITEMS - 299)]
+    for first, last in ((short, long), (long, short)):
+        parts = msgspec.msgpack.decode(RAW)
+        parts[VALUES][0], parts[VALUES][1] = first, last
+        assert "262145 items in lists" in refuse(pack(msgspec.msgpack.encode(parts)))
+
+
 def test_bytes_that_only_look_like_lists_are_none() -> None:
     """Letters beyond ASCII are written with the bytes that lists begin with."""
     text = "\u0450\u0451\u045c" * 40_000

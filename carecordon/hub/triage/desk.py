@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from carecordon.hub.forked import at_rest
+from carecordon.hub.collector import at_rest
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found
 from carecordon.hub.triage.blindness import Blindness

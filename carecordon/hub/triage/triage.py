@@ -67,7 +67,6 @@ def main() -> None:
         "upkeep": lambda: upkeep.look(time.time_ns()),
         "passing": lambda: passing.look(time.time_ns(), desk.repeated),
     }
-    gc.freeze()  # what was there at the start need not be looked through again and again
     gc.set_threshold(*GC_THRESHOLD)
     process.ready()
     looked = 0.0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from carecordon.hub.collector import at_rest
 from carecordon.hub.worker.costly import MATCH_UNITS
 from carecordon.hub.worker.merge import picked
 from carecordon.model.effect import Effect, recorded
@@ -51,14 +52,12 @@ class Detector:
         """Build the engine; what compiling gave is kept in `cache`."""
         self._book = book
         self._matches: Counter[str] = Counter()
-        gc.disable()  # building makes much and drops little
         self.rules = book.rules
         secret = sys.hash_info.width >= 64 and os.environ.get("PYTHONHASHSEED", "random") == "random"
-        engine = Engine(book.rules, accelerator(cache), None, Allowance(has_secret_hashes=secret))
-        self._state = journey.detecting(book.rules, engine)
-        gc.freeze()  # what stays to the end need not be looked through again and again
+        with at_rest():
+            engine = Engine(book.rules, accelerator(cache), None, Allowance(has_secret_hashes=secret))
+            self._state = journey.detecting(book.rules, engine)
         gc.set_threshold(*GC_THRESHOLD)
-        gc.enable()
 
     def find(self, merged: Merged, now: int) -> Detected:
         """Return what a batch holds (`now` UTC ns), each named by its event's `sender/epoch` and number."""

@@ -72,7 +72,6 @@ class Grouper:
         `is_kept`: somebody asks for `changes`, and writes them.
         """
         self._changes = Changes(is_kept=is_kept)
-        self._is_kept = is_kept
         self.estate = estate or Estate()
         self.now: int | None = None
         """The hub's clock (UTC ns) where matches come as they happen; None: event time is all there is."""
@@ -103,9 +102,7 @@ class Grouper:
         """Take in what was found and which processes started, in any order."""
         for start in starts:
             self._is_stale = True
-            self._parts.stir(start.device)
-            self._stir((start.device,))
-            self._changes.started(start)
+            self._note_process(start)
             self._forget(self.processes.add(start))
         for match in matches:
             self._take(match)
@@ -141,7 +138,7 @@ class Grouper:
             try:
                 told = self._tell(part.name, part.units, spread, before)
             except Exception as fault:  # one incident must not keep the others from being told; a scan says so
-                if not self._is_kept:
+                if not self._changes.is_kept:
                     raise
                 self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
                 if before is not None:
@@ -156,7 +153,7 @@ class Grouper:
             if part.name is not None and part.name not in self._parts.names:
                 self._told.pop(part.name, None)
         self._sweep()
-        self._stir(())
+        self._changes.note((STANDING,))
         for name in {part.name for part in (*gone, *parts) if part.name is not None}:
             self._name(name)
         return changed
@@ -184,7 +181,7 @@ class Grouper:
             )
             crowd += UNITS_KEPT // 10  # room for some looks to come: each time all that is open is gone through
             self._looked_at += len(self._units)
-        elif self._is_kept and abs(over - self._swept) < SWEEP_NS:
+        elif self._changes.is_kept and abs(over - self._swept) < SWEEP_NS:
             return
         self._swept = over
         for part in sorted(self._parts, key=self._order):
@@ -252,12 +249,15 @@ class Grouper:
 
     def _forget(self, starts: Iterable[ProcessStart]) -> None:
         for start in starts:
-            self._parts.stir(start.device)
-            self._stir((start.device,))
-            self._changes.started(start, is_gone=True)
+            self._note_process(start, is_gone=True)
+
+    def _note_process(self, start: ProcessStart, *, is_gone: bool = False) -> None:
+        self._parts.stir(start.device)
+        self._stir((start.device,))
+        self._changes.started(start, is_gone=is_gone)
 
     def _stir(self, devices: Iterable[str]) -> None:
-        if self._is_kept:
+        if self._changes.is_kept:
             self._standing.stir(devices)
             self._changes.note((STANDING,))
 
@@ -281,7 +281,7 @@ class Grouper:
             match = replace(match, rule=head)
         is_member = match.rule.id in self._correlated
         if is_member:
-            self._keep_member(match if self._is_kept else replace(match, carried={}))
+            self._keep_member(match if self._changes.is_kept else replace(match, carried={}))
             if self.now is not None and time < self._reach - HORIZON_NS:
                 self._came[match.file, match.position] = self.now
             self._changes.note(member_key((match.file, match.position)))

@@ -114,7 +114,6 @@ def test_a_rule_that_matches_everywhere_is_written_once() -> None:
     title = rule("a").title
     step(grouper, store, *(match("a", 0, f"ws{place}", position=place) for place in range(9)))
     assert sum(record.count(title.encode()) for record in store.values()) == 1
-    store.update((key, record or b"") for key, record in grouper.changes().items())
     step(restored(store), store, match("a", MINUTE, "ws9", position=10))
     assert [key[0] for key in store].count("rule") == 1
     heads = [*(unit.rule for unit in Kept(store.items()).units.values())]
