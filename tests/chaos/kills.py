@@ -7,6 +7,8 @@ import os
 import random
 import signal
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from carecordon.exercise.fleet.fleet import Fleet
@@ -26,7 +28,7 @@ def kills(folder: Path, options: Options) -> Outcome:
     """Kill every process `options.kills` times, in an order drawn from the seed."""
     rng = random.Random(options.seed)
     order = [name for _ in range(options.kills) for name in rng.sample((*PROCESSES, SUPERVISOR), len(PROCESSES) + 1)]
-    took: dict[str, list[float]] = {}
+    took: dict[str, list[_Return]] = {}
     with hook_server() as hooks, trust_in(folder, webhook=hooks.url, secret=SECRET) as trust:
 
         async def disturb(fleet: Fleet) -> None:
@@ -39,9 +41,9 @@ def kills(folder: Path, options: Options) -> Outcome:
         load = Load(devices=options.devices, events_per_s=options.events_per_s, seed=options.seed)
         played = asyncio.run(play(trust, folder, load, disturb))
         verdict = check(trust, played, lambda: [headers["webhook-id"] for headers, _ in hooks.got])
-    slowest = {name: max(times) for name, times in took.items()}
-    slow = [f"{name} was back after {time_s:.1f} s" for name, time_s in slowest.items() if time_s > BACK_S]
-    worst = ", ".join(f"{name} {time_s:.1f}" for name, time_s in sorted(slowest.items()))
+    slowest = {name: max(returns, key=lambda back: back.seconds) for name, returns in took.items()}
+    slow = [f"{name} was back after {back.line()}" for name, back in slowest.items() if back.seconds > BACK_S]
+    worst = ", ".join(f"{name} {back.seconds:.1f}" for name, back in sorted(slowest.items()))
     line = (
         f"{len(order)} kills at {played.events_per_s:,.0f} events/s ({options.devices} devices, "
         f"{played.sessions} sessions); back after at most (s): {worst}; {verdict.line()}"
@@ -49,8 +51,20 @@ def kills(folder: Path, options: Options) -> Outcome:
     return Outcome("kills", line, verdict.faults, slow)
 
 
-async def _kill(trust: Trust, fleet: Fleet, name: str) -> float:
-    """Kill a process; return after how many seconds it was back and took events that were written behind the kill."""
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """How a process came back: in how many seconds, and, of a whole hub, when each of its processes was ready."""
+
+    seconds: float
+    ready: Mapping[str, float]
+
+    def line(self) -> str:
+        each = ", ".join(f"{name} {seconds:.1f}" for name, seconds in sorted(self.ready.items()))
+        return f"{self.seconds:.1f} s (ready: {each})"
+
+
+async def _kill(trust: Trust, fleet: Fleet, name: str) -> _Return:
+    """Kill a process; return how it was back and took events that were written behind the kill."""
     loop = asyncio.get_running_loop()
     before = trust.pids()
     if name not in before:
@@ -58,17 +72,25 @@ async def _kill(trust: Trust, fleet: Fleet, name: str) -> float:
         before = trust.pids()
     began = time.monotonic()
     os.kill(before[name], signal.SIGKILL)
+    ready: dict[str, float] = {}
+
+    def is_back() -> bool:
+        for one in set(wanted) - set(ready):
+            if trust.is_ready(one, before.get(one)):
+                ready[one] = time.monotonic() - began
+        return len(ready) == len(wanted)
+
+    wanted = (name,)
     if name == SUPERVISOR:
+        wanted = PROCESSES
         trust.up.wait()
         trust.start()
-        for one in PROCESSES:
-            await loop.run_in_executor(None, trust.wait_ready, WAIT_S, before.get(one), one)
+    await loop.run_in_executor(None, wait_for, is_back, WAIT_S, f"{name} is back", trust.words)
+    if name == SUPERVISOR:
         left = [one for one, pid in before.items() if one != SUPERVISOR and not is_gone(pid)]
         assert not left, f"of the former hub there still run: {left}"
-    else:
-        await loop.run_in_executor(None, trust.wait_ready, WAIT_S, before[name], name)
     taken = fleet.acknowledged_total
     async with asyncio.timeout(WAIT_S):
         while fleet.acknowledged_total == taken:  # noqa: ASYNC110  # the fleet has no event for it
             await asyncio.sleep(0.02)
-    return time.monotonic() - began
+    return _Return(time.monotonic() - began, ready)

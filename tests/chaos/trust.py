@@ -56,20 +56,14 @@ class Trust:
         """Return the numbers of its processes that run, by name."""
         return {SUPERVISOR: self.up.pid, **children(self.up.pid)}
 
-    def wait_ready(self, within_s: float = READY_S, other_than: int | None = None, name: str | None = None) -> float:
-        """Return how many seconds it took until all processes (or one, as another than before) told how they are."""
-        began = time.monotonic()
-        wanted = PROCESSES if name is None else (name,)
+    def is_ready(self, name: str, other_than: int | None = None) -> bool:
+        """Return whether a process told how it is, as another than before where that is given."""
+        pid = self.pids().get(name)
+        return pid is not None and pid != other_than and (name, pid) in {(pulse.name, pulse.pid) for pulse in read_pulses(self.paths.run)}
 
-        def is_there() -> bool:
-            told = {pulse.name: pulse.pid for pulse in read_pulses(self.paths.run)}
-            running = self.pids()
-            return all(running.get(one) == told.get(one) is not None for one in wanted) and (
-                name is None or running.get(name) != other_than
-            )
-
-        wait_for(is_there, within_s, f"{name or 'the hub'} is ready", self.words)
-        return time.monotonic() - began
+    def wait_ready(self, within_s: float = READY_S) -> None:
+        """Wait until all processes have told how they are. Raises AssertionError where they do not in time."""
+        wait_for(lambda: all(map(self.is_ready, PROCESSES)), within_s, "the hub is ready", self.words)
 
     def words(self) -> str:
         """Return the last words of all its processes."""
