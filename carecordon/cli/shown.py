@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.result import Result
 from carecordon.report.redact import Redactor
@@ -35,7 +37,7 @@ class _Redacted:
         """Yield them."""
         for found in self.result.findings:
             if isinstance(found, Match):
-                yield self.redactor.match(replace(found, carried={}))  # learnt from before
+                yield self.redactor.match(structs.replace(found, carried={}))  # learnt from before
             else:
                 yield self.redactor.correlation(found)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from carecordon.model.event import Fields, Value
 from carecordon.model.match import Level, Match, RuleHead
 
@@ -121,8 +123,7 @@ class DeviceAsset:
     impact: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a match stands: file, position (1-based) and the id of the rule."""
 
     file: str

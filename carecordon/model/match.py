@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
+
+from msgspec import Struct
 
 from carecordon.model.event import Fields, Value
 
@@ -29,8 +31,7 @@ class Level(StrEnum):
         return level
 
 
-@dataclass(frozen=True, slots=True)
-class RuleHead:
+class RuleHead(Struct, frozen=True):
     """What a reader needs to know of a rule beside its logic."""
 
     id: str
@@ -50,8 +51,7 @@ class RuleHead:
     """Known harmless causes (`falsepositives:`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """One rule matching one event.
 
     `time` UTC ns or None; `fields` those fields that the rule names and the event carries.
@@ -67,13 +67,12 @@ class Match:
     channel: str | None
     event_id: int | None
     fields: Fields
-    carried: Fields = field(default_factory=dict)
-    subject: Fields = field(default_factory=dict)
+    carried: Fields = {}
+    subject: Fields = {}
     """Those fields of the event that triage goes by: who did it, with what, from where (triage/subject.py)."""
 
 
-@dataclass(frozen=True, slots=True)
-class CorrelationMatch:
+class CorrelationMatch(Struct, frozen=True):
     """A correlation rule satisfied by events of one group within its timespan.
 
     `group` alias or field name to value; `count` the figure that the condition was held

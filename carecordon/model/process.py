@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStart:
+class ProcessStart(Struct, frozen=True):
     """One process creation (Sysmon 1, Security 4688). What the event does not say is None.
 
     `guid` Sysmon's own id of a process, which is never used twice; a `pid` is, once its

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 import zstandard
+from msgspec import structs
 
 from carecordon.model.errors import OurFault
 from carecordon.model.incident import Alert, Chain, Incident
@@ -127,7 +128,7 @@ def _entity(alert: Alert, account_of: Callable[[Match], str]) -> str:
 
 
 def _packed(alert: Alert, organisation: str, entity: str) -> PackedAlert:
-    slim = replace(alert, sample=replace(alert.sample, carried={}))
+    slim = replace(alert, sample=structs.replace(alert.sample, carried={}))
     told_alert = ToldAlert(
         id=alert_id(organisation, slim.rule.id, slim.device, entity, _first(slim)),
         rule_id=slim.rule.id,
@@ -146,7 +147,7 @@ def _packed(alert: Alert, organisation: str, entity: str) -> PackedAlert:
 def _slim(chain: Chain) -> Chain:
     if chain.sample is None or not chain.sample.carried:
         return chain
-    return replace(chain, sample=replace(chain.sample, carried={}))
+    return replace(chain, sample=structs.replace(chain.sample, carried={}))
 
 
 def _correlated(chains: Sequence[Chain]) -> list[tuple[Alert, str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from carecordon.model.event import Fields
 from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead

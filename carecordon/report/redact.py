@@ -19,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from msgspec import structs
+
 from carecordon.model.errors import Refused
 from carecordon.model.event import Fields, Scalar, Value
 from carecordon.model.incident import Case, EventSeen
@@ -140,7 +142,7 @@ class Redactor:
         )
 
     def _match_once(self, match: Match) -> Match:
-        return replace(
+        return structs.replace(
             match,
             file=self._text_once(match.file),
             device=None if match.device is None else self._text_once(match.device),
@@ -152,7 +154,7 @@ class Redactor:
 
     def _correlation_once(self, found: CorrelationMatch) -> CorrelationMatch:
         members = tuple((self._text_once(file), position) for file, position in found.members)
-        return replace(found, group=self._fields_once(found.group), members=members)
+        return structs.replace(found, group=self._fields_once(found.group), members=members)
 
     def _fields_once(self, fields: Fields, event_id: int | None = None) -> Fields:
         return {

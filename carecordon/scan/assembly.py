@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from carecordon.model.block import Bad
 from carecordon.model.match import BlindSpot, Match, Unseen
 from carecordon.model.result import InputFile
@@ -68,7 +70,9 @@ class Assembly:
             watch.merge(Watch(), self.name, self._next)
         else:
             spool.add(self._shifted(match) for match in piece.matches)
-            spool.add(replace(start, file=self.name, position=self.records + start.position) for start in piece.starts)
+            spool.add(
+                structs.replace(start, file=self.name, position=self.records + start.position) for start in piece.starts
+            )
             for bad in piece.bad:
                 self._tell(replace(bad, position=self.records + bad.position))
             watch.merge(piece.watch, self.name, self._next)
@@ -80,7 +84,7 @@ class Assembly:
             self.matches += len(piece.matches)
 
     def _shifted(self, match: Match) -> Match:
-        return replace(match, file=self.name, position=self.records + match.position)
+        return structs.replace(match, file=self.name, position=self.records + match.position)
 
     def _tell(self, bad: Bad) -> None:
         self.skipped += bad.count

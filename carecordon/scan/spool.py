@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import fields as fields_of
 from heapq import merge
 from typing import IO, Any
 
@@ -33,7 +32,7 @@ ROW_BYTES = 300
 Row = tuple[int, str, int, str, bytes]
 """Time, file, position, rule id ('' for the start of a process), and the rest of it, packed."""
 Found = Match | ProcessStart
-STARTED = tuple(one.name for one in fields_of(ProcessStart) if one.name not in {"time", "file", "position"})
+STARTED = tuple(name for name in ProcessStart.__struct_fields__ if name not in {"time", "file", "position"})
 Run = list[tuple[int, int]]
 """Where the pieces of a run lie: start and size."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from carecordon.bench.attack import Scanned, Step, held_against_truth, read_scanned
+from tests.replacing import replace
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 COLUMNS = "incident,position\n"

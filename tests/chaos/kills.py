@@ -80,9 +80,8 @@ async def _kill(trust: Trust, fleet: Fleet, name: str) -> _Return:
                 ready[one] = time.monotonic() - began
         return len(ready) == len(wanted)
 
-    wanted = (name,)
+    wanted = PROCESSES if name == SUPERVISOR else (name,)
     if name == SUPERVISOR:
-        wanted = PROCESSES
         trust.up.wait()
         trust.start()
     await loop.run_in_executor(None, wait_for, is_back, WAIT_S, f"{name} is back", trust.words)

@@ -59,7 +59,11 @@ class Trust:
     def is_ready(self, name: str, other_than: int | None = None) -> bool:
         """Return whether a process told how it is, as another than before where that is given."""
         pid = self.pids().get(name)
-        return pid is not None and pid != other_than and (name, pid) in {(pulse.name, pulse.pid) for pulse in read_pulses(self.paths.run)}
+        return (
+            pid is not None
+            and pid != other_than
+            and (name, pid) in {(pulse.name, pulse.pid) for pulse in read_pulses(self.paths.run)}
+        )
 
     def wait_ready(self, within_s: float = READY_S) -> None:
         """Wait until all processes have told how they are. Raises AssertionError where they do not in time."""

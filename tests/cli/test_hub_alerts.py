@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from carecordon.model.match import Level, RuleHead
 from carecordon.register.identity import incident_of, told
 from tests.cli.test_hub_commands import Done
 from tests.console.living import NAME, Living, living
+from tests.replacing import replace
 
 SPRAY = RuleHead("22222222-0000-4000-8000-000000000001", "Many devices by one account", Level.HIGH, (), "b.yml", 1)
 

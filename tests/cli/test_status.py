@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +17,7 @@ from carecordon.cli.shown import Counted, at_least
 from carecordon.model.match import Level
 from carecordon.scan import spool
 from tests.cli.calling import Call, Event, connected, failed_logon, process, put, whoami, written
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.sample import TASK, match
 

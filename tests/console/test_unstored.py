@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from carecordon.console.premises import Premises
@@ -15,6 +13,7 @@ from carecordon.hub.news.doubts import COPIED, Named, Sign, doubt
 from carecordon.model.incident import Alert
 from carecordon.register.identity import incident_of, told
 from tests.console.living import DEVICE, NAME, Living
+from tests.replacing import replace
 
 
 @pytest.mark.parametrize("is_alone", [False, True])

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.wire import codec
 from tests.hub.property_world import PARTITIONS, SECOND, SENDERS, T0, Event
 from tests.hub.test_desk import WORDS
+from tests.replacing import replace
 
 PULL_BYTES = 4 * 1024 * 1024
 EPOCH = 9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.triage.score import Estate
 from carecordon.register.register import Register
 from tests.hub.test_desk import SECOND, T0, WORDS, entry, match, register
+from tests.replacing import replace
 
 __all__ = ["register"]
 MANY = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from carecordon.pipeline.triage.unit import Unit
 from carecordon.register.register import Register
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from tests.hub.test_desk import RULES, SECOND, T0, WORDS, desk, entry, match, register
+from tests.replacing import replace
 
 __all__ = ["register"]
 HOUR = 3_600 * SECOND

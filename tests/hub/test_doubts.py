@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import cast
@@ -33,6 +32,7 @@ from carecordon.report.story.samples import sample_events
 from carecordon.report.story.tell import tell_story
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from tests.hub.test_desk import SECOND, T0, desk, entry, incidents, match, register
+from tests.replacing import replace
 
 __all__ = ["register"]
 MINUTE = 60 * SECOND

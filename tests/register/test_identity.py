@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from carecordon.model.errors import OurFault
@@ -14,6 +12,7 @@ from carecordon.model.match import Level, Match, RuleHead
 from carecordon.register.identity import alert_id, alert_of, incident_of, told
 from carecordon.register.register import Register
 from tests.register.example import NOW
+from tests.replacing import replace
 
 RULE = RuleHead("r1", "A rule", Level.HIGH, ("T1003",), "rules/r1.yml", 1)
 FIELDS: dict[str, Value] = {

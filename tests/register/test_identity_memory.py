@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from carecordon.model.match import Match
 from carecordon.register.identity import AlertMemory, told
 from tests.pipeline.triage.grouping import SECOND, grouped, match
+from tests.replacing import replace
 
 
 def nobody(_: Match) -> str:

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from carecordon.model.errors import TheirFault
+from carecordon.register.backends.sql import migrate
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.tables import METADATA
 
@@ -32,6 +33,16 @@ def test_preparing_twice_changes_nothing(place: Path) -> None:
     register = SQLITE.open_register(str(place))
     assert register.checkpoints.get("worker") == b"kept"
     register.close()
+
+
+def test_what_is_up_to_date_is_prepared_without_the_steps(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading them takes longer than all else that is done before a hub's processes start."""
+    monkeypatch.setattr(migrate, "upgrade", lambda *_: pytest.fail("the steps were looked through"))
+    SQLITE.prepare(str(place))
+    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    with pytest.raises(pytest.fail.Exception, match="looked through"):
+        SQLITE.prepare(str(place))
 
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from carecordon.model.errors import Refused
 from carecordon.model.incident import (
     Alert,
@@ -24,6 +22,7 @@ from carecordon.model.incident import (
 )
 from carecordon.model.match import BlindSpot, CorrelationMatch, Level, Match, RuleHead, Unseen
 from carecordon.model.result import Begin, Closing, InputFile, Result, SourceSeen, Summary
+from tests.replacing import replace
 from tests.report.sample import START, S
 
 FORMULA = "=HYPERLINK(A1)"

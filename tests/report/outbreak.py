@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from carecordon.model.incident import (
     Alert,
     Case,
@@ -23,6 +21,7 @@ from carecordon.model.incident import (
 )
 from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
 from carecordon.model.result import Begin, Result
+from tests.replacing import replace
 from tests.report.sample import START, SYSMON, S, closing
 
 FILE = "evidence/{}.jsonl"

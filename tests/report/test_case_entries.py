@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from carecordon.model.incident import Case
@@ -11,6 +9,7 @@ from carecordon.report.case_entries import CASES_SHOWN, FACTS_SHOWN, PROCESSES_S
 from carecordon.report.folds import FOLDED_ABOVE
 from carecordon.report.format import View
 from carecordon.report.formats.terminal import tell
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.hostile import SCRIPTS, hostile_result
 from tests.report.sample import HOSTILE, result

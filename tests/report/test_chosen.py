@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from carecordon.model.incident import Case, Fact, Phase, Place
 from carecordon.report.chosen import chosen
+from tests.replacing import replace
 from tests.report import outbreak
 
 GRAVE, TAGGED, PLAIN = "grave", "tagged", "plain"

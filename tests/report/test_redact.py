@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from carecordon.model.match import BlindSpot, CorrelationMatch, Level, Match, Ru
 from carecordon.model.result import Begin
 from carecordon.report.identifiers import is_nhs_number
 from carecordon.report.redact import Redactor
+from tests.replacing import replace
 from tests.report.sample import closing
 
 KEY = b"0123456789abcdef"

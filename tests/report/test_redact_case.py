@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from carecordon.cli.shown import redacted
@@ -18,6 +16,7 @@ from carecordon.report.formats.navigator import NAVIGATOR
 from carecordon.report.formats.terminal import TERMINAL
 from carecordon.report.formats.timeline import TIMELINE
 from carecordon.report.redact import Redactor
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.hostile import hostile_case
 from tests.report.sample import START, closing

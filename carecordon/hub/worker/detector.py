@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import sys
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from carecordon.hub.collector import at_rest
 from carecordon.hub.worker.costly import MATCH_UNITS
@@ -81,7 +83,7 @@ class Detector:
     def without(self, ids: Collection[str], cache: DiskCache) -> Detector:
         """Return a detector without these rules."""
         left = tuple(rule for rule in self.rules.rules if rule.id not in ids)
-        return Detector(replace(self._book, rules=msgspec.structs.replace(self.rules, rules=left)), cache)
+        return Detector(dataclasses.replace(self._book, rules=replace(self.rules, rules=left)), cache)
 
     def _find_alone(self, merged: Merged, row: int, now: int, found: Detected) -> None:
         one = picked(merged, [row])
@@ -97,12 +99,19 @@ def _take(found: Detected, merged: Merged, effects: Sequence[Effect]) -> None:
     for item in recorded(effects):
         if isinstance(item, Match):
             row = item.position
-            named = replace(item, file=merged.file(row), position=int(merged.sequence[row]))
-            found.matches.append(replace(named, time=_moment(item.time, int(merged.received[row]))))
+            found.matches.append(replace(item, **_place(item.time, merged, row)))
         elif isinstance(item, ProcessStart):
             row = item.position
-            named_start = replace(item, file=merged.file(row), position=int(merged.sequence[row]))
-            found.starts.append(replace(named_start, time=_moment(item.time, int(merged.received[row]))))
+            found.starts.append(replace(item, **_place(item.time, merged, row)))
+
+
+def _place(time: int | None, merged: Merged, row: int) -> dict[str, Any]:
+    """Return when it was, and where its event stands."""
+    return {
+        "time": _moment(time, int(merged.received[row])),
+        "file": merged.file(row),
+        "position": int(merged.sequence[row]),
+    }
 
 
 def _moment(time: int | None, received: int) -> int:

@@ -20,7 +20,9 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from carecordon.model.errors import defect
 from carecordon.model.incident import Incident
@@ -227,13 +229,14 @@ class Grouper:
             self._put(key, unit)
         self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
         self._aliases.update(kept.aliases)
-        self.feed(starts=sorted(kept.starts, key=lambda start: start.time))
+        gone = [one for start in sorted(kept.starts, key=lambda one: one.time) for one in self.processes.add(start)]
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         late = self._newest - HORIZON_NS
         self._came = {place: self._newest for place, match in self._members.items() if (match.time or 0) < late}
         self._changes.forget()
         self._standing.resume(kept.standing)
+        self._forget(gone)
         return list(self._members.values())
 
     def _item(self, key: Key) -> Item | None:

@@ -152,7 +152,9 @@ class Processes:
 
     def add(self, start: ProcessStart) -> list[ProcessStart]:
         """Remember a start; return those that are forgotten for it."""
-        device = self._devices.setdefault(start.device, _Device())
+        device = self._devices.get(start.device)
+        if device is None:
+            device = self._devices[start.device] = _Device()
         before = len(device.ordered)
         gone = device.add(start)
         self._size += len(device.ordered) - before

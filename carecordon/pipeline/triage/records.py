@@ -15,10 +15,10 @@ Read back, in any order, they give the same incidents.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import msgspec
 from msgspec.msgpack import Decoder
+from msgspec.structs import force_setattr, replace
 
 from carecordon.model.match import Match, RuleHead
 from carecordon.model.process import ProcessStart
@@ -157,5 +157,5 @@ class Kept:
         head = self.heads.named(match.rule)
         if head is None:
             return None
-        object.__setattr__(match, "rule", head)  # nobody else has it yet, and a copy costs as much as reading it
+        force_setattr(match, "rule", head)  # nobody else has it yet, and a copy costs as much as reading it
         return match

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 
 from carecordon.pipeline.triage.unit import Unit
@@ -14,19 +13,21 @@ class Spread:
     def __init__(self, *, forgets: bool) -> None:
         """Begin with none."""
         self._forgets = forgets
-        self._reached: dict[str, Counter[str]] = {}
+        self._reached: dict[str, dict[str, int]] = {}
 
     def put(self, unit: Unit) -> None:
         """Count a unit's devices."""
-        self._reached.setdefault(unit.rule.id, Counter()).update(unit.devices)
+        reached = self._reached.setdefault(unit.rule.id, {})
+        for device in unit.devices:
+            reached[device] = reached.get(device, 0) + 1
 
     def take_out(self, unit: Unit) -> None:
         """Count a unit's devices no more."""
         if not self._forgets:
             return
         reached = self._reached[unit.rule.id]
-        reached.subtract(unit.devices)
         for device in unit.devices:
+            reached[device] -= 1
             if not reached[device]:
                 del reached[device]
         if not reached:

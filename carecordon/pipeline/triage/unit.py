@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from carecordon.model.incident import EntityKind, Place
 from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
@@ -26,8 +28,7 @@ EntityKey = tuple[EntityKind, str, str | None]
 """Kind, name in lower case, device for what is one device's."""
 
 
-@dataclass(slots=True)
-class Sighting:
+class Sighting(Struct):
     """One entity in a unit: as first spelt, first and last time (UTC ns), events."""
 
     name: str
@@ -36,8 +37,7 @@ class Sighting:
     count: int = 1
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(Struct):
     """See above; or a correlation, `chain`, with the events that make it up, on all their `devices`.
 
     `device` '' where no event names one; `count` events, each once; `version` rises with each change.
@@ -53,16 +53,16 @@ class Unit:
     chain: CorrelationMatch | None = None
     count: int = 0
     version: int = 0
-    links: set[Link] = field(default_factory=set)
-    entities: dict[EntityKey, Sighting] = field(default_factory=dict)
-    devices: set[str] = field(default_factory=set)
-    places: list[Place] = field(default_factory=list)
+    links: set[Link] = set()
+    entities: dict[EntityKey, Sighting] = {}
+    devices: set[str] = set()
+    places: list[Place] = []
     left_out: int = 0
     """Places beyond those kept."""
     is_late: bool = False
     incident: str = ""
     """The id of the incident it was last told in."""
-    seen: set[int] = field(default_factory=set)
+    seen: set[int] = set()
     """What tells the events it has met from each other, in this process only."""
     touched: int = 0
     """When the last of it came, where it comes as it happens (UTC ns, the hub's clock)."""

@@ -115,8 +115,6 @@ class Turn:
 
 def prepare(place: str) -> None:
     """Make the file (0600) and its tables, or bring those of an older program up to date."""
-    from carecordon.register.backends.sql.migrate import upgrade  # noqa: PLC0415  # half a second of every process's start
-
     path = Path(place)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = _engine(path)
@@ -125,7 +123,10 @@ def prepare(place: str) -> None:
             plain.execute("PRAGMA journal_mode = WAL")
         try:
             with engine.execution_options(**{WRITES: True}).begin() as connection:
-                upgrade(connection, place)
+                if _version(connection) != REVISION:
+                    from carecordon.register.backends.sql.migrate import upgrade  # noqa: PLC0415  # most starts need none
+
+                    upgrade(connection, place)
         finally:
             engine.dispose()
 
@@ -208,9 +209,15 @@ def _begun(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
-def _check_version(connection: Connection, place: str) -> None:
+def _version(connection: Connection) -> str | None:
+    """Return which step the tables are at, None where there are none."""
     tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
-    has = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if tables else None
+    has: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if tables else None
+    return has
+
+
+def _check_version(connection: Connection, place: str) -> None:
+    has = _version(connection)
     if has == REVISION:
         return
     if has is not None and has > REVISION:

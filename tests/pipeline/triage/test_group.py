@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.group import Grouper
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, grouped, match, rule, start
+from tests.replacing import replace
 
 EXPLORER = r"C:\Windows\explorer.exe"
 TOOL = r"C:\Users\Public\tool.exe"

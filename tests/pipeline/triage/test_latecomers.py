@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from carecordon.model.match import Match
 from carecordon.pipeline.triage.latecomers import DEVICES, LOOK_NS, Latecomers
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match
 from tests.pipeline.triage.script import correlation
+from tests.replacing import replace
 
 TWICE = correlation("twice", "event_count", "base", "10m", by="", gte=2)
 

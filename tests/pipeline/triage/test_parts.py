@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from carecordon.pipeline.triage import group as room
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.processes import Processes, Tops
 from tests.pipeline.triage.grouping import HOUR, MINUTE, match, start
+from tests.replacing import replace
 
 DEVICES = ("ws1", "fs1")
 GUIDS = ("g1", "g2", "g3", "g4")

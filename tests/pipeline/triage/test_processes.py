@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
 from carecordon.pipeline.triage.processes import Processes, Tops, process_key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, start
+from tests.replacing import replace
 
 EXPLORER = r"C:\Windows\explorer.exe"
 

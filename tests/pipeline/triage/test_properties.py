@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from carecordon.pipeline.triage.correlate import Correlator
 from carecordon.pipeline.triage.stage import Limits
 from tests.pipeline.triage import plain
 from tests.pipeline.triage.script import head
+from tests.replacing import replace
 
 TIMES = st.integers(0, 14)
 TEMPORAL = [CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -12,10 +10,12 @@ from hypothesis import strategies as st
 from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage import processes
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.records import Kept, Key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match, rule, start
 from tests.pipeline.triage.test_group import MATCHES, STARTS
+from tests.replacing import replace
 
 Store = dict[Key, bytes]
 
@@ -90,6 +90,17 @@ def test_a_correlation_finds_its_events_after_a_restart() -> None:
     grouper = restored(store)
     grouper.feed(correlations=[CorrelationMatch(rule("fan"), {}, 1, NOON, NOON + SECOND, (("log", 1),))])
     assert [incident.title for incident in grouper.settle()] == ["Rule fan"]
+
+
+def test_processes_that_are_too_many_to_be_taken_up_lose_their_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    step(Grouper(is_kept=True), store, *(replace(start(f"a-{one}", at=one * SECOND), position=one) for one in range(8)))
+    monkeypatch.setattr(processes, "TOTAL", 4)
+    gone = [key for key, record in restored(store).changes().items() if key[0] == "start" and record is None]
+    assert len(gone) == 4
+    step(restored(store), store)
+    assert len([key for key in store if key[0] == "start"]) == 4
+    assert not set(gone) & set(store)
 
 
 def test_what_is_settled_is_deleted() -> None:

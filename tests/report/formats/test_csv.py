@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -14,6 +13,7 @@ from carecordon.model.match import CorrelationMatch
 from carecordon.report.cells import CELL_CHARS, cell
 from carecordon.report.format import View
 from carecordon.report.formats.csv import COLUMNS, CSV, row
+from tests.replacing import replace
 from tests.report.sample import DUMP, LOGONS, match, result
 
 FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"

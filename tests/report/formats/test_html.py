@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from carecordon.report.page.bounds import GROUPS_SHOWN, INCIDENTS_LISTED, INCIDE
 from carecordon.report.page.script import SCRIPT
 from carecordon.report.page.style import STYLE
 from carecordon.report.visible import visible
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.hostile import SCRIPTS, hostile_result
 from tests.report.page.test_markup import Reader, read

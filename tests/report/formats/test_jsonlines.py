@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from carecordon.model.errors import Refused
 from carecordon.report.format import View
 from carecordon.report.formats import jsonlines
 from carecordon.report.formats.jsonlines import CONTRACT, JSONLINES
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.sample import DUMP, match, result
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from carecordon.model.incident import Case
 from carecordon.report.format import View
 from carecordon.report.formats.navigator import NAVIGATOR
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.hostile import SCRIPTS, hostile_result
 

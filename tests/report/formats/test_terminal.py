@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from carecordon.model.result import Begin, Closing, Result, Summary
 from carecordon.report.digest import FIRST_SHOWN, GROUPS_SHOWN
 from carecordon.report.format import View
 from carecordon.report.formats.terminal import PARTIAL, styled, tell
+from tests.replacing import replace
 from tests.report.sample import DUMP, ENCODED, HOSTILE, TASK, closing, match, result
 
 SILENT = Closing((), (), (), (), Summary(10, 0, 1, 0, 5, 5, 0, 0, 0.5, partial=False))
@@ -31,11 +30,9 @@ def test_no_line_is_wider_than_the_terminal_or_ends_in_spaces(width: int) -> Non
 
 @pytest.mark.parametrize("width", [60, 100])
 def test_nothing_from_outside_drives_the_terminal(width: int) -> None:
-    where = dataclasses.replace(
-        match(DUMP, 0, device=HOSTILE), fields={HOSTILE: HOSTILE}, file=HOSTILE, channel=HOSTILE
-    )
-    rule = dataclasses.replace(DUMP, title=HOSTILE, techniques=(HOSTILE,))
-    text = page([dataclasses.replace(where, rule=rule)], width=width)
+    where = replace(match(DUMP, 0, device=HOSTILE), fields={HOSTILE: HOSTILE}, file=HOSTILE, channel=HOSTILE)
+    rule = replace(DUMP, title=HOSTILE, techniques=(HOSTILE,))
+    text = page([replace(where, rule=rule)], width=width)
     assert all(line.isprintable() for line in text.split("\n"))
     assert "[bold]x[/bold]" in text.replace("\n", "").replace(" ", "")
 

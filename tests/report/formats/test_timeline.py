@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 
 from carecordon.model.incident import Case
 from carecordon.report.format import View
 from carecordon.report.formats.timeline import COLUMNS, MAIN_FIELDS, TIMELINE
+from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.hostile import FORMULA, hostile_case
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from carecordon.model.match import Level
 from carecordon.report.format import View
 from carecordon.report.page.bounds import WHOLE
 from carecordon.report.page.lanes import lanes
+from tests.replacing import replace
 from tests.report import outbreak
 
 

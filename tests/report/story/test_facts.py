@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from carecordon.model.event import Value
@@ -13,6 +11,7 @@ from carecordon.report.story.choose import AROUND, FACTS
 from carecordon.report.story.runs import GAP
 from carecordon.report.story.tell import tell_story
 from carecordon.report.story.values import cut
+from tests.replacing import replace
 from tests.report.story.script import SECOND, SYSTEM32, Script, one, rule, words
 
 TOOL = "C:\\Users\\n.ward\\tool.exe"

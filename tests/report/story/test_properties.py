@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from carecordon.report.story.kind import LOGS
 from carecordon.report.story.kinds import KINDS
 from carecordon.report.story.steps import STEPS
 from carecordon.report.story.tell import tell_story
+from tests.replacing import replace
 from tests.report.story.script import START, Script, rule, words
 
 CHANNELS = {short: channel for channel, short in LOGS.items()}
