@@ -197,7 +197,7 @@ async def _killed(site: Site, load: Load, tell: Callable[[str], None]) -> dict[s
     fleet = load.fleet
     sessions = fleet.sessions_total
     site.kill("gate")
-    began = time.monotonic()
+    began, start = time.monotonic(), load.gauge.look()
     told: dict[str, Any] = {"back_s": None}
     playing = asyncio.ensure_future(load.calm(0.0))
     await playing
@@ -209,6 +209,7 @@ async def _killed(site: Site, load: Load, tell: Callable[[str], None]) -> dict[s
         if fleet.online >= len(fleet.members) and back >= len(fleet.members):
             told["back_s"] = round(time.monotonic() - began, 2)
             break
+    told |= load.gauge.shared(start, load.gauge.look())
     tell(f"the gate was killed: {fleet.online:,} of {len(fleet.members):,} devices are back after {told['back_s']} s")
     return told | {"online": fleet.online, "calm_again_s": await load.calm(120.0)}
 

@@ -15,6 +15,8 @@ EVERY_S = 1.0
 MIB = 1 << 20
 CORES = 2
 """The machine that the figures are held against."""
+FULL = 0.9
+"""A core of which more is used has nothing left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,20 @@ class Gauge:
             "gate_ack_p50_ms": _middle([one.figures.get("gate", {}).get("ack_p50_ms", 0.0) for one in during]),
             "gate_ack_p99_ms": _highest([one.figures.get("gate", {}).get("ack_p99_ms", 0.0) for one in during]),
             "costs": _costs(start, end, cores, took),
+        }
+
+    def shared(self, start: Sample, end: Sample) -> dict[str, Any]:
+        """Return how the machine was shared between the fleet, which has one thread, and all others.
+
+        Where that thread had no time left, or nobody had, it was the fleet that others waited for.
+        """
+        took = max(1e-9, end.at - start.at)
+        fleet = (end.bench_s - start.bench_s) / took
+        others = (end.machine_s - start.machine_s) / took - fleet
+        return {
+            "fleet_cores": round(fleet, 3),
+            "hub_and_others_cores": round(others, 3),
+            "falsified": fleet > FULL or fleet + others > FULL * CORES,
         }
 
     def _run(self) -> None:

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from carecordon.hub.keeper.store import open_reader
 from carecordon.model.batch import Rows
+from carecordon.model.errors import TheirFault
 from carecordon.model.event import Fields, Kind, Value
 from carecordon.model.gather import gather
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
@@ -111,12 +112,19 @@ def poison(folder: Path, options: Options) -> Outcome:
 
 
 def _hostile(rng: random.Random, first: int, count: int) -> bytes:
+    """Return a batch of such events; one that would unpack to too much an agent would not send either."""
+    while True:
+        with contextlib.suppress(TheirFault):
+            return codec.encode(gather(_rows(rng, first, count)))
+
+
+def _rows(rng: random.Random, first: int, count: int) -> Rows:
     names = ["CommandLine", "Image", "ProcessGuid", "Hashes", "User", "ProcessId", "a'b", "\u202ename", "x" * 200]
     fields: list[Fields] = [
         {name: rng.choice(EXTREMES) for name in rng.sample(names, rng.randint(0, len(names)))} for _ in range(count)
     ]
     kinds = [Kind(SYSMON, "Microsoft-Windows-Sysmon", 1), Kind("'", "\n", 2**31), Kind(None, None, None)]
-    rows = Rows(
+    return Rows(
         kinds=[rng.choice(kinds) for _ in range(count)],
         fields=fields,
         times=[rng.choice([*MOMENTS, None]) for _ in range(count)],
@@ -124,7 +132,6 @@ def _hostile(rng: random.Random, first: int, count: int) -> bytes:
         record_ids=[None] * count,
         positions=list(range(first, first + count)),
     )
-    return codec.encode(gather(rows))
 
 
 def _garbage(talk: Talk, rng: random.Random, times: int) -> int:

@@ -16,6 +16,10 @@ NAMED = "\0"
 NAME_BYTES = 16
 
 
+class _Name(RuleHead, frozen=True, omit_defaults=True):
+    """What stands for a head in a record: an id, and nothing of what may be left out."""
+
+
 class Heads:
     """All heads that were met."""
 
@@ -35,7 +39,7 @@ class Heads:
         name = self._names.get(head)
         if name is None:
             text = hashlib.sha256(msgspec.msgpack.encode(head)).hexdigest()[: 2 * NAME_BYTES]
-            name = self._names[head] = RuleHead(NAMED + text, "", Level.INFORMATIONAL, (), "", 0)
+            name = self._names[head] = _Name(NAMED + text, "", Level.INFORMATIONAL, (), "", 0)
             if text not in self._of_name:
                 self._of_name[text] = self._unwritten[text] = self.one(head)
         return name

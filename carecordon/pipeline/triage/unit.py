@@ -37,7 +37,7 @@ class Sighting(Struct):
     count: int = 1
 
 
-class Unit(Struct):
+class Unit(Struct, omit_defaults=True):
     """See above; or a correlation, `chain`, with the events that make it up, on all their `devices`.
 
     `device` '' where no event names one; `count` events, each once; `version` rises with each change.
