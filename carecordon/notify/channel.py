@@ -10,6 +10,8 @@ from typing import Any
 from carecordon.notify.notice import Notice
 
 REASON_CHARS = 300
+MAIL, HOOK = "mail", "webhook"
+"""Names of channels, for who names receivers and sends nothing."""
 
 
 @dataclass(frozen=True, slots=True)

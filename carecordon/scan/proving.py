@@ -16,11 +16,11 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.match import CorrelationMatch, Match
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.disk.rulebook import Files, own_files, read_files
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule, RuleSet
-from carecordon.pipeline.detect.sigma.load import NO_VALUES, RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
 from carecordon.pipeline.detect.sigma.proof import Verdict, prove_file
+from carecordon.pipeline.detect.sigma.texts import NO_VALUES, RuleText, Values
 from carecordon.pipeline.ingest.normalise import Normaliser
 
 PROOF = ".events.jsonl"

@@ -12,8 +12,9 @@ import yaml
 
 import carecordon
 from carecordon.pipeline.detect.sigma.ir import RuleSet
-from carecordon.pipeline.detect.sigma.load import RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
 from carecordon.pipeline.detect.sigma.proof import read
+from carecordon.pipeline.detect.sigma.texts import RuleText
 
 SHELF = Path(carecordon.__file__).parent / "rules"
 FILES = sorted(SHELF.glob("*/*.yml"))

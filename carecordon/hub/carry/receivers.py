@@ -11,9 +11,7 @@ import msgspec
 
 from carecordon.hub.config import Notify, Webhook
 from carecordon.model.errors import TheirFault
-from carecordon.notify.channel import Target
-from carecordon.notify.channels.smtp import SMTP
-from carecordon.notify.channels.webhook import WEBHOOK
+from carecordon.notify.channel import HOOK, MAIL, Target
 
 
 def names(notify: Notify) -> tuple[str, ...]:
@@ -32,11 +30,11 @@ def targets(notify: Notify, folder: Path) -> dict[str, Target]:
         secret = "" if mail.password_file is None else _secret(folder / mail.password_file)
         for to in mail.to:
             name = _person(to)
-            found.setdefault(name, Target(SMTP.name, name, {**msgspec.to_builtins(mail), "to": to}, secret))
+            found.setdefault(name, Target(MAIL, name, {**msgspec.to_builtins(mail), "to": to}, secret))
     for hook in notify.webhook:
         _check_address(hook.url)
         name = _program(hook)
-        found.setdefault(name, Target(WEBHOOK.name, name, {"url": hook.url}, _secret(folder / hook.secret_file)))
+        found.setdefault(name, Target(HOOK, name, {"url": hook.url}, _secret(folder / hook.secret_file)))
     return found
 
 
@@ -52,12 +50,12 @@ def _check_address(url: str) -> None:
 
 
 def _person(to: str) -> str:
-    return f"{SMTP.name}/{to}"
+    return f"{MAIL}/{to}"
 
 
 def _program(hook: Webhook) -> str:
     """Return a name that gives away nothing of the address, which may hold a secret."""
-    return f"{WEBHOOK.name}/{hashlib.sha256(hook.url.encode()).hexdigest()[:12]}"
+    return f"{HOOK}/{hashlib.sha256(hook.url.encode()).hexdigest()[:12]}"
 
 
 def _secret(path: Path) -> str:

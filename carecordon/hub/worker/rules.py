@@ -6,15 +6,22 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
+import carecordon
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.worker.exceptions import SUFFIXES, rule_files, sort_files
 from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk.cache import DiskCache
-from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, note, read_rulebook, recalled
+
+SETTLED_NS = 2_000_000_000
+"""A file that changed since may change once more without a sign: what it holds is not taken for known."""
 
 
 def cache_of(paths: Paths) -> DiskCache:
@@ -25,11 +32,17 @@ def cache_of(paths: Paths) -> DiskCache:
 def read_rules(settings: Settings, paths: Paths, today: date) -> Rulebook:
     """Return our own rules, those that the settings name, and those in the hub's own folder, compiled.
 
-    Exceptions that are over on the day `today` (UTC) are left out. Raises TheirFault where a path that the settings
-    name cannot be read.
+    Exceptions that are over on the day `today` (UTC) are left out. Files that are as they were the last time are not
+    read again: there are thousands. Raises TheirFault where a path that the settings name cannot be read.
     """
-    beside = sort_files(rule_files(paths.rules), today).used
-    return read_rulebook([*_named(settings, paths), *beside], cache_of(paths), own=settings.own_rules)
+    cache, state = cache_of(paths), _state(settings, paths, today)
+    book = recalled(state.name, cache)
+    if book is None:
+        beside = sort_files(rule_files(paths.rules), today).used
+        book = read_rulebook([*_named(settings, paths), *beside], cache, own=settings.own_rules)
+        if state.changed < time.time_ns() - SETTLED_NS:
+            note(book, state.name, cache)
+    return book
 
 
 def today() -> date:
@@ -48,7 +61,7 @@ class RuleWatch:
         """Take the files as they are now for known."""
         self._settings = settings
         self._paths = paths
-        self._known = self._state()
+        self._known = _state(settings, paths, today())
         self._making: subprocess.Popen[bytes] | None = None
         self._tried = self._known
         self.trouble: str | None = None
@@ -57,7 +70,7 @@ class RuleWatch:
         """Return the new rules where they have changed and compile; what is wrong with them stands in `trouble`."""
         if self._making is not None:
             return self._made()
-        state = self._state()
+        state = _state(self._settings, self._paths, today())
         if state != self._tried:
             self._tried = state
             command = [
@@ -92,17 +105,28 @@ class RuleWatch:
         self._known = self._tried
         return book
 
-    def _state(self) -> str:
-        digest = hashlib.sha256()
-        digest.update(str(today()).encode())  # an exception may end
-        for place in [*_named(self._settings, self._paths), self._paths.rules]:
-            for line in sorted(_stamps(str(place))):
-                digest.update(line.encode("utf-8", "replace"))
-        return digest.hexdigest()
+
+class _State(NamedTuple):
+    """A name that is another one whenever a rule is, or which are used, and when a file changed last (UTC ns)."""
+
+    name: str
+    changed: int
 
 
-def _stamps(place: str) -> Iterator[str]:
-    """Yield name, size and time of a file, or of the rule files in a folder, those that `rule_files` would name.
+def _state(settings: Settings, paths: Paths, today: date) -> _State:
+    changed = 0
+    digest = hashlib.sha256(f"{today} {settings.own_rules}\n".encode())  # an exception may end
+    own = [Path(str(resources.files(carecordon) / "rules"))] if settings.own_rules else []
+    for place in [*own, *_named(settings, paths), paths.rules]:
+        digest.update(f"{place}\n".encode("utf-8", "surrogatepass"))
+        for line, at in sorted(_stamps(str(place))):
+            digest.update(line.encode("utf-8", "surrogatepass"))
+            changed = max(changed, at)
+    return _State(digest.hexdigest(), changed)
+
+
+def _stamps(place: str) -> Iterator[tuple[str, int]]:
+    """Yield what tells of a change, and when it was, of a file, or of those in a folder that `rule_files` would name.
 
     By entries and not by paths, which cost 2.6 times as much: this is asked every few seconds of thousands of files.
     """
@@ -123,8 +147,9 @@ def _stamps(place: str) -> Iterator[str]:
             continue
 
 
-def _stamp(path: str, status: os.stat_result) -> str:
-    return f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+def _stamp(path: str, status: os.stat_result) -> tuple[str, int]:
+    line = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_ino}\n"
+    return line, status.st_ctime_ns
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from carecordon.model.errors import TheirFault
 from carecordon.model.times import to_datetime
-from carecordon.notify.channel import REASON_CHARS, Channel, Delivered, Later, Outcome, Target, message_id
+from carecordon.notify.channel import MAIL, REASON_CHARS, Channel, Delivered, Later, Outcome, Target, message_id
 from carecordon.notify.notice import Notice
 from carecordon.notify.plain import one_line
 
@@ -106,4 +106,4 @@ def _context(mail: _Mail, target: Target) -> ssl.SSLContext:
         raise TheirFault(f"{target.name}: ca_file {mail.ca_file}: {fault}") from fault
 
 
-SMTP = Channel("mail", send)
+SMTP = Channel(MAIL, send)

@@ -14,7 +14,7 @@ import msgspec
 
 from carecordon.model.errors import TheirFault
 from carecordon.model.times import rfc3339
-from carecordon.notify.channel import REASON_CHARS, Channel, Delivered, Gone, Later, Outcome, Target, message_id
+from carecordon.notify.channel import HOOK, REASON_CHARS, Channel, Delivered, Gone, Later, Outcome, Target, message_id
 from carecordon.notify.notice import Notice
 from carecordon.notify.plain import one_line
 from carecordon.notify.signature import secret_of, signature
@@ -82,4 +82,4 @@ def _url(target: Target) -> httpx.URL:
     return url
 
 
-WEBHOOK = Channel("webhook", send)
+WEBHOOK = Channel(HOOK, send)

@@ -40,19 +40,18 @@ class Heads:
         if name is None:
             text = hashlib.sha256(msgspec.msgpack.encode(head)).hexdigest()[: 2 * NAME_BYTES]
             name = self._names[head] = _Name(NAMED + text, "", Level.INFORMATIONAL, (), "", 0)
-            if text not in self._of_name:
-                self._of_name[text] = self._unwritten[text] = self.one(head)
+            if name.id not in self._of_name:
+                self._of_name[name.id] = self._unwritten[text] = self.one(head)
         return name
 
     def named(self, name: RuleHead) -> RuleHead | None:
         """Return the head that this stands for, itself where it is one; None where the record was not read yet."""
-        if not name.id.startswith(NAMED):
-            return self.one(name)
-        return self._of_name.get(name.id[len(NAMED) :])
+        found = self._of_name.get(name.id)
+        return self.one(name) if found is None and not name.id.startswith(NAMED) else found
 
     def take(self, text: str, head: RuleHead) -> None:
         """Take in what was read under a name."""
-        self._of_name[text] = self.one(head)
+        self._of_name[NAMED + text] = self.one(head)
 
     def unwritten(self) -> dict[str, RuleHead]:
         """Return those that were named since this was last asked, by the name of their record."""

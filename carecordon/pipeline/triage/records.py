@@ -14,7 +14,8 @@ Read back, in any order, they give the same incidents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 import msgspec
 from msgspec.msgpack import Decoder
@@ -110,36 +111,18 @@ class Kept:
 
     def _read(self, key: Key, record: bytes) -> bool:
         """Take in a record; return whether the heads that it names are known."""
+        take = self._TAKERS.get(key[0] if key else "")
+        if take is None:
+            self.bad[key] = "no record of triage: the state is another version's, or damaged", record
+            return True
         try:
-            return self._take(key, record)
+            return take(self, key, record)
         except (msgspec.DecodeError, ValueError) as fault:
             self.bad[key] = f"the record cannot be read: {fault}", record
             return True
 
-    def _take(self, key: Key, record: bytes) -> bool:
-        match key:
-            case (kind, *_) if kind == UNIT:
-                return self._take_unit(_UNIT.decode(record))
-            case (kind, *_) if kind == START:
-                self.starts.append(_START.decode(record))
-            case (kind, file, position) if kind == MEMBER:
-                member = self._match(_MEMBER.decode(record))
-                if member is None:
-                    return False
-                self.members[file, int(position)] = member
-            case (kind, name) if kind == INCIDENT:
-                self.aliases[name] = _IDS.decode(record)
-            case (kind, name) if kind == RULE:
-                self.heads.take(name, _HEAD.decode(record))
-            case (kind,) if kind == STANDING:
-                self.standing = _STANDING.decode(record)
-            case (kind,) if kind == PASSED:
-                self.passed = _TIME.decode(record)
-            case _:
-                self.bad[key] = "no record of triage: the state is another version's, or damaged", record
-        return True
-
-    def _take_unit(self, unit: Unit) -> bool:
+    def _take_unit(self, _: Key, record: bytes) -> bool:
+        unit = _UNIT.decode(record)
         rule, sample = self.heads.named(unit.rule), self._match(unit.sample)
         if rule is None or sample is None:
             return False
@@ -152,6 +135,36 @@ class Kept:
         self.units[unit.key] = unit
         return True
 
+    def _take_start(self, _: Key, record: bytes) -> bool:
+        self.starts.append(_START.decode(record))
+        return True
+
+    def _take_member(self, key: Key, record: bytes) -> bool:
+        _, file, position = key
+        member = self._match(_MEMBER.decode(record))
+        if member is None:
+            return False
+        self.members[file, int(position)] = member
+        return True
+
+    def _take_incident(self, key: Key, record: bytes) -> bool:
+        _, name = key
+        self.aliases[name] = _IDS.decode(record)
+        return True
+
+    def _take_head(self, key: Key, record: bytes) -> bool:
+        _, name = key
+        self.heads.take(name, _HEAD.decode(record))
+        return True
+
+    def _take_standing(self, _: Key, record: bytes) -> bool:
+        self.standing = _STANDING.decode(record)
+        return True
+
+    def _take_passed(self, _: Key, record: bytes) -> bool:
+        self.passed = _TIME.decode(record)
+        return True
+
     def _match(self, match: Match) -> Match | None:
         """Return a match that was just read, with its rule's head; None where that is not known."""
         head = self.heads.named(match.rule)
@@ -159,3 +172,13 @@ class Kept:
             return None
         force_setattr(match, "rule", head)  # nobody else has it yet, and a copy costs as much as reading it
         return match
+
+    _TAKERS: ClassVar[dict[str, Callable[[Kept, Key, bytes], bool]]] = {
+        UNIT: _take_unit,
+        START: _take_start,
+        MEMBER: _take_member,
+        INCIDENT: _take_incident,
+        RULE: _take_head,
+        STANDING: _take_standing,
+        PASSED: _take_passed,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
@@ -17,7 +17,7 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.paths import shown_path
 from carecordon.model.ports import Cache
 from carecordon.pipeline.detect.sigma.ir import IR_VERSION, RuleSet
-from carecordon.pipeline.detect.sigma.load import RuleText, load, rule_set_hash
+from carecordon.pipeline.detect.sigma.texts import RuleText, Values, rule_set_hash
 
 SUFFIXES = (".yml", ".yaml")
 MAX_RULE_BYTES = 8 * 1024 * 1024
@@ -26,7 +26,6 @@ MAX_ZIP_BYTES = 256 * 1024 * 1024
 """What the rules of one zip may unpack to."""
 COMPILER = "carecordon.pipeline.detect.sigma"
 LICENCE_NAMES = ("license", "license.md", "license.txt", "licence", "licence.md", "licence.txt", "copying")
-Values = Mapping[str, Sequence[str | int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,16 @@ class Rulebook:
     was_cached: bool
     empty: tuple[str, ...] = ()
     """What to say of paths that hold no rules, beside others that do."""
+    key: str = ""
+    """Under which the cache holds what compiling gave."""
+
+
+class _Note(msgspec.Struct, frozen=True, array_like=True):
+    """All of a rulebook but its rules."""
+
+    key: str
+    collections: tuple[Collection, ...]
+    empty: tuple[str, ...]
 
 
 class NoRules(TheirFault):
@@ -81,8 +90,31 @@ def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = N
     if empty and len(empty) == len(paths):
         raise empty[0]
     rule_texts = [RuleText(path, text) for path, text in sorted(texts.items())]
-    rules, was_cached = _compiled(rule_texts, values or {}, cache)
-    return Rulebook(rules, tuple(collections), was_cached, tuple(map(str, empty)))
+    key = _key(rule_texts, values or {})
+    rules = _kept(key, cache)
+    was_cached = rules is not None
+    if rules is None:
+        rules = _compiled(rule_texts, values or {})
+        cache.save(key, msgspec.msgpack.encode(rules))
+    return Rulebook(rules, tuple(collections), was_cached, tuple(map(str, empty)), key)
+
+
+def note(book: Rulebook, name: str, cache: Cache) -> None:
+    """Let `recalled` give this book again; `name` changes whenever a file does that it was read from."""
+    cache.save(_note_key(name), msgspec.msgpack.encode(_Note(book.key, book.collections, book.empty)))
+
+
+def recalled(name: str, cache: Cache) -> Rulebook | None:
+    """Return the book that was noted under this name without reading its files; None where it is not there any more.
+
+    Nor where another program compiled it.
+    """
+    try:
+        found = msgspec.msgpack.decode(cache.load(_note_key(name)) or b"", type=_Note)
+    except msgspec.DecodeError:
+        return None
+    rules = _kept(found.key, cache) if found.key.startswith(_made_by()) else None
+    return None if rules is None else Rulebook(rules, found.collections, True, found.empty, found.key)
 
 
 def read_files(path: Path, beside: tuple[str, ...] = ()) -> Files:
@@ -185,22 +217,33 @@ def _first_line(text: bytes) -> str | None:
     return next((line for line in lines if line), None)
 
 
-def _compiled(texts: Sequence[RuleText], values: Values, cache: Cache) -> tuple[RuleSet, bool]:
-    digest = rule_set_hash(texts, values)
+def _note_key(name: str) -> str:
+    return f"book-{name}"
+
+
+def _key(texts: Sequence[RuleText], values: Values) -> str:
     places = hashlib.sha256()
     for text in texts:
         places.update(text.path.encode() + b"\0" + hashlib.sha256(text.text).digest())
-    made_by = f"{carecordon.__version__}-{metadata.version('pysigma')}-{IR_VERSION}-{_compiler_hash()}"
-    key = f"rules-{made_by}-{digest[:40]}-{places.hexdigest()[:16]}"
+    return f"{_made_by()}{rule_set_hash(texts, values)[:40]}-{places.hexdigest()[:16]}"
+
+
+def _made_by() -> str:
+    return f"rules-{carecordon.__version__}-{metadata.version('pysigma')}-{IR_VERSION}-{_compiler_hash()}-"
+
+
+def _kept(key: str, cache: Cache) -> RuleSet | None:
     blob = cache.load(key)
-    if blob is not None:
-        try:
-            return msgspec.msgpack.decode(blob, type=RuleSet), True
-        except msgspec.DecodeError:
-            pass  # written by another layout of the program: compiled again below
-    rules = load(texts, values)
-    cache.save(key, msgspec.msgpack.encode(rules))
-    return rules, False
+    try:
+        return None if blob is None else msgspec.msgpack.decode(blob, type=RuleSet)
+    except msgspec.DecodeError:  # written by another layout of the program
+        return None
+
+
+def _compiled(texts: Sequence[RuleText], values: Values) -> RuleSet:
+    from carecordon.pipeline.detect.sigma.load import load  # noqa: PLC0415  # brings pySigma with it
+
+    return load(texts, values)
 
 
 def _compiler_hash() -> str:

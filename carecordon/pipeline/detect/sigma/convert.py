@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from carecordon.pipeline.detect.sigma.condition import parse
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.fold import all_of, atoms_of, some_of, weigh
 from carecordon.pipeline.detect.sigma.head import read_head, read_logsource
 from carecordon.pipeline.detect.sigma.ir import REF_OPS, Node, Rule
 from carecordon.pipeline.detect.sigma.items import read_item
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.texts import Values
 
 MAX_ATOMS = 200_000
 """Comparisons in one rule, counting a selection as often as its condition names it."""

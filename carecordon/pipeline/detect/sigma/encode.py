@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from sigma.types import Placeholder, SigmaExpansion, SigmaString, SigmaType, SpecialChars
 
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.texts import Values
 
 Part = str | SpecialChars | Placeholder
 """What a text of pySigma's is made of."""
 
-Values = Mapping[str, Sequence[str | int]]
-"""Placeholder name -> what may stand for it; each value may hold wildcards."""
 
 DASH = "_windash"
 """Name of the placeholder that stands for any one of DASHES in a text with many dashes."""

@@ -15,11 +15,11 @@ import msgspec
 
 from carecordon.model.event import LogSource
 from carecordon.pipeline.detect.sigma.convert import fields_of, read_detection
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.fold import all_of, negate
 from carecordon.pipeline.detect.sigma.head import read_head, read_logsource
 from carecordon.pipeline.detect.sigma.ir import Node, Rule
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.texts import Values
 
 ANY = "any"
 _KEEPS = re.compile(r"\s*\(*\s*not\b", re.IGNORECASE)

@@ -28,10 +28,11 @@ from sigma.types import (
 )
 
 from carecordon.pipeline.detect.sigma.atoms import AFFIXES, Setting, atom
-from carecordon.pipeline.detect.sigma.encode import BASE64, UTF16, Values, base64, base64offset, expand, utf16, windash
+from carecordon.pipeline.detect.sigma.encode import BASE64, UTF16, base64, base64offset, expand, utf16, windash
 from carecordon.pipeline.detect.sigma.fold import all_of, any_of, negate
 from carecordon.pipeline.detect.sigma.ir import Atom, Item, Node, Op
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.texts import Values
 
 MAX_VALUES = 100_000
 """Of one item, after every modifier has made its variants."""

@@ -7,31 +7,21 @@ never touches another, unless that one refers to it.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from carecordon.pipeline.detect.sigma.convert import read_rule
 from carecordon.pipeline.detect.sigma.correlations import read_correlation
 from carecordon.pipeline.detect.sigma.documents import Broken, Document, read
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.filters import Filter, read_filter
 from carecordon.pipeline.detect.sigma.fold import merged
 from carecordon.pipeline.detect.sigma.head import given_id
 from carecordon.pipeline.detect.sigma.ir import RefusedRule, Rule, RuleSet
 from carecordon.pipeline.detect.sigma.references import Known, Pending, resolve_all
 from carecordon.pipeline.detect.sigma.refusal import BadRule
-
-NO_VALUES: Values = {}
-
-
-class RuleText(NamedTuple):
-    """One rule file: the path a user gave, and its bytes."""
-
-    path: str
-    text: bytes
+from carecordon.pipeline.detect.sigma.texts import NO_VALUES, RuleText, Values, rule_set_hash
 
 
 def load(texts: Iterable[RuleText], values: Values = NO_VALUES, *, merge: bool = True) -> RuleSet:
@@ -51,22 +41,6 @@ def load(texts: Iterable[RuleText], values: Values = NO_VALUES, *, merge: bool =
         for document in read(file.text):
             loader.take(file.path, document)
     return loader.finish(rule_set_hash(files, values))
-
-
-def rule_set_hash(texts: Iterable[RuleText], values: Values = NO_VALUES) -> str:
-    """Return SHA-256 (hex) over the files' bytes and the placeholder values.
-
-    Neither the order of files and values nor where files lie counts, nor a file given twice.
-    """
-    digest = hashlib.sha256()
-    for text in sorted({hashlib.sha256(file.text).digest() for file in texts}):
-        digest.update(text)
-    digest.update(_canonical(values))
-    return digest.hexdigest()
-
-
-def _canonical(values: Mapping[str, Iterable[str | int]]) -> bytes:
-    return msgspec.json.encode(sorted((name, sorted({str(value) for value in of})) for name, of in values.items()))
 
 
 class _Loader:

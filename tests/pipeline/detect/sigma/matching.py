@@ -13,10 +13,9 @@ from carecordon.model.event import LogSource
 from carecordon.model.match import Match
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.accelerate import Accelerator
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
-from carecordon.pipeline.detect.sigma.load import NO_VALUES
+from carecordon.pipeline.detect.sigma.texts import NO_VALUES, Values
 from carecordon.pipeline.ingest.normalise import Normaliser
 from tests.pipeline.detect.sigma.rule_text import load_text
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textwrap import dedent, indent
 
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.ir import Node, RefusedRule, Rule, RuleSet
-from carecordon.pipeline.detect.sigma.load import NO_VALUES, RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
+from carecordon.pipeline.detect.sigma.texts import NO_VALUES, RuleText, Values
 
 SECURITY = "logsource: {product: windows, service: security}"
 

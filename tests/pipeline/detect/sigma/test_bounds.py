@@ -12,9 +12,10 @@ from carecordon.model.event import Kind
 from carecordon.pipeline.detect.sigma import program as program_room
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.ir import RuleSet
-from carecordon.pipeline.detect.sigma.load import RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
 from carecordon.pipeline.detect.sigma.matcher import SET_BYTES
 from carecordon.pipeline.detect.sigma.memo import Allowance
+from carecordon.pipeline.detect.sigma.texts import RuleText
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 RULES = """title: Two words

@@ -6,7 +6,8 @@ import pytest
 
 from carecordon.model.event import LogSource
 from carecordon.pipeline.detect.sigma.ir import And, Atom, Item, Node, Not, Op, Or
-from carecordon.pipeline.detect.sigma.load import RuleText, load, rule_set_hash
+from carecordon.pipeline.detect.sigma.load import load
+from carecordon.pipeline.detect.sigma.texts import RuleText, rule_set_hash
 from tests.pipeline.detect.sigma.rule_text import condition_of, load_text, one_rule, refused, rule_text
 
 A, B, C, D = (Item((Atom(name, Op.EQ, "1"),)) for name in "ABCD")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.pipeline.detect.sigma.load import RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
+from carecordon.pipeline.detect.sigma.texts import RuleText
 from tests.pipeline.detect.sigma.rule_text import load_text, refused, rule_text
 
 BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from carecordon.pipeline.detect.sigma.encode import Values
 from carecordon.pipeline.detect.sigma.ir import Always, And, Atom, Item, Node, Not, Op
+from carecordon.pipeline.detect.sigma.texts import Values
 from tests.pipeline.detect.sigma.rule_text import condition_of, refused_item
 
 DASHES = "-/\u2013\u2014\u2015"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from carecordon.pipeline.detect.sigma.load import RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
+from carecordon.pipeline.detect.sigma.texts import RuleText
 from tests.pipeline.detect.sigma.rule_text import SECURITY, load_text, refused, rule_text
 
 SELECTION = "detection: {s: {A: 1}, condition: s}"

@@ -18,8 +18,9 @@ from sigma.types import SigmaExpansion
 from carecordon.pipeline.detect.sigma.atoms import Setting, atom
 from carecordon.pipeline.detect.sigma.fold import all_of, any_of, negate
 from carecordon.pipeline.detect.sigma.ir import And, Item, Node, Not, Or, RuleSet
-from carecordon.pipeline.detect.sigma.load import RuleText, load
+from carecordon.pipeline.detect.sigma.load import load
 from carecordon.pipeline.detect.sigma.logsource import sources_for
+from carecordon.pipeline.detect.sigma.texts import RuleText
 
 SIGMA = Path(os.environ.get("CARECORDON_SHARED", "../shared")) / "data" / "sigma"
 
