@@ -100,7 +100,7 @@ class Gauge:
     def shared(self, start: Sample, end: Sample) -> dict[str, Any]:
         """Return how the machine was shared between the fleet, which has one thread, and all others.
 
-        Where that thread had no time left, or nobody had, it was the fleet that others waited for.
+        Where that thread had no time left it may have been the fleet that the hub waited for.
         """
         took = max(1e-9, end.at - start.at)
         fleet = (end.bench_s - start.bench_s) / took
@@ -108,7 +108,7 @@ class Gauge:
         return {
             "fleet_cores": round(fleet, 3),
             "hub_and_others_cores": round(others, 3),
-            "falsified": fleet > FULL or fleet + others > FULL * CORES,
+            "falsified": fleet > FULL,
         }
 
     def _run(self) -> None:

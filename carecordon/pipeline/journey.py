@@ -88,15 +88,21 @@ def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> D
 
 
 def triaging(
-    rules: RuleSet, estate: Estate | None = None, *, is_kept: bool = False, horizon_ns: int | None = None
+    rules: RuleSet,
+    estate: Estate | None = None,
+    *,
+    is_kept: bool = False,
+    horizon_ns: int | None = None,
+    teller: str = "",
 ) -> TriageState:
     """Return a fresh state for triage; `estate` is what is known of the devices.
 
     `is_kept`: steps name the records that they changed, for whoever writes them. `horizon_ns`: matches come as they
-    happen, so much later than others at most; None: they come in order of time, until `triage_end`.
+    happen, so much later than others at most; None: they come in order of time, until `triage_end`. `teller` is another
+    text whenever incidents that are open are to be told once more.
     """
     correlations = [correlation_rule(one) for one in rules.correlations]
-    grouper = Grouper(_correlated(rules), estate, is_kept=is_kept)
+    grouper = Grouper(_correlated(rules), estate, is_kept=is_kept, teller=teller)
     late = None if horizon_ns is None else Latecomers(correlations, horizon_ns)
     return TriageState(Correlator(correlations, horizon_ns or 0), grouper, horizon_ns is not None, latecomers=late)
 
@@ -107,6 +113,7 @@ def resuming(
     estate: Estate | None = None,
     horizon_ns: int | None = None,
     now: int | None = None,
+    teller: str = "",
 ) -> TriageState:
     """Return the state that was kept: triage goes on where it ended; `now` (UTC ns) bounds what was told.
 
@@ -114,7 +121,7 @@ def resuming(
     again. Not kept is which events a unit has met (one that comes again, in another file, counts again), and what
     devices that were catching up had not told yet.
     """
-    state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns)
+    state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns, teller=teller)
     told = kept.passed
     if told is not None and now is not None:
         told = min(told, now - (horizon_ns or 0))
@@ -207,6 +214,17 @@ def _correlations(state: TriageState, matches: Sequence[Match], now: int) -> lis
         time, came = state.newest = correlator.newest, now
     found += correlator.pass_time(min(time + max(0, now - came), now))
     return found + late.pass_time(now)
+
+
+def triage_untold(state: TriageState, incidents: Sequence[Incident]) -> list[Effect]:
+    """Return what is to be kept where incidents of the last step reached nobody: the next process tells them again."""
+    state.grouper.untell(incidents)
+    return [Keep(key, record) for key, record in state.grouper.changes().items()]
+
+
+def triage_heads(rules: RuleSet) -> list[RuleHead]:
+    """Return the heads of all rules and correlations."""
+    return [*map(head_of, rules.rules), *(correlation_rule(one).head for one in rules.correlations)]
 
 
 def triage_end(state: TriageState) -> tuple[list[Effect], list[BlindSpot]]:

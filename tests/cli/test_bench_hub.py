@@ -39,6 +39,7 @@ def test_a_small_run_loses_nothing_and_finds_everything(tmp_path: Path) -> None:
     assert [phase["load"] for phase in found["phases"]] == [1.0, 4.0, 10.0, 1.0]
     assert all(phase["hub_cores"].keys() >= {"gate", "worker-0", "keeper", "triage"} for phase in found["phases"])
     assert found["gate_killed"]["online"] == 40
+    assert found["gate_killed"]["fleet_cores"] > 0
     assert found["store"]["rows"] == kept["stored"]
 
 
@@ -97,6 +98,18 @@ def test_costs_are_told_for_each_event_and_each_message() -> None:
     assert told["costs"]["gate_us_per_message"] == 2_000.0
     assert told["others_cores"] == 0.8
     assert counted(first, middle, "worker", "events_total") == 500.0
+
+
+@pytest.mark.parametrize(
+    ("fleet", "others", "is_falsified"), [(0.95, 0.5, True), (0.3, 1.69, False), (0.5, 0.5, False)]
+)
+def test_a_figure_is_falsified_where_the_fleet_had_no_time_left(
+    fleet: float, others: float, is_falsified: bool
+) -> None:
+    first = Sample(0.0, {}, {}, {}, {}, 100.0, 40.0)
+    last = Sample(10.0, {}, {}, {}, {}, 100.0 + 10 * (fleet + others), 40.0 + 10 * fleet)
+    told = Gauge(dict, dict[str, Pulse]).shared(first, last)
+    assert told == {"fleet_cores": fleet, "hub_and_others_cores": others, "falsified": is_falsified}
 
 
 @pytest.mark.parametrize(("part", "expected"), [(0.5, 2.0), (0.99, 4.0), (1.0, 4.0), (0.25, 1.0)])

@@ -185,3 +185,60 @@ def test_a_log_that_is_shorter_than_it_was_is_read_from_its_beginning(register: 
     again = reading(register, 1)
     again.turn([entry(1, Found([match(9, device="after")], [], T0))], T0 + 5 * SECOND)
     assert len(of(register, "after")) == 1
+
+
+def test_an_incident_whose_words_fail_is_told_by_the_next_process(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("carecordon.hub.triage.desk.tell_story", lambda *_: 1 / 0)
+        one = desk(register)
+        one.turn([entry(1, Found([match(1, device="a"), match(2, device="b")], [], T0))], T0)
+        one.turn([], T0 + 5 * SECOND)
+    assert of(register, "a") == of(register, "b") == []
+    assert not register.outbox.all()
+    assert {trouble.kind for trouble in register.cases.troubles()} == {"poison"}
+    desk(register).turn([], T0 + 9 * SECOND)
+    assert [len(of(register, name)) for name in "ab"] == [1, 1]
+    assert len(register.outbox.all()) == 1
+
+
+def test_memory_that_runs_out_while_an_incident_is_told_loses_nothing(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("carecordon.hub.triage.desk.tell_story", full)
+        with pytest.raises(MemoryError):
+            desk(register).turn([entry(1, Found([match(1)], [], T0))], T0)
+    assert register.cases.position() == 0
+    desk(register).turn([entry(1, Found([match(1)], [], T0))], T0)
+    assert len(register.outbox.all()) == 1
+
+
+def test_what_stands_is_not_written_again_and_reaches_who_is_new(register: Register) -> None:
+    first = desk(register)
+    first.turn([entry(1, Found([match(1, device="a")], [], T0))], T0)
+    first.turn([], T0 + 5 * SECOND)
+    (before,) = of(register, "a")
+    assert not desk(register).turn([], T0 + 9 * SECOND), "nothing is to be written"
+    receivers = ("smtp/soc@example.org", "smtp/night@example.org")
+    office = Office("XX1", Teller("Example Trust", receivers, Level.HIGH), WORDS)
+    Desk(register.cases, RULES, Estate(3), office).turn([], T0 + 12 * SECOND)
+    assert sorted(one.channel for one in register.outbox.all()) == sorted(receivers)
+    (after,) = of(register, "a")
+    assert after.number == before.number
+
+
+def test_many_records_of_a_rule_that_is_lost_are_one_trouble(register: Register) -> None:
+    one = desk(register)
+    one.turn([entry(1, Found([match(place, device=f"pc-{place}") for place in range(1, 30)], [], T0))], T0)
+    one.turn([], T0 + 5 * SECOND)
+    heads = [key for key, _ in register.cases.records() if key[0] == "rule"]
+    register.cases.commit(Commit(T0, 1, 1, dict.fromkeys(heads)))
+    desk(register).turn([entry(2, Found([match(99)], [], T0))], T0 + 9 * SECOND)
+    (trouble,) = [one for one in register.cases.troubles() if one.kind == "damage"]
+    assert (trouble.key, trouble.count) == ("damage/state/units", 29)
+    assert len(register.letters.all(limit=100)) == 29

@@ -95,7 +95,7 @@ def test_a_file_that_changed_this_moment_is_read_again(reading: Reading) -> None
 @pytest.mark.usefixtures("settled")
 def test_what_another_program_compiled_is_not_taken(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
     reading.titles()
-    monkeypatch.setattr(rulebook, "_compiler_hash", lambda: "another")
+    monkeypatch.setattr(rulebook, "source_hash", lambda _: "another")
     reading.titles()
     assert reading.times == 2
 

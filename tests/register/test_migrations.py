@@ -6,12 +6,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from carecordon.model.errors import TheirFault
+from carecordon.pipeline.triage.records import Kept
+from carecordon.pipeline.triage.unchanged import AsTold
 from carecordon.register.backends.sql import migrate
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.tables import METADATA
@@ -43,6 +46,22 @@ def test_what_is_up_to_date_is_prepared_without_the_steps(place: Path, monkeypat
         connection.execute("UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(pytest.fail.Exception, match="looked through"):
         SQLITE.prepare(str(place))
+
+
+def test_records_of_the_first_step_are_taken_over(place: Path) -> None:
+    """What stood is not known any more, so each incident is told once more; the ids that it had before are."""
+    pack = msgspec.msgpack.encode
+    old = {("incident", "i1"): pack(["i0"]), ("standing",): pack({}), ("unit", "u"): b"kept", ("passed",): pack(1)}
+    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        connection.executemany("INSERT INTO records VALUES (?, ?)", [(pack(key), one) for key, one in old.items()])
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    SQLITE.prepare(str(place))
+    register = SQLITE.open_register(str(place))
+    records = dict(register.cases.records())
+    register.close()
+    assert records == {("incident", "i1"): pack((0, ["i0"])), ("unit", "u"): b"kept", ("passed",): pack(1)}
+    kept = Kept([one for one in records.items() if one[0][0] == "incident"])
+    assert kept.incidents == {"i1": AsTold(0, frozenset({"i0"}))}
 
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:

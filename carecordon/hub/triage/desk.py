@@ -7,8 +7,8 @@ where the log's own count begins there, and is kept with the log's epoch.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -48,6 +48,8 @@ AHEAD_NS = 60 * SECOND
 _Item = TypeVar("_Item", Match, ProcessStart)
 REPEATED_KEPT = 10_000
 TROUBLES_READ = 10_000
+NAMED_RECORDS = 10
+"""So many records that cannot be used for one reason are told one by one; more are one trouble."""
 STREAM: Key = ("stream",)
 """The record of which log stream 2 lies in, and where its count begins in ours."""
 
@@ -59,6 +61,13 @@ class Office:
     ods: str
     teller: Teller
     words: Words
+    program: str = ""
+    """Another text for a program that tells incidents otherwise."""
+
+    @property
+    def stamp(self) -> str:
+        """Return another text whenever incidents that are open are to be told once more."""
+        return "\n".join([self.program, self.teller.least.value, *sorted(self.teller.receivers)])
 
 
 @dataclass(slots=True)
@@ -164,13 +173,17 @@ class Desk:
         items = self._read(entries, step, now)
         self._state, effects = journey.triage_step(self._state, items, now)
         self._sort(effects, step)
+        unheard: list[Incident] = []
         for incident in step.incidents.values():
             try:
                 written, notices = (
                     told(incident, self._office.ods, _account, self._alerts),
                     self._notices(incident, now),
                 )
+            except (OSError, MemoryError):
+                raise
             except Exception as fault:  # noqa: BLE001  # one incident must not keep the others from being told
+                unheard.append(incident)
                 key = f"poison/incident/{incident.id}"
                 text = f"the incident {incident.id} ({incident.title}) cannot be told: {defect(fault)}"
                 step.troubles[key] = Trouble(key, "poison", None, text, now)
@@ -178,6 +191,8 @@ class Desk:
             else:
                 step.told.append(written)
                 step.notices += notices
+        if unheard:
+            self._sort(journey.triage_untold(self._state, unheard), step)
         step.troubles |= self._blindness.news(journey.triage_unseen(self._state), now)
         return step
 
@@ -265,7 +280,7 @@ class Desk:
         """Return the state as the register has it; records that cannot be read are set aside, once."""
         with at_rest():
             kept = self._kept()
-            self._set_records_aside(kept)
+            self._set_records_aside(kept.bad)
             try:
                 return self._resuming(kept)
             except (OSError, MemoryError):
@@ -273,20 +288,25 @@ class Desk:
             except Exception as fault:  # noqa: BLE001  # a state that nothing can go on from would stop us for ever
                 return self._without_members(fault)
 
-    def _set_records_aside(self, kept: Kept) -> None:
-        for key, (why, record) in kept.bad.items():
-            if key in self._aside.records:
-                continue
-            name, since = "/".join(key), self._latest or 0
+    def _set_records_aside(self, bad: Mapping[Key, tuple[str, bytes]]) -> None:
+        since = self._latest or 0
+        fresh = {key: found for key, found in bad.items() if key not in self._aside.records}
+        times = Counter(why for why, _ in fresh.values())
+        for key, (why, record) in fresh.items():
+            name = "/".join(key)
             self._aside.records[key] = None
             self._aside.letters.append(
                 Letter(f"state of triage: {name}", f"state of triage: {name}", why, record, since)
             )
-            self._aside.troubles[name] = Trouble(f"damage/state/{name}", "damage", None, f"set aside, {why}", since)
+            named = name if times[why] <= NAMED_RECORDS else f"{key[0]}s"
+            self._aside.troubles[named] = Trouble(
+                f"damage/state/{named}", "damage", None, f"set aside, {why}", since, None, times[why]
+            )
 
     def _kept(self) -> Kept:
         """Return the state as the register has it; what is ours and not triage's is left out."""
-        return Kept((key, record) for key, record in self._cases.records() if key != STREAM)
+        records = ((key, record) for key, record in self._cases.records() if key != STREAM)
+        return Kept(records, lambda: journey.triage_heads(self._rules))
 
     def _without_members(self, fault: Exception) -> journey.TriageState:
         """Return the state without the events that correlations may come to be made of: something is wrong with one."""
@@ -304,7 +324,7 @@ class Desk:
         return self._resuming(kept)
 
     def _resuming(self, kept: Kept) -> journey.TriageState:
-        return journey.resuming(self._rules, kept, self._estate, HORIZON_NS, self._latest)
+        return journey.resuming(self._rules, kept, self._estate, HORIZON_NS, self._latest, self._office.stamp)
 
     def _take_up(self, epoch: int) -> None:
         """Find where the log of this epoch stands in the register."""

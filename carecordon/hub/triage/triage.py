@@ -26,6 +26,7 @@ from carecordon.model.errors import OurFault, TheirFault
 from carecordon.model.match import Level
 from carecordon.model.stream import Stream
 from carecordon.notify.teller import Teller
+from carecordon.pipeline.detect.disk.source import source_hash
 from carecordon.pipeline.triage.disk.assets import read_assets
 from carecordon.pipeline.triage.score import Asset, Estate
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
@@ -39,6 +40,8 @@ GATE = "gate"
 CATALOGUE = "words.toml"
 PULL_BYTES = 256 * 1024
 """So much is written in one go at most, or a part: who else writes to the register waits for it."""
+TELLING = ("carecordon.pipeline.triage", "carecordon.report.story")
+"""Where what an incident says is made."""
 IDLE_S = 0.1
 LOOK_S = 10.0
 GC_THRESHOLD = (50_000, 20, 50)
@@ -111,7 +114,7 @@ def _acknowledge(stream: Stream, desk: Desk, register: Register) -> None:
 def _office(settings: Settings) -> Office:
     words = words_of((resources.files(story) / CATALOGUE).read_text("utf-8"), CATALOGUE)
     teller = Teller(settings.name, names(settings.notify), Level(settings.notify.level))
-    return Office(settings.ods, teller, words)
+    return Office(settings.ods, teller, words, "".join(map(source_hash, TELLING)))
 
 
 def _heard(paths: Paths) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
-from carecordon.pipeline.triage.records import Item, Key, head_key, start_key, written
+from carecordon.pipeline.triage.records import Item, Kept, Key, head_key, start_key, written
 
 
 class Changes:
@@ -18,6 +18,12 @@ class Changes:
         self.heads = Heads()
         self._keys: set[Key] = set()
         self._starts: dict[Key, ProcessStart | None] = {}
+
+    def resume(self, kept: Kept) -> None:
+        """Go on with the heads that were kept; those that nothing names any more are gone."""
+        self.heads = kept.heads
+        for name in self.heads.forget_all_but(kept.rules()):
+            self.note(head_key(name))
 
     def note(self, key: Key) -> None:
         """Note that what this key names is new, other than it was, or gone."""
@@ -37,8 +43,3 @@ class Changes:
         found = {key: None if item is None else written(item, self.heads) for key, item in items.items()}
         found |= {head_key(name): written(head, self.heads) for name, head in self.heads.unwritten().items()}
         return dict(sorted(found.items()))
-
-    def forget(self) -> None:
-        """Note that all is written."""
-        self._keys.clear()
-        self._starts.clear()

@@ -17,34 +17,43 @@ makes no incident of each match.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from carecordon.model.errors import defect
+from carecordon.model.errors import OurFault, defect
 from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.changes import Changes
-from carecordon.pipeline.triage.links import HOUR
+from carecordon.pipeline.triage.links import HORIZON_NS
+from carecordon.pipeline.triage.members import Members
 from carecordon.pipeline.triage.parts import Part, Parts
 from carecordon.pipeline.triage.processes import Processes
-from carecordon.pipeline.triage.records import INCIDENT, MEMBER, STANDING, UNIT, Item, Kept, Key, member_key
+from carecordon.pipeline.triage.records import (
+    INCIDENT,
+    MEMBER,
+    RULE,
+    TOLD,
+    UNIT,
+    UNTOLD,
+    Item,
+    Kept,
+    Key,
+    member_key,
+    untold_key,
+)
 from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.spread import Spread
-from carecordon.pipeline.triage.standing import Standing
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
-from carecordon.pipeline.triage.unit import Unit, UnitKey, birth, chain_unit, member_link, unit_key
+from carecordon.pipeline.triage.unchanged import AsTold, Unchanged
+from carecordon.pipeline.triage.unit import Unit, UnitKey, chain_unit, member_link, unit_key
 
-HORIZON_NS = 24 * HOUR
-"""How late a match may come and still change nothing but what it ought to."""
-MEMBERS_KEPT = 50_000
-"""Events remembered because a correlation may come to be made of them."""
 SETTLE_NS = 1_000_000_000
 """How long changes may wait before incidents are looked at again, and by how much longer for each unit looked at last.
 """
@@ -60,6 +69,7 @@ class _Told:
     """An incident as it was last told, and what it was made from: made from the same, it is the same."""
 
     state: object
+    units: int
     incident: Incident
 
 
@@ -67,11 +77,17 @@ class Grouper:
     """The state of all open incidents: feed it, then take what has changed."""
 
     def __init__(
-        self, correlated: frozenset[str] = frozenset(), estate: Estate | None = None, *, is_kept: bool = False
+        self,
+        correlated: frozenset[str] = frozenset(),
+        estate: Estate | None = None,
+        *,
+        is_kept: bool = False,
+        teller: str = "",
     ) -> None:
         """`correlated` are the ids of rules that correlations refer to; `estate` what is known of the devices.
 
-        `is_kept`: somebody asks for `changes`, and writes them.
+        `is_kept`: somebody asks for `changes`, and writes them; `teller` is another text whenever incidents that are
+        open are to be told once more.
         """
         self._changes = Changes(is_kept=is_kept)
         self.estate = estate or Estate()
@@ -80,19 +96,17 @@ class Grouper:
         self.processes = Processes()
         self._correlated = correlated
         self._units: dict[UnitKey, Unit] = {}
-        self._members: OrderedDict[tuple[str, int], Match] = OrderedDict()
+        self._members = Members()
         self._newest = -(1 << 80)
         self._parts = Parts(self.processes)
         self._spread = Spread(forgets=is_kept)
-        self._standing = Standing(self.estate)
+        self._unchanged = Unchanged(self.estate, teller)
         self._fresh = self._looked_at = 0
         self._is_stale = False
         self._settled_at = 0
         self._swept = -(1 << 80)
         self._told: dict[str, _Told] = {}
-        self._came: dict[tuple[str, int], int] = {}
-        """When members came that came late (UTC ns, the hub's clock)."""
-        self._aliases: dict[str, frozenset[str]] = {}
+        self._as_told: dict[str, AsTold] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
 
     def feed(
@@ -155,18 +169,22 @@ class Grouper:
             if part.name is not None and part.name not in self._parts.names:
                 self._told.pop(part.name, None)
         self._sweep()
-        self._changes.note((STANDING,))
         for name in {part.name for part in (*gone, *parts) if part.name is not None}:
             self._name(name)
         return changed
 
     def _stands(self, part: Part) -> bool:
         """Return whether an incident was told as it is, by the process before this one."""
-        return part.name not in self._told and part.name in self._aliases and self._standing.holds(part.units)
+        return part.name not in self._told and self._unchanged.holds(part.units, self._as_told.get(part.name or ""))
 
     def _counted_otherwise(self, spread: Mapping[str, int], looked_at: AbstractSet[int]) -> list[Part]:
         """Return the parts that count otherwise now: with a rule that has become more common, or other assets."""
-        other = self._standing.look(spread, self.estate)
+        before = self._unchanged.record
+        other = self._unchanged.look(spread, self.estate)
+        if before != self._unchanged.record:
+            self._changes.note((TOLD,))
+        for device in self._unchanged.looked_at:
+            self._changes.note(untold_key(device))
         return [
             part
             for part in (self._parts if other is None or other else ())
@@ -187,16 +205,14 @@ class Grouper:
             return
         self._swept = over
         for part in sorted(self._parts, key=self._order):
-            if self._end(part.units) < over or self._is_ahead(part.units) or crowd > 0:
+            if part.end(self.now) < over or part.is_ahead(self.now) or crowd > 0:
                 crowd -= len(part.units)
                 self._settle_part(part)
-        for name in self._aliases.keys() - self._parts.names:
+        for name in self._as_told.keys() - self._parts.names:
             self._name(name)
         needed = (self._start_of(unit) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
-        for place in [place for place, match in self._members.items() if self._is_over(place, match, over)]:
-            del self._members[place]
-            self._came.pop(place, None)
+        for place in self._members.forget_before(over, self.now):
             self._changes.note(member_key(place))
 
     def _settle_part(self, part: Part) -> None:
@@ -208,14 +224,14 @@ class Grouper:
             self._changes.note(record_key(unit))
 
     def _name(self, name: str) -> None:
-        """Keep the aliases of an incident as it was told last, or none where it is no more."""
+        """Keep how an incident was told last, or nothing where it is no more."""
         told = self._told.get(name)
         if told is None and name in self._parts.names:
             return  # it stands as it was told
-        before = self._aliases.pop(name, None)
+        before = self._as_told.pop(name, None)
         if told is not None:
-            self._aliases[name] = frozenset(told.incident.aliases)
-        if before != self._aliases.get(name):
+            self._as_told[name] = AsTold(told.units, frozenset(told.incident.aliases))
+        if before != self._as_told.get(name):
             self._changes.note((INCIDENT, name))
 
     def changes(self) -> dict[Key, bytes | None]:
@@ -224,20 +240,17 @@ class Grouper:
 
     def restore(self, kept: Kept) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order."""
-        self._changes.heads = kept.heads
+        self._changes.resume(kept)
         for key, unit in kept.units.items():
             self._put(key, unit)
-        self._members.update(sorted(kept.members.items(), key=lambda item: item[1].time or 0))
-        self._aliases.update(kept.aliases)
+        self._as_told.update(kept.incidents)
         gone = [one for start in sorted(kept.starts, key=lambda one: one.time) for one in self.processes.add(start)]
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
-        late = self._newest - HORIZON_NS
-        self._came = {place: self._newest for place, match in self._members.items() if (match.time or 0) < late}
-        self._changes.forget()
-        self._standing.resume(kept.standing)
+        members = self._members.restore(kept.members, self._newest)
+        self._unchanged.resume(kept.told, kept.untold)
         self._forget(gone)
-        return list(self._members.values())
+        return members
 
     def _item(self, key: Key) -> Item | None:
         match key:
@@ -246,9 +259,15 @@ class Grouper:
             case (kind, file, position) if kind == MEMBER:
                 return self._members.get((file, int(position)))
             case (kind, name) if kind == INCIDENT:
-                return self._aliases.get(name)
+                return self._as_told.get(name)
+            case (kind, device) if kind == UNTOLD:
+                return self._unchanged.is_untold(device) or None
+            case (kind,) if kind == TOLD:
+                return self._unchanged.record
+            case (kind, _) if kind == RULE:
+                return None  # one that nothing names any more
             case _:
-                return self._standing.record
+                raise OurFault(f"triage noted a change of {key}, of which there is no record")
 
     def _forget(self, starts: Iterable[ProcessStart]) -> None:
         for start in starts:
@@ -261,8 +280,12 @@ class Grouper:
 
     def _stir(self, devices: Iterable[str]) -> None:
         if self._changes.is_kept:
-            self._standing.stir(devices)
-            self._changes.note((STANDING,))
+            for device in self._unchanged.stir(devices):
+                self._changes.note(untold_key(device))
+
+    def untell(self, incidents: Iterable[Incident]) -> None:
+        """Note that these, which were told just now, reached nobody: the next process tells them again."""
+        self._stir(device for one in incidents for device in one.devices)
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""
@@ -284,13 +307,9 @@ class Grouper:
             match = replace(match, rule=head)
         is_member = match.rule.id in self._correlated
         if is_member:
-            self._keep_member(match if self._changes.is_kept else replace(match, carried={}))
-            if self.now is not None and time < self._reach - HORIZON_NS:
-                self._came[match.file, match.position] = self.now
-            self._changes.note(member_key((match.file, match.position)))
-            if len(self._members) > MEMBERS_KEPT:
-                place, _ = self._members.popitem(last=False)
-                self._came.pop(place, None)
+            member = match if self._changes.is_kept else replace(match, carried={})
+            gone = self._members.add(member, self.now if time < self._reach - HORIZON_NS else None)
+            for place in ((match.file, match.position), *([] if gone is None else [gone])):
                 self._changes.note(member_key(place))
         if match.rule.is_silent:
             return
@@ -320,37 +339,17 @@ class Grouper:
 
     def _order(self, part: Part) -> tuple[int, int, UnitKey]:
         """Return what parts are told in the order of."""
-        return self._end(part.units), part.units[0].first, part.units[0].key
-
-    def _end(self, units: Sequence[Unit]) -> int:
-        """Return when something happened or, live, was added last."""
-        last = max(unit.last for unit in units)
-        if self.now is None:
-            return last
-        return max([last, *(unit.touched for unit in units if unit.touched <= self.now)])
-
-    def _is_ahead(self, units: Sequence[Unit]) -> bool:
-        """Return whether all of it lies where the hub's clock was once and is no more: nothing will be added to it."""
-        return self.now is not None and min(unit.first for unit in units) > self.now + HORIZON_NS
-
-    def _is_over(self, place: tuple[str, int], match: Match, over: int) -> bool:
-        time = match.time or 0
-        return max(time, self._came.get(place, 0)) < over or (self.now is not None and time > self.now + HORIZON_NS)
-
-    def _keep_member(self, match: Match) -> None:
-        """Remember an event of correlations, as one rule's match of it: the same, whatever order they come in."""
-        known = self._members.get((match.file, match.position))
-        self._members[match.file, match.position] = match if known is None else min(known, match, key=birth)
+        return part.end(self.now), part.units[0].first, part.units[0].key
 
     def _take_chain(self, chain: CorrelationMatch) -> None:
         self._is_stale = True
-        members = [self._members[place] for place in chain.members if place in self._members]
+        members = self._members.at(chain.members)
         if not members:
             self._tally[Unseen.RECORD, f"incidents: the events of correlation '{chain.rule.title}' are forgotten"] += 1
             return
-        members.sort(key=lambda match: (match.time or 0, match.file, match.position))
         unit = chain_unit(chain, members)
-        self._stir(unit.devices)
+        former = self._units.get(unit.key)
+        self._stir(unit.devices if former is None else unit.devices | former.devices)
         unit.touched = self.now or 0
         self._put(unit.key, unit)
         self._changes.note(record_key(unit))
@@ -380,14 +379,16 @@ class Grouper:
         if known is not None and known.state == state:
             return known
         former = {unit.incident for unit in units} | {name}
-        aliases = frozenset().union(former, *(self._aliases.get(one, ()) for one in former)) - {""}
+        known_as = [self._as_told[one].aliases for one in former if one in self._as_told]
+        aliases = frozenset().union(former, *known_as) - {""}
         for unit in units:
             if unit.incident != name:
                 unit.incident = name
                 self._changes.note(record_key(unit))
         others = tuple(sorted(alias for alias in aliases if alias not in self._parts.names))
         incident = tell(name, others, units, self.processes, spread, self.estate)
-        return _Told(state, incident if known is None or incident != known.incident else known.incident)
+        told = incident if known is None or incident != known.incident else known.incident
+        return _Told(state, len(units), told)
 
     def _start_of(self, unit: Unit) -> ProcessStart | None:
         told = unit.subject

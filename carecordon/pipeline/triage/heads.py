@@ -6,6 +6,7 @@ A rule that matches on ten thousand devices stands in ten thousand units, twice 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -28,6 +29,7 @@ class Heads:
         self._known: dict[RuleHead, RuleHead] = {}
         self._names: dict[RuleHead, RuleHead] = {}
         self._of_name: dict[str, RuleHead] = {}
+        """By the ids that stand for them: those that have a record, or will have one."""
         self._unwritten: dict[str, RuleHead] = {}
 
     def one(self, head: RuleHead) -> RuleHead:
@@ -38,11 +40,27 @@ class Heads:
         """Return what stands for a head in a record."""
         name = self._names.get(head)
         if name is None:
-            text = hashlib.sha256(msgspec.msgpack.encode(head)).hexdigest()[: 2 * NAME_BYTES]
+            text = _text(head)
             name = self._names[head] = _Name(NAMED + text, "", Level.INFORMATIONAL, (), "", 0)
             if name.id not in self._of_name:
                 self._of_name[name.id] = self._unwritten[text] = self.one(head)
         return name
+
+    def remake(self, heads: Iterable[RuleHead]) -> None:
+        """Write these again where no record of them is there: a name is made of its head alone."""
+        for head in heads:
+            text = _text(head)
+            if NAMED + text not in self._of_name:
+                self._of_name[NAMED + text] = self._unwritten[text] = self.one(head)
+
+    def forget_all_but(self, used: Iterable[RuleHead]) -> list[str]:
+        """Forget the heads that are none of these objects; return the names of their records."""
+        kept = set(map(id, used))
+        gone = [name for name, head in self._of_name.items() if id(head) not in kept]
+        for name in gone:
+            del self._of_name[name]
+            self._unwritten.pop(name.removeprefix(NAMED), None)
+        return [name.removeprefix(NAMED) for name in gone]
 
     def named(self, name: RuleHead) -> RuleHead | None:
         """Return the head that this stands for, itself where it is one; None where the record was not read yet."""
@@ -57,3 +75,7 @@ class Heads:
         """Return those that were named since this was last asked, by the name of their record."""
         found, self._unwritten = self._unwritten, {}
         return found
+
+
+def _text(head: RuleHead) -> str:
+    return hashlib.sha256(msgspec.msgpack.encode(head)).hexdigest()[: 2 * NAME_BYTES]

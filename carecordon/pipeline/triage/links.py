@@ -20,6 +20,8 @@ from carecordon.pipeline.triage.subject import Subject
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
+HORIZON_NS = 24 * HOUR
+"""How late a match may come and still change nothing but what it ought to."""
 
 
 class Tie(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from carecordon.model.match import Match
-from carecordon.pipeline.triage.links import GAP_NS, Link, Tie
+from carecordon.pipeline.triage.links import GAP_NS, HORIZON_NS, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.processes import Processes, Tops
 from carecordon.pipeline.triage.unit import Unit, UnitKey, earliest, incident_id
@@ -28,6 +28,17 @@ class Part:
     first: Match
     name: str | None
     """The id of the incident that it is; None where nothing in it has weight."""
+
+    def end(self, now: int | None) -> int:
+        """Return when something happened or, live (`now`: the hub's clock, UTC ns), was added last."""
+        last = max(unit.last for unit in self.units)
+        if now is None:
+            return last
+        return max([last, *(unit.touched for unit in self.units if unit.touched <= now)])
+
+    def is_ahead(self, now: int | None) -> bool:
+        """Return whether all of it lies where the hub's clock was once and is no more: nothing will be added to it."""
+        return now is not None and min(unit.first for unit in self.units) > now + HORIZON_NS
 
 
 @dataclass(eq=False, slots=True)

@@ -4,8 +4,9 @@
               it has met: what comes from a stream comes once
     start     one process of a device
     member    one event that a correlation may come to be made of
-    incident  the ids that an incident had before
-    standing  which incidents were told as they are
+    incident  an incident as it was told last: of how many units, and the ids that it had before
+    told      by whom incidents were told last, and how rare their rules were then
+    untold    a device on which something came since
     rule      the head of a rule, by a name that stands for it in the others
     passed    the event time up to which correlations were told
 
@@ -14,7 +15,7 @@ Read back, in any order, they give the same incidents.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
 import msgspec
@@ -24,24 +25,24 @@ from msgspec.structs import force_setattr, replace
 from carecordon.model.match import Match, RuleHead
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
-from carecordon.pipeline.triage.standing import Stood
+from carecordon.pipeline.triage.unchanged import AsTold, LastTold
 from carecordon.pipeline.triage.unit import Unit
 
 Key = tuple[str, ...]
 """What sort of record it is, then what names it among them."""
 UNIT, START, MEMBER, INCIDENT, PASSED, RULE = "unit", "start", "member", "incident", "passed", "rule"
-STANDING = "standing"
+TOLD, UNTOLD = "told", "untold"
 PLACES_WRITTEN = 100
-Item = Unit | ProcessStart | Match | frozenset[str] | RuleHead | Stood
-"""What a record is made of: a unit, a process, a member, the former ids of an incident, a rule's head, what stands."""
+Item = Unit | ProcessStart | Match | AsTold | RuleHead | LastTold | bool
+"""What a record is made of; that of an untold device says nothing but that it is there."""
 Records = Iterable[tuple[Key, bytes]]
 _UNIT: Decoder[Unit] = Decoder(Unit)
 _START: Decoder[ProcessStart] = Decoder(ProcessStart)
 _MEMBER: Decoder[Match] = Decoder(Match)
-_IDS: Decoder[frozenset[str]] = Decoder(frozenset[str])
+_AS_TOLD: Decoder[AsTold] = Decoder(AsTold)
 _HEAD: Decoder[RuleHead] = Decoder(RuleHead)
 _TIME: Decoder[int] = Decoder(int)
-_STANDING: Decoder[Stood] = Decoder(Stood)
+_LAST_TOLD: Decoder[LastTold] = Decoder(LastTold)
 
 
 def unit_key(unit: Unit) -> Key:
@@ -57,6 +58,11 @@ def start_key(start: ProcessStart) -> Key:
 def member_key(place: tuple[str, int]) -> Key:
     """Return the key of the record of an event that correlations are about."""
     return MEMBER, place[0], str(place[1])
+
+
+def untold_key(device: str) -> Key:
+    """Return the key of the record of a device on which something came since incidents were told."""
+    return UNTOLD, device
 
 
 def head_key(name: str) -> Key:
@@ -89,25 +95,38 @@ def time_record(time: int) -> bytes:
 
 
 class Kept:
-    """Records read back: units by key, processes, members by place, former ids by incident, how far was told.
+    """Records read back: units by key, processes, members by place, incidents as they were told, how far was told.
 
     `bad` are those that are none of ours: why, and what is in them.
     """
 
-    def __init__(self, records: Records = ()) -> None:
-        """Read them, in any order."""
+    def __init__(self, records: Records = (), spare: Callable[[], Iterable[RuleHead]] = tuple) -> None:
+        """Read them, in any order. `spare` gives heads that may be among those that others name and are not there."""
         self.heads = Heads()
         self.units: dict[tuple[str, ...], Unit] = {}
         self.starts: list[ProcessStart] = []
         self.members: dict[tuple[str, int], Match] = {}
-        self.aliases: dict[str, frozenset[str]] = {}
+        self.incidents: dict[str, AsTold] = {}
         self.passed: int | None = None
-        self.standing: Stood | None = None
+        self.told: LastTold | None = None
+        self.untold: set[str] = set()
         self.bad: dict[Key, tuple[str, bytes]] = {}
         early = [(key, record) for key, record in records if not self._read(key, record)]
+        if any(not self._read(key, record) for key, record in early):
+            self.heads.remake(spare())
         for key, record in early:
             if not self._read(key, record):
                 self.bad[key] = "the rule that it names is not there", record
+
+    def rules(self) -> Iterator[RuleHead]:
+        """Yield the heads that units and members have, most of them many times."""
+        for unit in self.units.values():
+            yield unit.rule
+            yield unit.sample.rule
+            if unit.chain is not None:
+                yield unit.chain.rule
+        for member in self.members.values():
+            yield member.rule
 
     def _read(self, key: Key, record: bytes) -> bool:
         """Take in a record; return whether the heads that it names are known."""
@@ -149,7 +168,7 @@ class Kept:
 
     def _take_incident(self, key: Key, record: bytes) -> bool:
         _, name = key
-        self.aliases[name] = _IDS.decode(record)
+        self.incidents[name] = _AS_TOLD.decode(record)
         return True
 
     def _take_head(self, key: Key, record: bytes) -> bool:
@@ -157,8 +176,13 @@ class Kept:
         self.heads.take(name, _HEAD.decode(record))
         return True
 
-    def _take_standing(self, _: Key, record: bytes) -> bool:
-        self.standing = _STANDING.decode(record)
+    def _take_told(self, _: Key, record: bytes) -> bool:
+        self.told = _LAST_TOLD.decode(record)
+        return True
+
+    def _take_untold(self, key: Key, _record: bytes) -> bool:
+        _, device = key
+        self.untold.add(device)
         return True
 
     def _take_passed(self, _: Key, record: bytes) -> bool:
@@ -179,6 +203,7 @@ class Kept:
         MEMBER: _take_member,
         INCIDENT: _take_incident,
         RULE: _take_head,
-        STANDING: _take_standing,
+        TOLD: _take_told,
+        UNTOLD: _take_untold,
         PASSED: _take_passed,
     }

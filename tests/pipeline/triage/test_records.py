@@ -13,6 +13,7 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage import processes
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.records import Kept, Key
+from carecordon.pipeline.triage.unchanged import AsTold
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match, rule, start
 from tests.pipeline.triage.test_group import MATCHES, STARTS
 from tests.replacing import replace
@@ -43,9 +44,9 @@ def restored(store: Store) -> Grouper:
 def test_a_step_names_what_it_changed_and_nothing_else() -> None:
     grouper, store = Grouper(is_kept=True), Store()
     step(grouper, store, match("a", 0, ProcessGuid="a-1"), match("b", 0, "ws2"), start("a-1"))
-    assert sorted({key[0] for key in store}) == ["incident", "rule", "standing", "start", "unit"]
+    assert sorted({key[0] for key in store}) == ["incident", "rule", "start", "told", "unit"]
     grouper.feed([match("a", MINUTE, ProcessGuid="a-1")])
-    assert [key[:3] for key in grouper.changes()] == [("standing",), ("unit", "a", "ws1")]
+    assert [key[:3] for key in grouper.changes()] == [("unit", "a", "ws1"), ("untold", "ws1")]
     assert grouper.changes() == {}
 
 
@@ -115,9 +116,9 @@ def test_what_is_settled_is_deleted() -> None:
     ("key", "record"), [(("unit", "a"), b"\xc1"), (("unit", "a"), b"\x90"), (("else",), b""), (("member", "a"), b"")]
 )
 def test_a_record_that_is_none_is_told_by_its_key(key: Key, record: bytes) -> None:
-    kept = Kept([(key, record), (("incident", "i"), msgspec.msgpack.encode(["j"]))])
+    kept = Kept([(key, record), (("incident", "i"), msgspec.msgpack.encode((2, ["j"])))])
     assert {name: content for name, (_, content) in kept.bad.items()} == {key: record}
-    assert kept.aliases == {"i": frozenset({"j"})}, "the others are taken up"
+    assert kept.incidents == {"i": AsTold(2, frozenset({"j"}))}, "the others are taken up"
 
 
 def test_a_rule_that_matches_everywhere_is_written_once() -> None:
@@ -142,6 +143,32 @@ def test_a_record_may_come_before_the_head_that_it_names_and_without_it_is_none(
     headless = Kept((key, record) for key, record in store.items() if key[0] != "rule")
     assert {key[0] for key in headless.bad} == {"unit", "member"}
     assert not headless.units
+
+
+def test_heads_that_lack_are_made_again_from_the_rules_in_use_and_written() -> None:
+    store = Store()
+    heads = [match("a").rule, match("b").rule]
+    step(Grouper(is_kept=True), store, match("a"), match("b", 0, "ws2"))
+    headless = Store({key: record for key, record in store.items() if key[0] != "rule"})
+    kept = Kept(headless.items(), lambda: heads[:1])
+    assert {key[1] for key in kept.bad} == {"b"}, "a rule that is no more"
+    grouper = Grouper(is_kept=True)
+    grouper.restore(kept)
+    assert [key[0] for key in grouper.changes()].count("rule") == 1
+
+
+def test_heads_that_nothing_names_any_more_are_deleted() -> None:
+    store = Store()
+    grouper = Grouper(is_kept=True)
+    step(grouper, store, match("a"))
+    step(grouper, store, match("b", 80 * HOUR, "ws2"))
+    assert [key[0] for key in store].count("rule") == 2
+    grouper = restored(store)
+    step(grouper, store)
+    assert [key[0] for key in store].count("rule") == 1
+    step(grouper, store, match("a", 80 * HOUR))
+    assert [key[0] for key in store].count("rule") == 2, "it is written again with what names it again"
+    assert not Kept(store.items()).bad
 
 
 def _plain(incidents: dict[str, Incident]) -> dict[str, Incident]:

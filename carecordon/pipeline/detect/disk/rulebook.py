@@ -16,6 +16,7 @@ import carecordon
 from carecordon.model.errors import TheirFault
 from carecordon.model.paths import shown_path
 from carecordon.model.ports import Cache
+from carecordon.pipeline.detect.disk.source import source_hash
 from carecordon.pipeline.detect.sigma.ir import IR_VERSION, RuleSet
 from carecordon.pipeline.detect.sigma.texts import RuleText, Values, rule_set_hash
 
@@ -229,7 +230,7 @@ def _key(texts: Sequence[RuleText], values: Values) -> str:
 
 
 def _made_by() -> str:
-    return f"rules-{carecordon.__version__}-{metadata.version('pysigma')}-{IR_VERSION}-{_compiler_hash()}-"
+    return f"rules-{carecordon.__version__}-{metadata.version('pysigma')}-{IR_VERSION}-{source_hash(COMPILER)}-"
 
 
 def _kept(key: str, cache: Cache) -> RuleSet | None:
@@ -244,12 +245,3 @@ def _compiled(texts: Sequence[RuleText], values: Values) -> RuleSet:
     from carecordon.pipeline.detect.sigma.load import load  # noqa: PLC0415  # brings pySigma with it
 
     return load(texts, values)
-
-
-def _compiler_hash() -> str:
-    """Return a hash over the source of what compiles rules, so that whoever changes it meets no rule of before."""
-    digest = hashlib.sha256()
-    for file in sorted(resources.files(COMPILER).iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".py"):
-            digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]

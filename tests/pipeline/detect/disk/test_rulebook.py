@@ -16,6 +16,7 @@ from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk import rulebook as room
 from carecordon.pipeline.detect.disk.cache import DiskCache
 from carecordon.pipeline.detect.disk.rulebook import Rulebook, own_files, read_files, read_rulebook, read_values
+from carecordon.pipeline.detect.disk.source import source_hash
 from tests.pipeline.detect.sigma.matching import rule
 
 RULE = rule("s: {A: x}")
@@ -96,7 +97,7 @@ def test_whatever_counts_compiles_anew(rules: Path, tmp_path: Path, monkeypatch:
         (carecordon, "__version__", "99.0"),
         (room, "IR_VERSION", 99),
         (metadata, "version", lambda _: "99.0"),
-        (room, "_compiler_hash", lambda: "other"),
+        (room, "source_hash", lambda _: "other"),
     ]
     for owner, name, value in makers:
         assert read(rules, cache=tmp_path).was_cached
@@ -109,7 +110,7 @@ def test_the_compiler_is_told_by_its_source(tmp_path: Path, monkeypatch: pytest.
     hashes = []
     for name, text in (("a.py", "x = 1"), ("a.py", "x = 2"), ("b.py", "x = 2"), ("notes.txt", "no source")):
         (tmp_path / name).write_text(text)
-        hashes.append(room._compiler_hash())
+        hashes.append(source_hash("any"))
     assert len(set(hashes)) == 3
     assert hashes[2] == hashes[3]
 

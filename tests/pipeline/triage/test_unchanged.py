@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-import carecordon
 from carecordon.model.incident import Incident
 from carecordon.pipeline.triage.group import Grouper
-from carecordon.pipeline.triage.records import Kept
+from carecordon.pipeline.triage.records import Kept, Key
 from carecordon.pipeline.triage.score import Asset, Estate
 from tests.pipeline.triage.grouping import MINUTE, match, start
 from tests.pipeline.triage.test_records import Store, step
@@ -17,19 +16,23 @@ ESTATE = Estate(100, {"ws1": Asset("ward.pc", "S1")})
 
 def before(store: Store) -> list[Incident]:
     """Tell two incidents, on ws1 and ws2."""
-    grouper = Grouper(estate=ESTATE, is_kept=True)
+    grouper = Grouper(estate=ESTATE, is_kept=True, teller="0")
     return step(grouper, store, match("a", 0, ProcessGuid="p-1"), match("b", 0, "ws2"))
 
 
-def after(store: Store, estate: Estate = ESTATE) -> Grouper:
-    grouper = Grouper(estate=estate, is_kept=True)
+def after(store: Store, estate: Estate = ESTATE, teller: str = "0") -> Grouper:
+    grouper = Grouper(estate=estate, is_kept=True, teller=teller)
     grouper.restore(Kept(store.items()))
     return grouper
 
 
 def write(grouper: Grouper, store: Store) -> None:
     """Write what has changed, as a step does that has nothing to tell yet."""
-    store.update((key, record) for key, record in grouper.changes().items() if record is not None)
+    for key, record in grouper.changes().items():
+        if record is None:
+            store.pop(key, None)
+        else:
+            store[key] = record
 
 
 def devices(told: list[Incident]) -> list[str]:
@@ -79,21 +82,47 @@ OTHER = Estate(100, {"ws2": Asset("imaging.modality", "S3")})
 
 
 @pytest.mark.parametrize(
-    ("program", "estate", "later"),
+    ("teller", "estate", "later"),
     [("0", OTHER, OTHER), ("0", ESTATE, OTHER), ("1", ESTATE, ESTATE), ("0", *[Estate(2, ESTATE.assets)] * 2)],
-    ids=["assets", "assets that change later", "program", "how rare a rule is"],
+    ids=["assets", "assets that change later", "teller", "how rare a rule is"],
 )
-def test_where_something_else_counts_all_is_looked_at_again(
-    program: str, estate: Estate, later: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(carecordon, "__version__", "0")
+def test_where_something_else_counts_all_is_told_again(teller: str, estate: Estate, later: Estate) -> None:
     store = Store()
     told = before(store)
-    monkeypatch.setattr(carecordon, "__version__", program)
-    grouper = after(store, estate)
+    grouper = after(store, estate, teller)
     grouper.estate = later
     again = step(grouper, store)
     assert [one.id for one in again] == [one.id for one in told]
+
+
+def test_an_incident_that_lost_a_unit_is_told_again() -> None:
+    """One that nobody touched: what tied it to the others is no more, on their device."""
+    store = Store()
+    two = [match("a", 0, ProcessGuid="p-1"), match("b", MINUTE, ProcessGuid="p-1")]
+    (told,) = step(Grouper(estate=ESTATE, is_kept=True, teller="0"), store, *two)
+    lost = next(key for key in store if key[:2] == ("unit", "b"))
+    (again,) = step(after({key: record for key, record in store.items() if key != lost}), Store())
+    assert again.id == told.id
+    assert {place.rule_id for place in again.places} == {"a"}
+
+
+def test_what_reached_nobody_is_told_by_the_next() -> None:
+    store = Store()
+    grouper = Grouper(estate=ESTATE, is_kept=True, teller="0")
+    told = step(grouper, store, match("a", 0, ProcessGuid="p-1"), match("b", 0, "ws2"))
+    grouper.untell(one for one in told if "ws2" in one.devices)
+    write(grouper, store)
+    assert devices(step(after(store), store)) == ["ws2"]
+    assert not [key for key in store if key[0] == "untold"]
+
+
+@pytest.mark.parametrize("record", [("told",), ("untold", "ws1"), ("incident",)])
+def test_what_is_damaged_has_more_told_and_not_less(record: Key) -> None:
+    store = Store()
+    before(store)
+    named = next((key for key in store if key[: len(record)] == record), record)
+    store[named] = b"\xc1"
+    assert devices(step(after(store), store)) >= ["ws1"]
 
 
 def test_an_incident_that_could_not_be_told_is_tried_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
