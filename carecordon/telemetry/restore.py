@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
-from carecordon.model.event import Fields, Kind, LogSource
+from carecordon.model.event import Fields, Kind, LogSource, Value
 from carecordon.telemetry.answer import Place, Stored
 from carecordon.telemetry.columns import FIELDS, Storage
-from carecordon.telemetry.values import read, shape_marks
+from carecordon.telemetry.values import reader_of, shape_marks
 
 _HEADER = (
     "toUnixTimestamp64Nano(time)", "is_timed", "toUnixTimestamp64Nano(received)", "sender", "epoch", "sequence",
@@ -34,18 +35,20 @@ def stored(row: Sequence[Any]) -> Stored:
 def _fields(row: Sequence[Any]) -> Fields:
     *own, rest, shape = row
     # Absent is '' in a column of text and null in one of numbers; 0 is a number like any other.
-    found: Fields = {name: kept for name, kept in zip(_NAMES, own, strict=True) if kept or kept == 0}
+    found: Fields = dict(compress(zip(_NAMES, own, strict=True), own))
+    if 0 in own:
+        found.update((name, 0) for name, kept in zip(_NAMES, own, strict=True) if kept == 0)
     found.update(rest)
-    for name, mark in _marks(shape).items():
+    for name, reader in _readers(shape):
         if name in rest:
-            found[name] = read(rest[name], mark)
+            found[name] = reader(rest[name])
         elif name in _NUMBERS:
             found[name] = str(found[name])
         else:
-            found[name] = read(str(found.get(name, "")), mark)
+            found[name] = reader(str(found.get(name, "")))
     return found
 
 
 @lru_cache(maxsize=1_024)
-def _marks(shape: str) -> Mapping[str, str]:
-    return shape_marks(shape)
+def _readers(shape: str) -> tuple[tuple[str, Callable[[str], Value]], ...]:
+    return tuple((name, reader_of(mark)) for name, mark in shape_marks(shape).items())

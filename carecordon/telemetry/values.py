@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from carecordon.model.event import Value
@@ -39,23 +39,29 @@ def write(value: Value) -> Written:
             return Written(json.dumps(value, ensure_ascii=False, separators=(",", ":")), LIST)
 
 
+_READERS: dict[str, Callable[[str], Value]] = {
+    PLAIN: str,
+    TEXT: str,
+    EMPTY: str,
+    NULL: lambda _: None,
+    BOOLEAN: lambda text: text == "true",
+    INTEGER: int,
+    FLOAT: float,
+    LIST: lambda text: tuple(json.loads(text)),
+}
+
+
+def reader_of(mark: str) -> Callable[[str], Value]:
+    """Return what makes of a text the value that `write` was given; it raises ValueError for what is none."""
+    found = _READERS.get(mark)
+    if found is None:
+        raise ValueError(f"no mark {mark!r}")
+    return found
+
+
 def read(text: str, mark: str) -> Value:
     """Return the value that `write` was given. Raises ValueError for what it would not have made."""
-    match mark:
-        case "" | "t" | "e":
-            return text
-        case "n":
-            return None
-        case "b":
-            return text == "true"
-        case "i":
-            return int(text)
-        case "f":
-            return float(text)
-        case "l":
-            return tuple(json.loads(text))
-        case _:
-            raise ValueError(f"no mark {mark!r}")
+    return reader_of(mark)(text)
 
 
 def number(value: Value) -> tuple[int, str] | None:

@@ -33,6 +33,7 @@ QUESTION = {
     "max_execution_time": "30",
     "max_memory_usage": str(QUESTION_MEMORY),
     "max_result_bytes": str(64 * MIB),
+    "limit": "0",
     "max_threads": "2",
     "max_ast_depth": "500",
     "max_bytes_before_external_group_by": str(128 * MIB),
@@ -173,6 +174,7 @@ class Engine:
 
     def ask(self, sql: str, form: str, limits: Mapping[str, int]) -> bytes:
         """Return the answer to a rebuilt question. Raises EngineFault."""
+        limits = {name: value for name, value in limits.items() if str(value) != QUESTION[name]}
         handle = self._readers.get()
         try:
             for name, value in limits.items():
@@ -181,7 +183,7 @@ class Engine:
         finally:
             try:
                 for name in limits:  # they stay on the handle, and the next who gets it may bring others
-                    self._run(handle, f"SET {name} = {QUESTION.get(name, 'DEFAULT')}", "Null")
+                    self._run(handle, f"SET {name} = {QUESTION[name]}", "Null")
             finally:
                 self._readers.put(handle)
 
