@@ -46,6 +46,7 @@ RARE = 10_000
 SEED = 20_261_127
 START = 1_795_000_000_000_000_000
 RUNS = 5
+PAGES = (100, 1_000)
 SETTLED_S = 90.0
 
 
@@ -150,7 +151,6 @@ def _stored(rows: Sequence[Row]) -> dict[str, Any]:
             sent.append(time.perf_counter() - between)
         young = [one for one in read_pulses(keeper.data / "run") if one.name == "keeper"]
         pulse = keeper.settled()
-        timeline = _timeline(keeper.reader)
         return {
             "events": len(rows),
             "rows_per_insert": MEAN_ROWS,
@@ -160,7 +160,7 @@ def _stored(rows: Sequence[Row]) -> dict[str, Any]:
             "bytes_per_event_young": _bytes(young),
             "bytes_per_event_settled": _bytes([pulse]),
             "parts_settled": pulse.figures["parts"],
-            "timeline_page_of_1000_ms": timeline,
+            **_timeline(keeper.reader),
             "keeper_peak_rss_bytes": pulse.figures["peak_rss_bytes"],
         }
 
@@ -183,11 +183,19 @@ def _merged(table: Table, first: int) -> Merged:
     return Merged(dated, senders, table.device, np.full(total, 7, np.int64), place, received)
 
 
-def _timeline(reader: ClickHouseReader) -> float:
-    """Return how long one page of a device's timeline takes, of several the median."""
+def _timeline(reader: ClickHouseReader) -> dict[str, float]:
+    """Return how long a page of a device's timeline takes, of several the median; a list of the API has 100 rows."""
     found = reader.counts(["device"], 0, 1 << 62, limit=3)
     devices = [str(row[0]) for row in found.rows] if isinstance(found, Answer) else []
-    return _ms(statistics.median(_seconds(lambda name=name: reader.events(name, 0, 1 << 62)) for name in devices * 3))
+    return {
+        f"timeline_page_of_{rows}_ms": _ms(
+            statistics.median(
+                _seconds(lambda name=name, rows=rows: reader.events(name, 0, 1 << 62, None, rows))
+                for name in devices * 3
+            )
+        )
+        for rows in PAGES
+    }
 
 
 def _like(rows: int) -> dict[str, Any]:
@@ -212,7 +220,7 @@ def _like(rows: int) -> dict[str, Any]:
             }
         distinct = reader.ask("SELECT uniq(CommandLine) FROM events")
         found["distinct"] = distinct.rows[0][0] if isinstance(distinct, Answer) and distinct.rows else None
-        return {**found, "timeline_page_of_1000_ms": _timeline(reader)}
+        return {**found, **_timeline(reader)}
 
 
 def _command_lines(rng: random.Random, first: int, total: int) -> Merged:
