@@ -78,7 +78,7 @@ async def _kill(trust: Trust, fleet: Fleet, name: str) -> _Return:
         for one in set(wanted) - set(ready):
             if trust.is_ready(one, before.get(one)):
                 ready[one] = time.monotonic() - began
-        return len(ready) == len(wanted)
+        return len(ready) == len(wanted) and all(trust.is_ready(one, before.get(one)) for one in wanted)
 
     wanted = PROCESSES if name == SUPERVISOR else (name,)
     if name == SUPERVISOR:

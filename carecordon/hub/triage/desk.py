@@ -116,7 +116,7 @@ class Desk:
         self._register_position = cases.position()
         self._base = 0
         self.figures: dict[str, float] = dict.fromkeys(("matches_total", "starts_total", "incidents_total"), 0)
-        self._state = self._resumed()
+        self._state = self._resumed(is_first=True)
         if epoch is not None:
             self._take_up(epoch)
 
@@ -276,9 +276,9 @@ class Desk:
         story = tell_story(incident, sample_events(incident), (), self._office.words)
         return self._office.teller.notices(incident, Texts(story.summary, story.next_steps), now)
 
-    def _resumed(self) -> journey.TriageState:
+    def _resumed(self, *, is_first: bool = False) -> journey.TriageState:
         """Return the state as the register has it; records that cannot be read are set aside, once."""
-        with at_rest():
+        with at_rest(is_first=is_first):
             kept = self._kept()
             self._set_records_aside(kept.bad)
             try:

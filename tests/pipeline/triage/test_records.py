@@ -21,18 +21,31 @@ from tests.replacing import replace
 Store = dict[Key, bytes]
 
 
+def feed(grouper: Grouper, store: Store, *found: Match | ProcessStart) -> None:
+    """Feed and write what has changed."""
+    grouper.feed(
+        [one for one in found if isinstance(one, Match)], [one for one in found if isinstance(one, ProcessStart)]
+    )
+    write(grouper, store)
+
+
 def step(grouper: Grouper, store: Store, *found: Match | ProcessStart) -> list[Incident]:
     """Feed, settle and write what has changed; return what is told."""
     grouper.feed(
         [one for one in found if isinstance(one, Match)], [one for one in found if isinstance(one, ProcessStart)]
     )
     told = grouper.settle()
+    write(grouper, store)
+    return told
+
+
+def write(grouper: Grouper, store: Store) -> None:
+    """Write what has changed."""
     for key, record in grouper.changes().items():
         if record is None:
             store.pop(key, None)
         else:
             store[key] = record
-    return told
 
 
 def restored(store: Store) -> Grouper:
@@ -57,23 +70,32 @@ def test_without_a_writer_nothing_is_noted() -> None:
     assert grouper.changes() == {}
 
 
-@given(st.lists(st.one_of(MATCHES, STARTS), max_size=16), st.integers(0, 16))
-def test_a_worker_that_dies_goes_on_from_its_records(found: list[Match | ProcessStart], at: int) -> None:
-    """The second half on top of what was written gives what all of it at once gives."""
+@given(st.lists(st.tuples(st.one_of(MATCHES, STARTS), st.booleans(), st.booleans()), max_size=16))
+def test_a_process_that_dies_goes_on_from_its_records(drawn: list[tuple[Match | ProcessStart, bool, bool]]) -> None:
+    """Whenever processes end, before or after incidents were told, in the end the same was told as by one alone."""
     placed = [
         replace(one, position=place, record_id=place) if isinstance(one, Match) else replace(one, position=place)
-        for place, one in enumerate(found, 1)
+        for place, (one, _, _) in enumerate(drawn, 1)
     ]
     in_order = sorted(placed, key=lambda one: one.time or 0)
-    unbroken = Grouper(is_kept=True)
-    expected = {incident.id: incident for incident in step(unbroken, Store(), *in_order)}
-    store = Store()
-    told = {one.id: one for one in step(Grouper(is_kept=True), store, *in_order[:at])}
-    for incident in step(restored(store), store, *in_order[at:]):
-        for former in incident.aliases:
-            told.pop(former, None)
-        told[incident.id] = incident
+    expected = {incident.id: incident for incident in step(Grouper(is_kept=True), Store(), *in_order)}
+    store, told, grouper = Store(), dict[str, Incident](), Grouper(is_kept=True)
+
+    def tell() -> None:
+        for incident in step(grouper, store):
+            for former in incident.aliases:
+                told.pop(former, None)
+            told[incident.id] = incident
+
+    for one, (_, is_told, is_end) in zip(in_order, drawn, strict=True):
+        feed(grouper, store, one)
+        if is_told:
+            tell()
+        if is_end:
+            grouper = restored(store)
+    tell()
     assert _plain(told) == _plain(expected)
+    assert not [key for key in store if key[0] == "untold"]
 
 
 def test_former_ids_survive() -> None:

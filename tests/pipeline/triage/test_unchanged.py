@@ -9,7 +9,7 @@ from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.records import Kept, Key
 from carecordon.pipeline.triage.score import Asset, Estate
 from tests.pipeline.triage.grouping import MINUTE, match, start
-from tests.pipeline.triage.test_records import Store, step
+from tests.pipeline.triage.test_records import Store, step, write
 
 ESTATE = Estate(100, {"ws1": Asset("ward.pc", "S1")})
 
@@ -24,15 +24,6 @@ def after(store: Store, estate: Estate = ESTATE, teller: str = "0") -> Grouper:
     grouper = Grouper(estate=estate, is_kept=True, teller=teller)
     grouper.restore(Kept(store.items()))
     return grouper
-
-
-def write(grouper: Grouper, store: Store) -> None:
-    """Write what has changed, as a step does that has nothing to tell yet."""
-    for key, record in grouper.changes().items():
-        if record is None:
-            store.pop(key, None)
-        else:
-            store[key] = record
 
 
 def devices(told: list[Incident]) -> list[str]:
