@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -51,7 +50,7 @@ from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.spread import Spread
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
-from carecordon.pipeline.triage.unchanged import AsTold, Unchanged
+from carecordon.pipeline.triage.unchanged import AsTold, Told, Unchanged, digest
 from carecordon.pipeline.triage.unit import Unit, UnitKey, chain_unit, member_link, unit_key
 
 SETTLE_NS = 1_000_000_000
@@ -60,17 +59,9 @@ SETTLE_NS = 1_000_000_000
 SETTLE_UNIT_NS = 1_000_000
 SWEEP_NS = 60_000_000_000
 """Time between two looks for what is settled."""
-UNITS_KEPT = 100_000
+UNITS_KEPT = 60_000
 """Units open at a time; beyond, the oldest incidents are told as they are and settled."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """An incident as it was last told, and what it was made from: made from the same, it is the same."""
-
-    state: object
-    units: int
-    incident: Incident
+CROWDED = "incidents: more is open than can be held together, the oldest told early"
 
 
 class Grouper:
@@ -105,7 +96,7 @@ class Grouper:
         self._is_stale = False
         self._settled_at = 0
         self._swept = -(1 << 80)
-        self._told: dict[str, _Told] = {}
+        self._told: dict[str, Told] = {}
         self._as_told: dict[str, AsTold] = {}
         self._tally: Counter[tuple[Unseen, str]] = Counter()
 
@@ -152,7 +143,7 @@ class Grouper:
                 continue
             before = self._told.pop(part.name, None)
             try:
-                told = self._tell(part.name, part.units, spread, before)
+                told, incident = self._tell(part.name, part.units, spread, before)
             except Exception as fault:  # one incident must not keep the others from being told; a scan says so
                 if not self._changes.is_kept:
                     raise
@@ -163,8 +154,8 @@ class Grouper:
                 self._stir(device for unit in part.units for device in unit.devices)
                 continue
             self._told[part.name] = told
-            if before is None or told.incident is not before.incident:
-                changed.append(told.incident)
+            if incident is not None:
+                changed.append(incident)
         for part in gone:
             if part.name is not None and part.name not in self._parts.names:
                 self._told.pop(part.name, None)
@@ -192,19 +183,17 @@ class Grouper:
         ]
 
     def _sweep(self) -> None:
-        """Forget what is settled, and the oldest where more is open than can be held together."""
+        """Forget what is settled; where more is open than can be held, what is no incident first, then the oldest."""
         over = self._reach - 2 * HORIZON_NS
         crowd = len(self._units) - UNITS_KEPT
         if crowd > 0:
-            self._tally[Unseen.RECORD, "incidents: more is open than can be held together, the oldest told early"] += (
-                crowd
-            )
-            crowd += UNITS_KEPT // 10  # room for some looks to come: each time all that is open is gone through
+            self._tally[Unseen.RECORD, CROWDED] += crowd
+            crowd += UNITS_KEPT // 4  # room for some looks to come: each time all that is open is gone through
             self._looked_at += len(self._units)
         elif self._changes.is_kept and abs(over - self._swept) < SWEEP_NS:
             return
         self._swept = over
-        for part in sorted(self._parts, key=self._order):
+        for part in sorted(self._parts, key=lambda part: (crowd > 0 and part.name is not None, self._order(part))):
             if part.end(self.now) < over or part.is_ahead(self.now) or crowd > 0:
                 crowd -= len(part.units)
                 self._settle_part(part)
@@ -230,7 +219,7 @@ class Grouper:
             return  # it stands as it was told
         before = self._as_told.pop(name, None)
         if told is not None:
-            self._as_told[name] = AsTold(told.units, frozenset(told.incident.aliases))
+            self._as_told[name] = told.as_told
         if before != self._as_told.get(name):
             self._changes.note((INCIDENT, name))
 
@@ -373,22 +362,25 @@ class Grouper:
         rare = rarity(min(spread[unit.rule.id] for unit in units), self.estate.devices).points
         return self.estate.assets, rare, parts, tuple(self.processes.version(device) for device in devices)
 
-    def _tell(self, name: str, units: list[Unit], spread: Mapping[str, int], known: _Told | None) -> _Told:
-        """Return the incident of this id, the one told before (`known`) if nothing has changed."""
+    def _tell(
+        self, name: str, units: list[Unit], spread: Mapping[str, int], known: Told | None
+    ) -> tuple[Told, Incident | None]:
+        """Return how the incident of this id is told now, and the incident where that is not as before (`known`)."""
         state = self._state_of(units, spread)
         if known is not None and known.state == state:
-            return known
+            return known, None
         former = {unit.incident for unit in units} | {name}
-        known_as = [self._as_told[one].aliases for one in former if one in self._as_told]
-        aliases = frozenset().union(former, *known_as) - {""}
+        aliases = frozenset().union(former, *(self._as_told[one].aliases for one in former if one in self._as_told)) - {
+            ""
+        }
         for unit in units:
             if unit.incident != name:
                 unit.incident = name
                 self._changes.note(record_key(unit))
         others = tuple(sorted(alias for alias in aliases if alias not in self._parts.names))
         incident = tell(name, others, units, self.processes, spread, self.estate)
-        told = incident if known is None or incident != known.incident else known.incident
-        return _Told(state, len(units), told)
+        told = Told(state, digest(incident), AsTold(len(units), frozenset(others)))
+        return told, None if known is not None and known.digest == told.digest else incident
 
     def _start_of(self, unit: Unit) -> ProcessStart | None:
         told = unit.subject

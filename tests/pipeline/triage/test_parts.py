@@ -120,7 +120,18 @@ def test_where_too_much_is_open_room_is_made_for_some_time(monkeypatch: pytest.M
     grouper.feed([match(f"r{number}", number * HOUR, f"ws{number}") for number in range(20)])
     grouper.feed([match(f"s{number}", HOUR, f"fs{number}") for number in range(40)])
     assert len(grouper.settle()) == 60
-    assert sum(grouper.spread().values()) == 45, "a tenth below what may be open"
+    assert sum(grouper.spread().values()) == 38, "a quarter below what may be open"
+
+
+def test_what_is_no_incident_makes_room_for_older_ones_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "UNITS_KEPT", 20)
+    grouper = Grouper(is_kept=True)
+    grouper.feed([match(f"r{number}", number * HOUR, f"ws{number}", level=Level.HIGH) for number in range(15)])
+    grouper.feed([match(f"s{one}", 20 * HOUR, f"fs{one}", level=Level.INFORMATIONAL) for one in range(15)])
+    grouper.settle()
+    left = grouper.spread().keys()
+    assert {f"r{number}" for number in range(15)} <= left
+    assert len(left) == 15
 
 
 def _failing(*_: object) -> Incident:
