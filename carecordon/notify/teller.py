@@ -56,10 +56,10 @@ class Teller:
         if not self.is_due(incident):
             return []
         before = self._before(incident)
-        self._remember(incident, before)
         key = key_of(incident)
         notice = compose(incident, texts, self.organisation, f"{incident.id}/{key}", now, is_again=before is not None)
         body = encode(notice)
+        self._remember(incident, before)
         return [
             NewNotice(receiver, key, incident.id, notice.level, notice.subject, body, now)
             for receiver in self.receivers

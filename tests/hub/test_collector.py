@@ -23,10 +23,10 @@ def test_it_is_on_again_where_it_was_on(was_on: bool, fails: bool) -> None:
     before = gc.isenabled()
     (gc.enable if was_on else gc.disable)()
     try:
-        with pytest.raises(OSError) if fails else at_rest(), at_rest():
+        with pytest.raises(OSError, match="full") if fails else at_rest(), at_rest():
             assert not gc.isenabled()
             if fails:
-                raise OSError
+                raise OSError("full")
         assert gc.isenabled() is was_on
     finally:
         gc.unfreeze()

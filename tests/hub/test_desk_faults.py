@@ -187,20 +187,23 @@ def test_a_log_that_is_shorter_than_it_was_is_read_from_its_beginning(register: 
     assert len(of(register, "after")) == 1
 
 
-def test_an_incident_whose_words_fail_is_told_by_the_next_process(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("words", ["carecordon.hub.triage.desk.tell_story", "carecordon.notify.teller.compose"])
+@pytest.mark.parametrize("is_another", [True, False])
+def test_an_incident_whose_words_fail_is_told_by_the_next_process_or_with_what_comes(
+    register: Register, monkeypatch: pytest.MonkeyPatch, words: str, is_another: bool
 ) -> None:
+    more = [] if is_another else [entry(2, Found([replace(match(3, device="c", rule="r3"), subject={})], [], T0))]
     with monkeypatch.context() as patch:
-        patch.setattr("carecordon.hub.triage.desk.tell_story", lambda *_: 1 / 0)
+        patch.setattr(words, lambda *_, **__: 1 / 0)
         one = desk(register)
         one.turn([entry(1, Found([match(1, device="a"), match(2, device="b")], [], T0))], T0)
         one.turn([], T0 + 5 * SECOND)
     assert of(register, "a") == of(register, "b") == []
     assert not register.outbox.all()
     assert {trouble.kind for trouble in register.cases.troubles()} == {"poison"}
-    desk(register).turn([], T0 + 9 * SECOND)
+    (desk(register) if is_another else one).turn(more, T0 + 9 * SECOND)
     assert [len(of(register, name)) for name in "ab"] == [1, 1]
-    assert len(register.outbox.all()) == 1
+    assert len([row for row in register.outbox.all() if row.incident == of(register, "a")[0].number]) == 1
 
 
 def test_memory_that_runs_out_while_an_incident_is_told_loses_nothing(
@@ -240,5 +243,5 @@ def test_many_records_of_a_rule_that_is_lost_are_one_trouble(register: Register)
     register.cases.commit(Commit(T0, 1, 1, dict.fromkeys(heads)))
     desk(register).turn([entry(2, Found([match(99)], [], T0))], T0 + 9 * SECOND)
     (trouble,) = [one for one in register.cases.troubles() if one.kind == "damage"]
-    assert (trouble.key, trouble.count) == ("damage/state/units", 29)
+    assert (trouble.key, trouble.count) == ("damage/state/units, the rule that it names is not there", 29)
     assert len(register.letters.all(limit=100)) == 29

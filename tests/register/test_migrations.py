@@ -51,7 +51,13 @@ def test_what_is_up_to_date_is_prepared_without_the_steps(place: Path, monkeypat
 def test_records_of_the_first_step_are_taken_over(place: Path) -> None:
     """What stood is not known any more, so each incident is told once more; the ids that it had before are."""
     pack = msgspec.msgpack.encode
-    old = {("incident", "i1"): pack(["i0"]), ("standing",): pack({}), ("unit", "u"): b"kept", ("passed",): pack(1)}
+    old = {
+        ("incident", "i1"): pack(["i0"]),
+        ("incident", "i2"): b"\xc1",
+        ("standing",): pack({}),
+        ("unit", "u"): b"kept",
+        ("passed",): pack(1),
+    }
     with closing(sqlite3.connect(place, isolation_level=None)) as connection:
         connection.executemany("INSERT INTO records VALUES (?, ?)", [(pack(key), one) for key, one in old.items()])
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
@@ -59,6 +65,7 @@ def test_records_of_the_first_step_are_taken_over(place: Path) -> None:
     register = SQLITE.open_register(str(place))
     records = dict(register.cases.records())
     register.close()
+    assert records.pop(("incident", "i2")) == b"\xc1", "which triage sets aside"
     assert records == {("incident", "i1"): pack((0, ["i0"])), ("unit", "u"): b"kept", ("passed",): pack(1)}
     kept = Kept([one for one in records.items() if one[0][0] == "incident"])
     assert kept.incidents == {"i1": AsTold(0, frozenset({"i0"}))}

@@ -102,6 +102,8 @@ class Engine:
         self._writer = self._handle(INSERT, make=migrations(retention_days))
         self._readers: queue.SimpleQueue[_Handle] = queue.SimpleQueue()
         self._handles = [self._handle(QUESTION) for _ in range(questions)]
+        self._limits: dict[int, dict[str, str]] = {id(handle): {} for handle in self._handles}
+        """What was set on each handle for a question, by name."""
         for handle in self._handles:
             self._readers.put(handle)
         self._first: dict[str, str] = {}
@@ -173,19 +175,22 @@ class Engine:
             raise EngineFault(f"the store cannot be held still: {fault}") from fault
 
     def ask(self, sql: str, form: str, limits: Mapping[str, int]) -> bytes:
-        """Return the answer to a rebuilt question. Raises EngineFault."""
-        limits = {name: value for name, value in limits.items() if str(value) != QUESTION[name]}
+        """Return the answer to a rebuilt question. Raises EngineFault.
+
+        Limits stay on a handle: each question sets those that are not what it wants.
+        """
         handle = self._readers.get()
         try:
-            for name, value in limits.items():
-                self._run(handle, f"SET {name} = {value}", "Null")
+            known = self._limits[id(handle)]
+            for name, value in {**dict.fromkeys(known), **limits}.items():
+                wanted = QUESTION[name] if value is None else str(value)
+                if known.get(name, QUESTION[name]) != wanted:
+                    known[name] = ""  # unknown, should it fail
+                    self._run(handle, f"SET {name} = {wanted}", "Null")
+                    known[name] = wanted
             return self._run(handle, sql, form)
         finally:
-            try:
-                for name in limits:  # they stay on the handle, and the next who gets it may bring others
-                    self._run(handle, f"SET {name} = {QUESTION[name]}", "Null")
-            finally:
-                self._readers.put(handle)
+            self._readers.put(handle)
 
     def figures(self) -> dict[str, float]:
         """Return how much is kept, in how many parts, and what memory the engine holds."""

@@ -67,7 +67,7 @@ class Office:
     @property
     def stamp(self) -> str:
         """Return another text whenever incidents that are open are to be told once more."""
-        return "\n".join([self.program, self.teller.least.value, *sorted(self.teller.receivers)])
+        return "\n".join([self.program, self.ods, self.teller.least.value, *sorted(self.teller.receivers)])
 
 
 @dataclass(slots=True)
@@ -291,17 +291,18 @@ class Desk:
     def _set_records_aside(self, bad: Mapping[Key, tuple[str, bytes]]) -> None:
         since = self._latest or 0
         fresh = {key: found for key, found in bad.items() if key not in self._aside.records}
-        times = Counter(why for why, _ in fresh.values())
+        times = Counter((key[0], _reason(why)) for key, (why, _) in fresh.items())
         for key, (why, record) in fresh.items():
             name = "/".join(key)
             self._aside.records[key] = None
             self._aside.letters.append(
                 Letter(f"state of triage: {name}", f"state of triage: {name}", why, record, since)
             )
-            named = name if times[why] <= NAMED_RECORDS else f"{key[0]}s"
-            self._aside.troubles[named] = Trouble(
-                f"damage/state/{named}", "damage", None, f"set aside, {why}", since, None, times[why]
-            )
+            count = times[key[0], _reason(why)]
+            named = name if count <= NAMED_RECORDS else f"{key[0]}s, {_reason(why)}"
+            count = 1 if count <= NAMED_RECORDS else count
+            text = f"set aside, {why}"
+            self._aside.troubles[named] = Trouble(f"damage/state/{named}", "damage", None, text, since, None, count)
 
     def _kept(self) -> Kept:
         """Return the state as the register has it; what is ours and not triage's is left out."""
@@ -338,6 +339,11 @@ class Desk:
             known = -1
         if known != epoch:
             self.begin_anew(epoch, "it was lost, or replaced")
+
+
+def _reason(why: str) -> str:
+    """Return why a record cannot be used without what is in this one alone."""
+    return why.partition(":")[0]
 
 
 def _not_ahead(item: _Item, now: int) -> _Item:

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import carecordon
 from carecordon.hub.carry.receivers import names
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.news.complaints import Complaints
@@ -40,7 +41,7 @@ GATE = "gate"
 CATALOGUE = "words.toml"
 PULL_BYTES = 256 * 1024
 """So much is written in one go at most, or a part: who else writes to the register waits for it."""
-TELLING = ("carecordon.pipeline.triage", "carecordon.report.story")
+TELLING = ("carecordon.pipeline.triage", "carecordon.report.story", "carecordon.register")
 """Where what an incident says is made."""
 IDLE_S = 0.1
 LOOK_S = 10.0
@@ -114,7 +115,7 @@ def _acknowledge(stream: Stream, desk: Desk, register: Register) -> None:
 def _office(settings: Settings) -> Office:
     words = words_of((resources.files(story) / CATALOGUE).read_text("utf-8"), CATALOGUE)
     teller = Teller(settings.name, names(settings.notify), Level(settings.notify.level))
-    return Office(settings.ods, teller, words, "".join(map(source_hash, TELLING)))
+    return Office(settings.ods, teller, words, " ".join([carecordon.__version__, *map(source_hash, TELLING)]))
 
 
 def _heard(paths: Paths) -> int:

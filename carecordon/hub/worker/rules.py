@@ -35,12 +35,13 @@ def read_rules(settings: Settings, paths: Paths, today: date) -> Rulebook:
     Exceptions that are over on the day `today` (UTC) are left out. Files that are as they were the last time are not
     read again: there are thousands. Raises TheirFault where a path that the settings name cannot be read.
     """
-    cache, state = cache_of(paths), _state(settings, paths, today)
+    began, cache = time.time_ns(), cache_of(paths)
+    state = _state(settings, paths, today)
     book = recalled(state.name, cache)
     if book is None:
         beside = sort_files(rule_files(paths.rules), today).used
         book = read_rulebook([*_named(settings, paths), *beside], cache, own=settings.own_rules)
-        if state.changed < time.time_ns() - SETTLED_NS:
+        if state.changed < began - SETTLED_NS and state == _state(settings, paths, today):
             note(book, state.name, cache)
     return book
 
@@ -141,7 +142,7 @@ def _stamps(place: str) -> Iterator[tuple[str, int]]:
         try:
             if entry.is_dir(follow_symlinks=False):
                 yield from _stamps(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():  # noqa: PTH122  # entries and not paths, as said above
+            elif entry.name.lower().endswith(tuple(SUFFIXES)) and entry.is_file():
                 yield _stamp(entry.path, entry.stat())
         except OSError:
             continue

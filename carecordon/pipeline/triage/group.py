@@ -273,8 +273,11 @@ class Grouper:
                 self._changes.note(untold_key(device))
 
     def untell(self, incidents: Iterable[Incident]) -> None:
-        """Note that these, which were told just now, reached nobody: the next process tells them again."""
-        self._stir(device for one in incidents for device in one.devices)
+        """Note that these reached nobody: they are told again with what comes next, or by the next process."""
+        for part in filter(None, (self._parts.named(one.id) for one in incidents)):
+            self._told.pop(part.name or "", None)
+            self._parts.touch(part.units[0])
+            self._stir(device for unit in part.units for device in unit.devices)
 
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part so far, with reasons and counts."""

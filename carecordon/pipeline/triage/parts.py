@@ -75,6 +75,10 @@ class Parts:
         """Return the ids of the incidents that parts are."""
         return self._named.keys()
 
+    def named(self, name: str) -> Part | None:
+        """Return the part that is the incident of this id."""
+        return self._named.get(name)
+
     def touch(self, unit: Unit) -> None:
         """Note that a unit is new, has changed, or takes the place of the one with its key."""
         self._dirty[unit.key] = unit
@@ -113,6 +117,7 @@ class Parts:
         self._dissolve(part)
         for unit in part.units:
             held = self._held.pop(unit.key)
+            self._dirty.pop(unit.key, None)
             _take_out(self._holders, held.links | held.tree, unit.key)
             _take_out(self._on, held.devices, unit.key)
 

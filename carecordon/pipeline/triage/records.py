@@ -138,6 +138,8 @@ class Kept:
             return take(self, key, record)
         except (msgspec.DecodeError, ValueError) as fault:
             self.bad[key] = f"the record cannot be read: {fault}", record
+            if key[0] == START:
+                self.untold.update(key[1:2])  # what its device's incidents say may be otherwise without it
             return True
 
     def _take_unit(self, _: Key, record: bytes) -> bool:

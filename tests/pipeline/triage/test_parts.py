@@ -14,7 +14,7 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage import group as room
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.processes import Processes, Tops
-from tests.pipeline.triage.grouping import HOUR, MINUTE, match, start
+from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, match, start
 from tests.replacing import replace
 
 DEVICES = ("ws1", "fs1")
@@ -112,6 +112,21 @@ def test_an_incident_that_could_not_be_told_is_told_when_more_comes(monkeypatch:
         assert grouper.settle() == []
     grouper.feed([match("b", device="ws2", level=Level.HIGH)])
     assert {incident.devices for incident in grouper.settle()} == {("ws1",), ("ws2",)}
+
+
+def test_what_cannot_be_told_until_it_is_over_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    grouper = Grouper(is_kept=True)
+    grouper.now = NOON
+    grouper.feed([match("a", level=Level.HIGH)])
+    monkeypatch.setattr(room, "tell", _failing)
+    grouper.now = NOON + 72 * HOUR
+    grouper.feed([match("b", 72 * HOUR, "ws2", level=Level.HIGH)])
+    assert grouper.settle() == []
+    monkeypatch.undo()
+    grouper.now += HOUR
+    grouper.feed([match("b", 73 * HOUR, "ws2", level=Level.HIGH)])
+    assert {incident.devices for incident in grouper.settle()} == {("ws2",)}
+    assert set(grouper.spread()) == {"b"}, "the one that nobody could be told of is over"
 
 
 def test_where_too_much_is_open_room_is_made_for_some_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,13 +107,16 @@ def test_what_reached_nobody_is_told_by_the_next() -> None:
     assert not [key for key in store if key[0] == "untold"]
 
 
-@pytest.mark.parametrize("record", [("told",), ("untold", "ws1"), ("incident",)])
-def test_what_is_damaged_has_more_told_and_not_less(record: Key) -> None:
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [(("told",), ["ws1", "ws2"]), (("untold", "ws1"), ["ws1"]), (("incident",), ["ws1"]), (("start", "ws1"), ["ws1"])],
+)
+def test_what_is_damaged_has_more_told_and_not_less(record: Key, expected: list[str]) -> None:
     store = Store()
-    before(store)
-    named = next((key for key in store if key[: len(record)] == record), record)
-    store[named] = b"\xc1"
-    assert devices(step(after(store), store)) >= ["ws1"]
+    told = before(store)
+    name = next(one.id for one in told if one.devices == ("ws1",))
+    store[(*record, name) if record == ("incident",) else record] = b"\xc1"
+    assert devices(step(after(store), store)) == expected
 
 
 def test_an_incident_that_could_not_be_told_is_tried_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,9 @@ def upgrade() -> None:
     low, high = INCIDENTS
     found = connection.execute(sa.select(records).where(records.c.key >= low, records.c.key < high)).all()
     for key, record in found:
-        new = msgspec.msgpack.encode((0, msgspec.msgpack.decode(record)))
+        try:
+            new = msgspec.msgpack.encode((0, msgspec.msgpack.decode(record)))
+        except msgspec.DecodeError:  # triage sets it aside and tells it, as any record that is none
+            continue
         connection.execute(sa.update(records).where(records.c.key == key).values(record=new))
     connection.execute(sa.delete(records).where(records.c.key == STANDING))
