@@ -217,7 +217,7 @@ def _correlations(state: TriageState, matches: Sequence[Match], now: int) -> lis
 
 
 def triage_untold(state: TriageState, incidents: Sequence[Incident]) -> list[Effect]:
-    """Return what is to be kept where incidents of the last step reached nobody: the next process tells them again."""
+    """Return what is to be kept where incidents of the last step reached nobody: so they are told again."""
     state.grouper.untell(incidents)
     return [Keep(key, record) for key, record in state.grouper.changes().items()]
 

@@ -19,7 +19,7 @@ import pytest
 import zstandard
 
 from carecordon.hub.keeper.address import Role
-from carecordon.hub.keeper.engine import Engine
+from carecordon.hub.keeper.engine import Engine, EngineFault
 from carecordon.hub.keeper.keeper import ADDRESS_SPACE_BYTES
 from carecordon.hub.pulse import read_pulses
 from carecordon.telemetry.answer import Answer, Place
@@ -271,5 +271,30 @@ def test_one_question_s_limits_do_not_stay_for_the_next(tmp_path: Path) -> None:
         before = engine.ask(limits, "TabSeparated", {})
         engine.ask("SELECT 1", "TabSeparated", {"max_execution_time": 1, "max_memory_usage": 9_000_000, "limit": 1})
         assert engine.ask(limits, "TabSeparated", {}) == before
+    finally:
+        engine.close()
+
+
+def test_a_limit_that_could_not_be_set_back_is_by_the_next_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(tmp_path / "telemetry", 30, 1)
+    run = Engine._run
+
+    def failing(self: Engine, handle: object, sql: str, form: str) -> bytes:
+        if sql.startswith("SET limit"):
+            raise EngineFault("no memory is left")
+        return run(self, handle, sql, form)  # type: ignore[arg-type]  # handed on as it came
+
+    try:
+        asked = "SELECT getSetting('limit')"
+        before = engine.ask(asked, "TabSeparated", {"limit": 0})
+        engine.ask("SELECT 1", "TabSeparated", {"limit": 1})
+        with monkeypatch.context() as patch:
+            patch.setattr(Engine, "_run", failing)
+            with pytest.raises(EngineFault):
+                engine.ask(asked, "TabSeparated", {"limit": 0})
+        assert engine.ask(asked, "TabSeparated", {"limit": 0}) == before
+        assert engine.ask(asked, "TabSeparated", {}) == before
     finally:
         engine.close()
