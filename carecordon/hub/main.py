@@ -44,6 +44,8 @@ class Job:
     """What is imported before it is forked."""
     slowness: int = 0
     """Who is ready last is started first, since what the others need is imported meanwhile."""
+    waits_s: float = 0.0
+    """How long it lets the others come first when all start, unless they are ready before; 0: not at all."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,9 @@ class Supervisor:
         self._children = {job.name: _Child(job) for job in self.jobs}
         for child in sorted(self._children.values(), key=lambda child: -child.job.slowness):
             import_all(child.job.modules)
-            self._launch(child)
+            child.due = time.monotonic() + child.job.waits_s
+            if not child.job.waits_s:
+                self._launch(child)
 
     @property
     def is_ready(self) -> bool:
@@ -166,6 +170,14 @@ class Supervisor:
         elif READY in said and not child.is_ready:
             child.is_ready = True
             self.tell(child.job.name, "ready")
+            self._let_in()
+
+    def _let_in(self) -> None:
+        """Where all are ready but those that let the others come first, let them start now."""
+        waiting = [child for child in self._children.values() if child.process is None and not child.deaths]
+        if all(child.is_ready or child in waiting for child in self._children.values()):
+            for child in waiting:
+                child.due = 0.0
 
     def _mind(self, child: _Child, now: float) -> None:
         process = child.process

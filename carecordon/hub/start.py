@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import IO
@@ -22,6 +23,8 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 LOCK = "hub.lock"
 OWNER_ONLY = 0o700
 CONSOLE = "carecordon.console.app"
+GATE_WAITS_S = 2.0
+"""How long the gate lets the others come first: what devices held is sent as soon as it opens, and they share its cores."""
 KEEPER, TRIAGE, GATE, CARRY, API = "keeper", "triage", "gate", "carry", "api"
 
 
@@ -87,7 +90,7 @@ def jobs(paths: Paths, workers: int) -> list[Job]:
         return Job(name, (sys.executable, "-m", *words), partial(_do, module, words), (module,), slowness)
 
     return [
-        job(GATE, "carecordon.hub.gate"),
+        replace(job(GATE, "carecordon.hub.gate", slowness=-1), waits_s=GATE_WAITS_S),
         *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers), slowness=1) for one in range(workers)),
         job(TRIAGE, "carecordon.hub.triage", slowness=2),
         job(CARRY, "carecordon.hub.carry"),

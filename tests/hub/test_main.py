@@ -60,10 +60,32 @@ def test_who_is_ready_last_is_started_first_and_waits_for_no_other_ones_modules(
     monkeypatch.setattr(Supervisor, "_launch", lambda _, child: done.append(("start", child.job.name)))
     all_of = jobs(Paths(tmp_path, tmp_path), 1)
     Supervisor(all_of, tmp_path, lambda *_: None).start()
-    assert [word for word, *_ in done] == ["import", "start"] * len(all_of)
+    assert [word for word, *_ in done] == [*(["import", "start"] * (len(all_of) - 1)), "import"], "the gate waits"
     assert [one[1] for one in done if one[0] == "start"][:3] == [KEEPER, TRIAGE, "worker-0"]
     assert done[0] == ("import",), "the keeper is no fork"
     assert done[2] == ("import", "carecordon.hub.triage.triage")
+
+
+@pytest.mark.parametrize(("waits_s", "first"), [(600.0, "slow"), (0.001, "patient")])
+def test_who_lets_the_others_come_first_starts_when_they_are_ready_or_its_time_is_over(
+    tmp_path: Path, waits_s: float, first: str
+) -> None:
+    told: list[str] = []
+    slow = "import sys,time; time.sleep(1.5); print('ready', flush=True); time.sleep(600)"
+    patient = Job("patient", (sys.executable, "-c", STEADY), waits_s=waits_s)
+    supervisor = Supervisor([patient, job("slow", slow)], tmp_path, lambda name, _: told.append(name))
+    supervisor.start()
+    try:
+        assert supervisor.pid("patient") is None
+        assert not supervisor.is_ready
+        until(supervisor, lambda: supervisor.is_ready)
+        assert told[0] == first
+        before = supervisor.pid("patient")
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        until(supervisor, lambda: supervisor.pid("patient") not in {None, before})
+    finally:
+        supervisor.stop()
 
 
 def test_what_dies_at_once_is_started_with_longer_pauses_and_its_words_are_kept(tmp_path: Path) -> None:

@@ -43,8 +43,9 @@ def main() -> None:
     paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
     number, of = int(sys.argv[3]), int(sys.argv[4])
     process = Process(f"worker-{number}", paths)
+    worker = _Worker(process, read_settings(paths.settings), paths, number, of)
     os.nice(NICENESS)
-    _Worker(process, read_settings(paths.settings), paths, number, of).run()
+    worker.run()
 
 
 class _Worker:
