@@ -24,7 +24,7 @@ LOCK = "hub.lock"
 OWNER_ONLY = 0o700
 CONSOLE = "carecordon.console.app"
 GATE_WAITS_S = 2.0
-"""How long the gate lets the others come first: what devices held is sent as soon as it opens, and they share its cores."""
+"""How long the gate lets the others come first: what devices held is sent as soon as it opens, on the same cores."""
 KEEPER, TRIAGE, GATE, CARRY, API = "keeper", "triage", "gate", "carry", "api"
 
 

@@ -31,6 +31,7 @@ from carecordon.notify.compose import Texts
 from carecordon.notify.teller import Teller
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.triage.alike import Alike
 from carecordon.pipeline.triage.records import Kept, Key, member_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
@@ -111,6 +112,7 @@ class Desk:
         self._blindness = Blindness()
         self._blindness.resume(cases.troubles(limit=TROUBLES_READ), now or 0)
         self._alerts = AlertMemory()
+        self._alike = Alike()
         self.repeated: OrderedDict[str, int] = OrderedDict()
         """When troubles that are over by themselves last came (UTC ns), the last ones."""
         self._register_position = cases.position()
@@ -246,7 +248,7 @@ class Desk:
                 continue
             for word in words:
                 if isinstance(word, Found):
-                    items += (_not_ahead(match, now) for match in word.matches)
+                    items += (_not_ahead(self._alike.share(match), now) for match in word.matches)
                     items += (_not_ahead(start, now) for start in word.starts)
                     step.newest = max(step.newest or 0, word.received)
                     step.matches += len(word.matches)

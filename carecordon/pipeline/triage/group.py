@@ -43,6 +43,7 @@ from carecordon.pipeline.triage.records import (
     Kept,
     Key,
     member_key,
+    place_of,
     untold_key,
 )
 from carecordon.pipeline.triage.records import unit_key as record_key
@@ -225,7 +226,9 @@ class Grouper:
 
     def changes(self) -> dict[Key, bytes | None]:
         """Return the records that have changed since they were last asked for; None for those that are gone."""
-        return self._changes.take(self._item)
+        found = self._changes.take(self._item)
+        self._members.lighten(place_of(key) for key in found if key[0] == MEMBER)
+        return found
 
     def restore(self, kept: Kept) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order."""
@@ -245,8 +248,8 @@ class Grouper:
         match key:
             case (kind, *name) if kind == UNIT:
                 return self._units.get(tuple(name))
-            case (kind, file, position) if kind == MEMBER:
-                return self._members.get((file, int(position)))
+            case (kind, *_) if kind == MEMBER:
+                return self._members.get(place_of(key))
             case (kind, name) if kind == INCIDENT:
                 return self._as_told.get(name)
             case (kind, device) if kind == UNTOLD:
@@ -300,8 +303,7 @@ class Grouper:
         is_member = match.rule.id in self._correlated
         if is_member:
             member = match if self._changes.is_kept else replace(match, carried={})
-            gone = self._members.add(member, self.now if time < self._reach - HORIZON_NS else None)
-            for place in ((match.file, match.position), *([] if gone is None else [gone])):
+            for place in self._members.add(member, self.now if time < self._reach - HORIZON_NS else None):
                 self._changes.note(member_key(place))
         if match.rule.is_silent:
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from carecordon.model.match import Match
 from carecordon.pipeline.triage.links import HORIZON_NS
 from carecordon.pipeline.triage.unit import birth
@@ -24,21 +26,30 @@ class Members:
         self._came: dict[Place, int] = {}
         """When those came that came late (UTC ns, the hub's clock)."""
 
-    def add(self, match: Match, came: int | None) -> Place | None:
-        """Remember an event; return the place of one that is forgotten for it. `came`: when, if it came late.
+    def add(self, match: Match, came: int | None) -> list[Place]:
+        """Remember an event; return the places that are other now: its own, and of one that is forgotten for it.
 
-        It is kept as one rule's match of it: the same, whatever order they come in.
+        It is kept as one rule's match of it: the same, whatever order they come in. `came`: when, if it came late.
         """
         place = match.file, match.position
         known = self._kept.get(place)
-        self._kept[place] = match if known is None else min(known, match, key=birth)
         if came is not None:
             self._came[place] = came
+        if known is not None and min(known, match, key=birth) is known:
+            return []
+        self._kept[place] = match
         if len(self._kept) <= KEPT:
-            return None
+            return [place]
         oldest, _ = self._kept.popitem(last=False)
         self._came.pop(oldest, None)
-        return oldest
+        return [place, oldest]
+
+    def lighten(self, places: Iterable[Place]) -> None:
+        """Let go of the whole events at these places: there are records of them, which windows are filled from."""
+        for place in places:
+            match = self._kept.get(place)
+            if match is not None and match.carried:
+                self._kept[place] = replace(match, carried={})
 
     def get(self, place: Place) -> Match | None:
         """Return the event at a place."""
@@ -50,11 +61,13 @@ class Members:
         return sorted(found, key=lambda match: (match.time or 0, match.file, match.position))
 
     def restore(self, kept: Mapping[Place, Match], newest: int) -> list[Match]:
-        """Take up what was kept, `newest` (UTC ns) the time of all that is known; return it in order of time."""
+        """Take up what was kept, `newest` (UTC ns) the time of all that is known; return it in order of time, whole."""
         self._kept.update(sorted(kept.items(), key=lambda item: item[1].time or 0))
         late = newest - HORIZON_NS
         self._came = {place: newest for place, match in self._kept.items() if (match.time or 0) < late}
-        return list(self._kept.values())
+        whole = list(self._kept.values())
+        self.lighten(list(self._kept))
+        return whole
 
     def forget_before(self, over: int, now: int | None) -> list[Place]:
         """Forget what happened and came before `over`, and what lies a day ahead of `now`; return the places."""

@@ -60,6 +60,12 @@ def member_key(place: tuple[str, int]) -> Key:
     return MEMBER, place[0], str(place[1])
 
 
+def place_of(key: Key) -> tuple[str, int]:
+    """Return the place of an event that this is the key of."""
+    _, file, position = key
+    return file, int(position)
+
+
 def untold_key(device: str) -> Key:
     """Return the key of the record of a device on which something came since incidents were told."""
     return UNTOLD, device
@@ -161,11 +167,11 @@ class Kept:
         return True
 
     def _take_member(self, key: Key, record: bytes) -> bool:
-        _, file, position = key
+        place = place_of(key)
         member = self._match(_MEMBER.decode(record))
         if member is None:
             return False
-        self.members[file, int(position)] = member
+        self.members[place] = member
         return True
 
     def _take_incident(self, key: Key, record: bytes) -> bool:

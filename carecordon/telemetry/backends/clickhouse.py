@@ -34,6 +34,8 @@ NEVER = frozenset({6, 26, 27, 32, 33, 53, 69, 107, 117, 131})
 TOO_BIG = frozenset({241, 307, 396, 413})
 """More than the store takes at once: parts of it may fit."""
 TOO_SLOW, TOO_MUCH_MEMORY, TOO_LARGE = 159, 241, 396
+BESIDE = 500
+"""Characters of a value that travels beside its question."""
 GENERATIONS = 12
 PROCESSES = 1_000
 T = TypeVar("T")
@@ -233,10 +235,10 @@ class ClickHouseReader:
             raise ConnectionError(f"the telemetry store gave no answer: {fault}") from fault
 
     def _raw(self, asked: Ready, form: str, settings: Mapping[str, Any]) -> bytes:
-        made = rebuild(asked.sql, asked.values)
-        if isinstance(made, Denied):
-            raise OurFault(f"a ready question is refused: {made}")
-        return self._connection.call(lambda client: client.raw_query(made.sql, settings=dict(settings), fmt=form))
+        sql, beside = _apart(asked)
+        return self._connection.call(
+            lambda client: client.raw_query(sql, parameters=beside, settings=dict(settings), fmt=form)
+        )
 
     def _answer(self, asked: Ready, ceiling: Ceiling) -> Answer | Denied:
         settings = {
@@ -263,6 +265,23 @@ _CUT = {
     TOO_MUCH_MEMORY: "stopped: it needed too much memory. Ask for fewer groups or columns",
     TOO_LARGE: "stopped: the answer was too large. Ask for fewer rows or columns",
 }
+
+
+def _apart(asked: Ready) -> tuple[str, dict[str, Any] | None]:
+    """Return a question and the values that travel beside it: the keeper then knows it from the last time.
+
+    Lists and long texts are put into it here: they would have to fit into an address. Raises OurFault.
+    """
+    if not asked.values:
+        return asked.sql, None
+    if all(
+        isinstance(value, int) or (isinstance(value, str) and len(value) <= BESIDE) for value in asked.values.values()
+    ):
+        return asked.sql, dict(asked.values)
+    made = rebuild(asked.sql, asked.values)
+    if isinstance(made, Denied):
+        raise OurFault(f"a ready question is refused: {made}")
+    return made.sql, None
 
 
 def _decoded(lines: bytes) -> list[list[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -16,7 +17,8 @@ from carecordon.telemetry.columns import DATABASE
 from carecordon.telemetry.question.expansion import Circular, expanded
 from carecordon.telemetry.question.functions import TYPES
 from carecordon.telemetry.question.grammar import SHAPES, WORDS
-from carecordon.telemetry.question.parameters import Parameters, literal_of
+from carecordon.telemetry.question.parameters import Parameters
+from carecordon.telemetry.question.prepared import Prepared, Rebuilt, Slots
 from carecordon.telemetry.question.views import VIEWS
 from carecordon.telemetry.question.words import DIALECT, ORDINARY_CASE, too_large, unknown_word
 
@@ -30,6 +32,8 @@ joined: sixteen of them held a busy machine for seconds longer than they might. 
 """
 MAX_EXPANDED = 2_000
 """Parts that the names given by AS stand for, wherever they are used."""
+PREPARED = 64
+"""Questions that are kept as they were made, for the next time that they are asked."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")
@@ -42,14 +46,6 @@ class _DeniedHere(Exception):
         super().__init__(reason)
         meta = {} if node is None else next((one.meta for one in node.walk() if one.meta.get("line")), {})
         self.denied = Denied(reason, int(meta.get("line", 0)), int(meta.get("col", 0)))
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """A question that may be asked, as the store is to read it. `is_joined`: by UNION, EXCEPT or INTERSECT."""
-
-    sql: str
-    is_joined: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +62,7 @@ class _Scope:
     starred: int = 0
     names: set[str] = field(default_factory=set)
     views: set[str] = field(default_factory=set)
-    parameters: Parameters = field(default_factory=dict)
+    slots: Slots = field(default_factory=Slots)
 
 
 def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
@@ -74,6 +70,12 @@ def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
 
     `parameters` fill `{name:Type}`, as ClickHouse's own do. Rebuilt again, it comes out the same.
     """
+    made = _prepared(sql)
+    return made if isinstance(made, Denied) else made.filled(parameters or {})
+
+
+@lru_cache(maxsize=PREPARED)
+def _prepared(sql: str) -> Prepared | Denied:
     try:
         reason = too_large(sql)
         if reason is not None:
@@ -81,16 +83,16 @@ def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
         parsed = sqlglot.parse(sql, dialect=DIALECT)
         if len(parsed) != 1 or not isinstance(parsed[0], exp.Select | exp.SetOperation | exp.Subquery):
             raise _DeniedHere("a question is one SELECT; nothing else is taken")
-        scope = _Scope(parameters=parameters or {})
+        scope = _Scope()
         _gather_names(parsed[0], scope)
         if expanded(parsed[0]) > MAX_EXPANDED:
             raise _DeniedHere("its names stand for each other too often; ask in several smaller questions")
         made = _node(parsed[0], scope)
-        text = made.sql(DIALECT, comments=False, identify=True)
-        unknown = unknown_word(text)
+        pieces, slots = scope.slots.cut(made.sql(DIALECT, comments=False, identify=True))
+        unknown = unknown_word("0".join(pieces))
         if unknown is not None:
             raise _DeniedHere(f"the word {unknown[:40]!r} is not taken in a question")
-        return Rebuilt(text, not isinstance(made, exp.Select))
+        return Prepared(pieces, slots, not isinstance(made, exp.Select))
     except _DeniedHere as fault:
         return fault.denied
     except Circular as fault:
@@ -243,12 +245,9 @@ def _word(node: exp.Var) -> exp.Expr:
 def _placeholder(node: exp.Placeholder, scope: _Scope) -> exp.Expr:
     name = node.this.name if isinstance(node.this, exp.Expr) else str(node.this or "")
     kind = node.args.get("kind")
-    if name not in scope.parameters or not isinstance(kind, exp.DataType):
+    if not isinstance(kind, exp.DataType):
         raise _DeniedHere(f"there is no value for the parameter {name[:40]!r}", node)
-    made = literal_of(kind.sql(DIALECT), scope.parameters[name])
-    if made is None:
-        raise _DeniedHere(f"the parameter {name[:40]!r} is no {kind.sql(DIALECT)[:40]}", node)
-    return made
+    return exp.var(scope.slots.mark(name, kind.sql(DIALECT)))
 
 
 def _table(node: exp.Table, scope: _Scope) -> exp.Expr:

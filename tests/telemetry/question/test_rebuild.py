@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carecordon.telemetry.answer import Denied
+from carecordon.telemetry.question.prepared import Slots
 from carecordon.telemetry.question.rebuild import Rebuilt, rebuild
 from carecordon.telemetry.question.views import VIEWS
 from carecordon.telemetry.question.words import MAX_CHARACTERS
@@ -130,19 +131,30 @@ def _joined(views: int) -> str:
     return f"SELECT count() FROM DeviceEvents AS a0{''.join(more)}"  # noqa: S608  # it goes to rebuild, to no store
 
 
-def test_a_subquery_is_rebuilt_once_however_deep_stars_stand() -> None:
+def test_a_subquery_is_rebuilt_once_however_deep_stars_stand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each `*` used to rebuild what stood under it again: twelve levels took 4,096 times."""
-    made = 0
-
-    class Counted(dict[str, str]):
-        def __contains__(self, name: object) -> bool:
-            nonlocal made
-            made += name == "x"
-            return super().__contains__(name)
-
+    made: list[str] = []
+    mark = Slots.mark
+    monkeypatch.setattr(Slots, "mark", lambda slots, name, kind: made.append(name) or mark(slots, name, kind))
     sql = _stars(11).replace("device", "{x:String} AS device")
-    assert isinstance(rebuild(sql, Counted(x="y")), Rebuilt)
-    assert made == 1
+    assert isinstance(rebuild(sql, {"x": "y"}), Rebuilt)
+    assert made == ["x"]
+
+
+def test_the_same_question_is_taken_apart_once_and_filled_with_other_values() -> None:
+    sql = "SELECT Image FROM events WHERE sequence > {from:Int64} AND device = {device:String} LIMIT 7"
+    first = rebuild(sql, {"from": -5, "device": "a' OR '1'='1"})
+    other = rebuild(sql, {"from": "12", "device": "{from:Int64}"})
+    assert isinstance(first, Rebuilt)
+    assert isinstance(other, Rebuilt)
+    assert first.sql.endswith(""" WHERE "sequence" > (-5) AND "device" = 'a'' OR ''1''=''1' LIMIT 7""")
+    assert other.sql.endswith(""" WHERE "sequence" > 12 AND "device" = '{from:Int64}' LIMIT 7""")
+    assert rebuild(first.sql) == first
+    assert rebuild(other.sql) == other
+    for values, says in (({"from": 1}, "'device'"), ({"from": "x", "device": "a"}, "is no Int64")):
+        refused = rebuild(sql, values)
+        assert isinstance(refused, Denied)
+        assert says in refused.reason
 
 
 @pytest.mark.parametrize(
