@@ -55,7 +55,8 @@ class Match(Struct, frozen=True):
     """One rule matching one event.
 
     `time` UTC ns or None; `fields` those fields that the rule names and the event carries.
-    `carried` all fields of the event, for correlations and for redaction, never shown; empty where neither asks.
+    `carried` those fields of the event that correlations go by, or all where redaction asks, never shown; empty where
+    neither does. `digest` what tells the whole event from others, where correlations ask.
     """
 
     rule: RuleHead
@@ -70,6 +71,7 @@ class Match(Struct, frozen=True):
     carried: Fields = {}
     subject: Fields = {}
     """Those fields of the event that triage goes by: who did it, with what, from where (triage/subject.py)."""
+    digest: bytes = b""
 
 
 class CorrelationMatch(Struct, frozen=True):

@@ -26,6 +26,7 @@ from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.correlate import Correlator
+from carecordon.pipeline.triage.gather import carried_by, whole
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.latecomers import Latecomers
 from carecordon.pipeline.triage.records import PASSED, Kept, time_record
@@ -51,8 +52,8 @@ class DetectState:
 
     engine: Engine
     heads: Mapping[int, RuleHead]
-    correlated: frozenset[str]
-    """Ids of rules that correlations refer to: their matches carry the whole event."""
+    correlated: Mapping[str, frozenset[str]]
+    """What matches of rules that correlations refer to carry of their events, by the rules' ids."""
     carries_all: bool = False
     """All matches carry the whole event: redaction learns from it who its people are."""
 
@@ -102,7 +103,7 @@ def triaging(
     text whenever incidents that are open are to be told once more.
     """
     correlations = [correlation_rule(one) for one in rules.correlations]
-    grouper = Grouper(_correlated(rules), estate, is_kept=is_kept, teller=teller)
+    grouper = Grouper(frozenset(_correlated(rules)), estate, is_kept=is_kept, teller=teller)
     late = None if horizon_ns is None else Latecomers(correlations, horizon_ns)
     return TriageState(Correlator(correlations, horizon_ns or 0), grouper, horizon_ns is not None, latecomers=late)
 
@@ -170,10 +171,13 @@ def detect_step(
         for variant in outcome:
             head = state.heads[variant.rule]
             seen = state.engine.seen_through(variant, fields)
-            carried = dict(seen) if state.carries_all or head.id in state.correlated else {}
+            wanted = state.correlated.get(head.id)
+            told_apart = b"" if wanted is None else whole(seen)
+            names = seen if state.carries_all else [name for name in wanted or () if name in seen]
+            carried = {name: seen[name] for name in names}
             evidence = state.engine.evidence(variant, seen)
             header = (position, record_id, time, device, kind.channel, kind.event_id)
-            effects.append(Record(Match(head, "", *header, evidence, carried, subject)))
+            effects.append(Record(Match(head, "", *header, evidence, carried, subject, told_apart)))
     return state, effects
 
 
@@ -256,6 +260,6 @@ def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int
     return [*map(Record, told), *map(Record, incidents), *kept]
 
 
-def _correlated(rules: RuleSet) -> frozenset[str]:
-    """Return the ids of the rules that correlations refer to."""
-    return frozenset(identifier for correlation in rules.correlations for identifier in correlation.rules)
+def _correlated(rules: RuleSet) -> dict[str, frozenset[str]]:
+    """Return the ids of the rules that correlations refer to, and which fields they go by."""
+    return carried_by(map(correlation_rule, rules.correlations))

@@ -16,6 +16,7 @@ from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.feeds.evtx import EVTX
+from carecordon.pipeline.triage.gather import identity_of
 from carecordon.pipeline.triage.records import Kept
 from tests.pipeline.detect.sigma.matching import SYSMON, flat, matches, nested, ready, rows_of, rule, told
 from tests.pipeline.ingest.feeds.evtx_sample import needs_sample, sample
@@ -89,10 +90,11 @@ def test_the_text_of_binary_records_says_which_keywords_may_stand_in_them() -> N
 
 def test_evidence_and_what_correlations_carry_are_values() -> None:
     """Lists and mappings of a document are tuples and dotted fields there, though no rule looked at them."""
-    rules = ready(rule("s: {A: x}, t: [nowhere], condition: 1 of them"), LOGON)
+    grouped = LOGON.replace("[User]", "[tags, in.ner]")
+    rules = ready(rule("s: {A: x}, t: [nowhere], condition: 1 of them"), grouped)
     documents = [
         flat(SYSMON, 1, {"A": "x", "tags": ["a", "b"]}),
-        flat("Security", 4625, {"tags": [1], "in": {"ner": [2]}}),
+        flat("Security", 4625, {"tags": [1], "in": {"ner": [2]}, "LogonType": 3}),
     ]
     for shape in (documents, [nested(SYSMON, 1, {"A": "x", "tags": ["a"]}), nested("Security", 4625, {"tags": ["b"]})]):
         found = matches(rules, Engine(rules, None), rows_of(shape))
@@ -102,7 +104,19 @@ def test_evidence_and_what_correlations_carry_are_values() -> None:
             assert not any(isinstance(value, list | dict) for value in values)
             assert isinstance(match.carried, dict)
     (first, second) = matches(rules, Engine(rules, None), rows_of(documents))
-    assert (first.carried, second.carried["tags"], second.carried["in.ner"]) == ({}, (1,), (2,))
+    assert (first.carried, second.carried) == ({}, {"tags": (1,), "in.ner": (2,)})
+
+
+def test_events_that_agree_in_what_is_carried_are_told_apart_by_a_digest_of_the_rest() -> None:
+    rules = ready(rule("s: {A: x}"), LOGON)
+    once, again, other = (
+        flat("Security", 4625, {"User": "anna", "LogonType": kind, "RecordNumber": 7}) for kind in (3, 3, 10)
+    )
+    found = matches(rules, Engine(rules, None), rows_of([flat(SYSMON, 1, {"A": "x"}), once, again, other]))
+    assert found[0].digest == b""
+    assert found[1].carried == found[2].carried == found[3].carried == {"User": "anna"}
+    assert found[1].digest == found[2].digest != found[3].digest
+    assert identity_of(found[1]) == identity_of(found[2]) != identity_of(found[3])
 
 
 def test_a_table_brings_the_same_matches() -> None:

@@ -104,8 +104,8 @@ def test_nobody_writes_while_it_is_still(register: Register) -> None:
 
 def test_the_write_ahead_log_is_copied_back(register: Register, place: Path) -> None:
     log = place.with_name(f"{place.name}-wal")
-    for number in range(6):
-        register.checkpoints.set("worker", b"%d" % number * 1_000_000)
+    for number in range(2 + COPY_BACK_AT // 1_000_000):
+        register.checkpoints.set("worker", b"%d" % (number % 10) * 1_000_000)
     assert log.stat().st_size < COPY_BACK_AT + 1_500_000
     assert place.stat().st_size > 900_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -15,6 +15,7 @@ from carecordon.model.errors import OurFault
 from carecordon.model.event import Fields, Scalar, Value
 from carecordon.model.match import Match, Unseen
 from carecordon.pipeline.triage.conditions import SETTLING_TYPES, steps_of
+from carecordon.pipeline.triage.digests import digest
 
 Place = tuple[int, str, int]
 """Time (UTC ns), file, position: so that sorting places sorts them in time."""
@@ -159,12 +160,27 @@ class Gatherer:
         self._tally[Unseen.FIELD, reason] += 1
 
 
+def carried_by(rules: Iterable[CorrelationRule]) -> dict[str, frozenset[str]]:
+    """Return which fields of its events correlations go by, for each rule that any refers to."""
+    found: dict[str, frozenset[str]] = {}
+    for rule in rules:
+        for rule_id in rule.rules:
+            source = _source(rule, rule_id)
+            found[rule_id] = found.get(rule_id, frozenset()).union(source.group, source.measured)
+    return found
+
+
+def whole(fields: Mapping[str, Value]) -> bytes:
+    """Return what tells an event from others that agree in what is carried of them."""
+    return digest(sorted(fields.items()))
+
+
 def identity_of(payload: Payload) -> Hashable:
     """Return what two reports of the same event have in common (they also have the same time)."""
     if isinstance(payload, Held):
         return payload.burst
     fields = payload.carried or payload.fields
-    return payload.device, payload.channel, payload.record_id, frozenset(fields.items())
+    return payload.device, payload.channel, payload.record_id, payload.digest or frozenset(fields.items())
 
 
 def as_text(value: Value) -> str:

@@ -28,6 +28,7 @@ from carecordon.model.incident import Incident
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.changes import Changes
+from carecordon.pipeline.triage.digests import digest
 from carecordon.pipeline.triage.links import HORIZON_NS
 from carecordon.pipeline.triage.members import Members
 from carecordon.pipeline.triage.parts import Part, Parts
@@ -51,7 +52,7 @@ from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.spread import Spread
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
-from carecordon.pipeline.triage.unchanged import AsTold, Told, Unchanged, digest
+from carecordon.pipeline.triage.unchanged import AsTold, Told, Unchanged
 from carecordon.pipeline.triage.unit import Unit, UnitKey, chain_unit, member_link, unit_key
 
 SETTLE_NS = 1_000_000_000
@@ -226,9 +227,7 @@ class Grouper:
 
     def changes(self) -> dict[Key, bytes | None]:
         """Return the records that have changed since they were last asked for; None for those that are gone."""
-        found = self._changes.take(self._item)
-        self._members.lighten(place_of(key) for key in found if key[0] == MEMBER)
-        return found
+        return self._changes.take(self._item)
 
     def restore(self, kept: Kept) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from msgspec.structs import replace
-
 from carecordon.model.match import Match
 from carecordon.pipeline.triage.links import HORIZON_NS
 from carecordon.pipeline.triage.unit import birth
@@ -44,13 +42,6 @@ class Members:
         self._came.pop(oldest, None)
         return [place, oldest]
 
-    def lighten(self, places: Iterable[Place]) -> None:
-        """Let go of the whole events at these places: there are records of them, which windows are filled from."""
-        for place in places:
-            match = self._kept.get(place)
-            if match is not None and match.carried:
-                self._kept[place] = replace(match, carried={})
-
     def get(self, place: Place) -> Match | None:
         """Return the event at a place."""
         return self._kept.get(place)
@@ -61,13 +52,11 @@ class Members:
         return sorted(found, key=lambda match: (match.time or 0, match.file, match.position))
 
     def restore(self, kept: Mapping[Place, Match], newest: int) -> list[Match]:
-        """Take up what was kept, `newest` (UTC ns) the time of all that is known; return it in order of time, whole."""
+        """Take up what was kept, `newest` (UTC ns) the time of all that is known; return it in order of time."""
         self._kept.update(sorted(kept.items(), key=lambda item: item[1].time or 0))
         late = newest - HORIZON_NS
         self._came = {place: newest for place, match in self._kept.items() if (match.time or 0) < late}
-        whole = list(self._kept.values())
-        self.lighten(list(self._kept))
-        return whole
+        return list(self._kept.values())
 
     def forget_before(self, over: int, now: int | None) -> list[Place]:
         """Forget what happened and came before `over`, and what lies a day ahead of `now`; return the places."""

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from carecordon.model.incident import Incident
 from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.unit import Unit
 
@@ -102,12 +101,3 @@ class Unchanged:
     def _stamp(self) -> str:
         """Return what is the same for the same teller and the same assets."""
         return hashlib.sha256(msgspec.msgpack.encode((self._teller, sorted(self._assets.items())))).hexdigest()
-
-
-def digest(incident: Incident) -> bytes:
-    """Return 16 bytes that are the same for equal incidents: of thousands that are open none is kept whole."""
-    try:
-        content = msgspec.msgpack.encode(incident)
-    except (OverflowError, UnicodeEncodeError):  # a number or text of an event that is beyond all formats
-        content = repr(incident).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(content, digest_size=16).digest()

@@ -35,8 +35,8 @@ from carecordon.register.register import Register
 BUSY_S = 30.0
 CHECKED = 100
 """Findings of an integrity check that are told."""
-COPY_BACK_AT = 4 * 1024 * 1024
-"""Bytes of write-ahead log at which it is copied back."""
+COPY_BACK_AT = 16 * 1024 * 1024
+"""Bytes of write-ahead log at which it is copied back: all wait for that, and what was written often is copied once."""
 FIRST_WAIT_S, MOST_WAIT_S = 0.0005, 0.002
 NAME_BYTES = 64
 """How much of the lock's file tells who has it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, case, delete, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from carecordon.model.errors import OurFault
@@ -23,7 +23,14 @@ from carecordon.model.kept import (
 from carecordon.model.match import Level
 from carecordon.model.notice import NewNotice
 from carecordon.register.backends.sql.audit import append
-from carecordon.register.backends.sql.door import Door, chunks, counter, replace, set_counter
+from carecordon.register.backends.sql.door import (
+    Door,
+    chunks,
+    counter,
+    replacing,
+    set_counter,
+    written_out,
+)
 from carecordon.register.backends.sql.incidents import number_of, set_status, write_incidents
 from carecordon.register.backends.sql.letters import set_aside
 from carecordon.register.backends.sql.outbox import put_out
@@ -43,6 +50,10 @@ _DEVICES = msgspec.msgpack.Decoder(tuple[str, ...])
 READ_AT_ONCE = 1_000
 """Records: so few that what is made of them takes the place of what it was made of."""
 _UNLISTED = frozenset({"body", "digest"})
+_WRITE_RECORD, _DROP_RECORD = (
+    written_out(replacing(RECORDS, ["record"])),
+    written_out(delete(RECORDS).where(RECORDS.c.key == bindparam("key"))),
+)
 
 Step = Callable[[Connection, Commit], None]
 
@@ -144,15 +155,14 @@ class SqlCases:
 
 
 def _keep(connection: Connection, commit: Commit) -> None:
-    kept = [
-        {"key": msgspec.msgpack.encode(key), "record": record}
-        for key, record in commit.records.items()
-        if record is not None
-    ]
-    replace(connection, RECORDS, kept)
-    gone = [msgspec.msgpack.encode(key) for key, record in commit.records.items() if record is None]
-    for some in chunks(gone):
-        connection.execute(delete(RECORDS).where(RECORDS.c.key.in_(some)))
+    """Write triage's state: thousands of small records at a time, so by statements that are made once."""
+    encode = msgspec.msgpack.encode
+    kept = [(encode(key), record) for key, record in commit.records.items() if record is not None]
+    gone = [(encode(key),) for key, record in commit.records.items() if record is None]
+    if kept:
+        connection.exec_driver_sql(_WRITE_RECORD, kept)
+    if gone:
+        connection.exec_driver_sql(_DROP_RECORD, gone)
 
 
 def _tell(connection: Connection, commit: Commit) -> None:

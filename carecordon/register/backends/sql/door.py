@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ClauseElement, Connection, Engine, Table, func, select, update
+from sqlalchemy.dialects.sqlite import Insert, dialect, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from carecordon.register.tables import COUNTERS
@@ -80,12 +80,23 @@ def set_counter(connection: Connection, name: str, value: int) -> None:
 
 def replace(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows; those whose primary key is there already take the place of what was there."""
-    if not rows:
-        return
+    if rows:
+        keys = {column.name for column in table.primary_key}
+        connection.execute(replacing(table, [name for name in rows[0] if name not in keys]), list(rows))
+
+
+def replacing(table: Table, others: Sequence[str]) -> Insert:
+    """Return what writes a row over that of its primary key; `others` are the columns beside that."""
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
-    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in others}
+    )
+
+
+def written_out(statement: ClauseElement) -> str:
+    """Return a statement as the database reads it, for what is done so often that making it anew would show."""
+    return str(statement.compile(dialect=dialect()))
 
 
 def add_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
