@@ -196,7 +196,8 @@ def test_with_tls_it_listens_anywhere(tmp_path: Path) -> None:
     certificate, key = str(tmp_path / "server.pem"), str(tmp_path / "server.key")
     anywhere = Listen(api_host="0.0.0.0", api=0, api_certificate=certificate, api_key=key)  # noqa: S104  # over TLS it may
     listening, context = bound(anywhere)
-    listening.close()
+    with listening:
+        assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert isinstance(context, ssl.SSLContext)
     with pytest.raises(TheirFault, match="cannot be used"):
         bound(Listen(api=0, api_certificate=certificate, api_key=str(tmp_path / "nothing")))

@@ -6,6 +6,7 @@ import base64
 import http.client
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import zstandard
 
 from carecordon.hub.keeper.address import Role
 from carecordon.hub.keeper.engine import Engine, EngineFault
-from carecordon.hub.keeper.keeper import ADDRESS_SPACE_BYTES
+from carecordon.hub.keeper.keeper import ADDRESS_SPACE_BYTES, listener
 from carecordon.hub.pulse import read_pulses
 from carecordon.telemetry.answer import Answer, Place
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
@@ -69,6 +70,12 @@ def test_its_address_is_for_its_owner_only(keeper: Keeping) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((keeper.data / "telemetry").stat().st_mode) == 0o700
     assert keeper.address.worker != keeper.address.reader
+
+
+def test_the_end_of_an_answer_waits_for_nothing() -> None:
+    """Without it Nagle's algorithm holds the last segment until the asker's delayed acknowledgement, 40 ms later."""
+    with listener() as listening, socket.create_connection(listening.getsockname()[:2]), listening.accept()[0] as one:
+        assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_the_ordinary_client_connects_and_asks(keeper: Keeping) -> None:
