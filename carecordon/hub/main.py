@@ -58,6 +58,8 @@ class _Child:
     pause_s: float = FIRST_PAUSE_S
     due: float = 0.0
     is_ready: bool = False
+    is_held: bool = False
+    """It lets the others come first."""
     deaths: int = 0
 
 
@@ -73,13 +75,14 @@ class Supervisor:
     _looked: float = 0.0
 
     def start(self) -> None:
-        """Start all jobs."""
+        """Start all jobs, those that let the others come first by and by."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self._children = {job.name: _Child(job) for job in self.jobs}
         for child in sorted(self._children.values(), key=lambda child: -child.job.slowness):
             import_all(child.job.modules)
             child.due = time.monotonic() + child.job.waits_s
-            if not child.job.waits_s:
+            child.is_held = child.job.waits_s > 0
+            if not child.is_held:
                 self._launch(child)
 
     @property
@@ -123,6 +126,7 @@ class Supervisor:
 
     def _launch(self, child: _Child) -> None:
         """Start a process; where that cannot be (no memory, a full disk), it is tried again after a pause."""
+        child.is_held = False
         said, words = os.pipe()
         try:
             with self._log(child.job.name) as log:
@@ -174,10 +178,9 @@ class Supervisor:
 
     def _let_in(self) -> None:
         """Where all are ready but those that let the others come first, let them start now."""
-        waiting = [child for child in self._children.values() if child.process is None and not child.deaths]
-        if all(child.is_ready or child in waiting for child in self._children.values()):
-            for child in waiting:
-                child.due = 0.0
+        if all(child.is_ready or child.is_held for child in self._children.values()):
+            for child in self._children.values():
+                child.due = 0.0 if child.is_held else child.due
 
     def _mind(self, child: _Child, now: float) -> None:
         process = child.process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from carecordon.hub.log_rate import Rate
 from carecordon.hub.pulse import Heart
 
 BEAT_S = 1.0
+NICENESS = 5
 LOCKS = "locks"
 
 
@@ -37,6 +39,14 @@ def set_up_log(name: str) -> Any:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     return structlog.get_logger(process=name)
+
+
+def give_way() -> None:
+    """Let the gate and the API go first from now on: a device waits for its receipt and a person for an answer.
+
+    For threads that are begun later too. What a start needs is done before.
+    """
+    os.nice(NICENESS)
 
 
 def _lock(folder: Path, name: str) -> IO[bytes]:

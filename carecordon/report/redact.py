@@ -150,6 +150,7 @@ class Redactor:
             fields=self._fields_once(match.fields, match.event_id),
             carried={},
             subject={},
+            digest=b"",
         )
 
     def _correlation_once(self, found: CorrelationMatch) -> CorrelationMatch:

@@ -74,7 +74,7 @@ class Spool:
 
     def _match(self, row: Row) -> Match:
         time, file, position, rule, body = row
-        record_id, device, channel, event_id, fields, carried, subject = msgspec.msgpack.decode(body)
+        record_id, device, channel, event_id, digest, fields, carried, subject = msgspec.msgpack.decode(body)
         return Match(
             self._heads[rule],
             file,
@@ -87,6 +87,7 @@ class Spool:
             _tuples(fields),
             _tuples(carried),
             _tuples(subject),
+            digest,
         )
 
     @property
@@ -136,9 +137,9 @@ class Spool:
         head = (match.record_id, match.device, match.channel, match.event_id)
         maps = (match.fields, match.carried, match.subject)
         try:
-            packed = self._encode((*head, *maps))
+            packed = self._encode((*head, match.digest, *maps))
         except (OverflowError, UnicodeEncodeError):
-            packed = self._encode((*map(_packed, head), *map(_packable, maps)))
+            packed = self._encode((*map(_packed, head), match.digest, *map(_packable, maps)))
         time = LAST if match.time is None else match.time
         return time, match.file, match.position, match.rule.id, packed
 

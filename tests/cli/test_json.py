@@ -123,6 +123,14 @@ def test_the_same_log_twice_matches_twice_but_correlates_once(scan: Call, tmp_pa
     assert (line["count"], len(line["matches"]), len(done.of("match"))) == (3, 5, 5)
 
 
+def test_events_of_one_moment_and_group_are_told_apart_by_what_no_rule_asks_for(scan: Call, tmp_path: Path) -> None:
+    """They come without record numbers, and differ in an address that neither rule nor correlation names."""
+    events = [{**failed_logon(1), "IpAddress": f"192.0.2.{number}"} for number in range(3)]
+    done = scan(put(tmp_path / "a.jsonl", *events, events[0]), "--json")
+    (line,) = done.of("correlation")
+    assert (line["count"], len(line["matches"]), len(done.of("match"))) == (3, 4, 4)
+
+
 def test_rules_add_up(call: Call, rules: Path, tmp_path: Path) -> None:
     (tmp_path / "refused.yml").write_text(REFUSED)
     (tmp_path / "dormant.yml").write_text(REFUSED.replace("|nosuch", "").replace("windows", "plan9"))

@@ -71,13 +71,17 @@ def test_who_lets_the_others_come_first_starts_when_they_are_ready_or_its_time_i
     tmp_path: Path, waits_s: float, first: str
 ) -> None:
     told: list[str] = []
-    slow = "import sys,time; time.sleep(1.5); print('ready', flush=True); time.sleep(600)"
+    go = tmp_path / "go"
+    slow = f"import os,time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n{STEADY}"
     patient = Job("patient", (sys.executable, "-c", STEADY), waits_s=waits_s)
     supervisor = Supervisor([patient, job("slow", slow)], tmp_path, lambda name, _: told.append(name))
     supervisor.start()
     try:
         assert supervisor.pid("patient") is None
         assert not supervisor.is_ready
+        if first == "patient":
+            until(supervisor, lambda: bool(told))
+        go.touch()
         until(supervisor, lambda: supervisor.is_ready)
         assert told[0] == first
         before = supervisor.pid("patient")

@@ -28,8 +28,10 @@ def match(
     time: int | None = 0,
     fields: dict[str, Value] | None = None,
     carried: dict[str, Value] | None = None,
+    digest: bytes = b"",
 ) -> Match:
-    return Match(HEADS[rule], file, position, 7, time, "ward-pc-07", "Security", 4624, fields or {}, carried or {})
+    maps = (fields or {}, carried or {}, {"User": "anna"})
+    return Match(HEADS[rule], file, position, 7, time, "ward-pc-07", "Security", 4624, *maps, digest)
 
 
 def kept(*matches: Match, run_bytes: int = RUN_BYTES) -> list[Match]:
@@ -53,6 +55,7 @@ MATCHES = st.builds(
     time=st.none() | st.integers(-3, 3) | st.sampled_from([-(2**63) + 1, 2**63 - 2]),
     fields=FIELDS,
     carried=FIELDS,
+    digest=st.binary(max_size=4),
 )
 
 

@@ -18,6 +18,8 @@ from carecordon.telemetry.answer import Denied, Page, Place, Stored
 
 HEADER = ("time", "device", "channel", "event_id", "sender", "epoch", "sequence", "received")
 MOST = 10_000
+LONGEST_TEXT = 250
+"""Characters of what is searched for: it is held against each field, and a question has room for so much."""
 DAY_NS = 86_400 * 1_000_000_000
 LAST = (1 << 63) - 1
 Since = Annotated[int | None, Query(ge=0, le=LAST, description="UTC ns [default: a day before `until`].")]
@@ -49,7 +51,7 @@ def list_events(
 def search(
     request: Request,
     hub: Hub,
-    text: Annotated[str, Query(min_length=1, max_length=1_000, description="Upper and lower case alike.")],
+    text: Annotated[str, Query(min_length=1, max_length=LONGEST_TEXT, description="Upper and lower case alike.")],
     device: MaybeDevice = None,
     since: Since = None,
     until: Until = None,

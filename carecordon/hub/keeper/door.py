@@ -35,6 +35,8 @@ TRANSPORT = _words(
 CEILINGS = {"max_execution_time": 60, "max_memory_usage": QUESTION_MEMORY, "limit": 1_000_001}
 """Settings that a reader may lower, and the most that they may be."""
 STANDARD = {"max_execution_time": 30, "max_memory_usage": QUESTION_MEMORY, "limit": 0}
+PARAMETER = "param_"
+"""How words begin that are values of a question's parameters; an empty one is a value too."""
 TOKEN_SETTING = "insert_deduplication_token"  # noqa: S105  # a name of ClickHouse's, no secret
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,199}")
 _FORMAT = re.compile(r"\s+FORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
@@ -120,8 +122,8 @@ def _ask(words: Mapping[str, str], body: bytes) -> Ask | Shut:
     limits = dict(STANDARD)
     parameters: dict[str, Parameter] = {}
     for name, value in words.items():
-        if name.startswith("param_"):
-            parameters[name.removeprefix("param_")] = _unescaped(value)
+        if name.startswith(PARAMETER):
+            parameters[name.removeprefix(PARAMETER)] = _unescaped(value)
         elif name in CEILINGS:
             if not value.isascii() or not value.isdigit() or not 0 < int(value[:19]) <= CEILINGS[name]:
                 return Shut(BAD_ARGUMENTS, f"{name} is a number from 1 to {CEILINGS[name]}")

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 import zstandard
 
 from carecordon.hub.keeper.address import HOST, Address, Role
-from carecordon.hub.keeper.door import Ask, Insert, Shut, admit
+from carecordon.hub.keeper.door import PARAMETER, Ask, Insert, Shut, admit
 from carecordon.hub.keeper.engine import Engine, EngineFault
 from carecordon.hub.keeper.frozen import PATH
 
@@ -99,7 +99,7 @@ class Door:
             )
         except ValueError:
             return _error(400, BAD_REQUEST, "the address cannot be read")
-        words = {name: value for name, value in pairs if value or name == "query"}
+        words = {name: value for name, value in pairs if value or name == "query" or name.startswith(PARAMETER)}
         if len({name for name, _ in pairs}) != len(pairs):
             return _error(400, BAD_REQUEST, "a word stands twice in the address")
         body = await _body(receive, headers, MAX_INSERT if role is Role.WORKER else MAX_QUESTION)

@@ -15,7 +15,7 @@ from carecordon.hub.carry.receivers import names
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.news.doubts import hand_over
-from carecordon.hub.process import Process
+from carecordon.hub.process import Process, give_way
 from carecordon.hub.pulse import read_pulses
 from carecordon.hub.triage.desk import Desk, Office
 from carecordon.hub.triage.passing import Passing
@@ -72,6 +72,7 @@ def main() -> None:
         "passing": lambda: passing.look(time.time_ns(), desk.repeated),
     }
     gc.set_threshold(*GC_THRESHOLD)
+    give_way()
     process.ready()
     looked = 0.0
     while not process.is_stopping:

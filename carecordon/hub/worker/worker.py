@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.keeper.store import open_telemetry
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.news.losses import KEPT, Losses, Way
-from carecordon.hub.process import Process
+from carecordon.hub.process import Process, give_way
 from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.channels_heard import ChannelsHeard, teller_of, whose
 from carecordon.hub.worker.hearing import Hearing
@@ -34,8 +33,6 @@ LOOK_S = 5.0
 TRIM_S = 10.0
 BAD_DISK_S = 2.0
 DAMAGES_TOLD = 100
-NICENESS = 5
-"""The gate goes first: a device waits for its receipt, nobody waits for a worker's turn."""
 
 
 def main() -> None:
@@ -44,7 +41,7 @@ def main() -> None:
     number, of = int(sys.argv[3]), int(sys.argv[4])
     process = Process(f"worker-{number}", paths)
     worker = _Worker(process, read_settings(paths.settings), paths, number, of)
-    os.nice(NICENESS)
+    give_way()
     worker.run()
 
 

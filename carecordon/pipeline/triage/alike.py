@@ -7,8 +7,12 @@ from msgspec.structs import force_setattr
 from carecordon.model.event import Fields
 from carecordon.model.match import Match
 
-CHARACTERS = 8_000_000
-"""So much is remembered before it is begun anew."""
+ROOM_BYTES = 16_000_000
+"""So much is remembered before it is begun anew,"""
+TEXT_BYTES = 150
+"""what a text takes beside its characters counted."""
+LONGEST = 2_000
+"""Characters; what is longer is hardly ever said twice."""
 
 
 class Alike:
@@ -36,11 +40,11 @@ class Alike:
 
     def _text(self, text: str) -> str:
         known = self._texts.get(text)
-        if known is not None:
-            return known
-        self._size += len(text)
-        if self._size > CHARACTERS:
+        if known is not None or len(text) > LONGEST:
+            return known or text
+        self._size += len(text) + TEXT_BYTES
+        if self._size > ROOM_BYTES:
             self._texts.clear()
-            self._size = len(text)
+            self._size = len(text) + TEXT_BYTES
         self._texts[text] = text
         return text

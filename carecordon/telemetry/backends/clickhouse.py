@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import clickhouse_connect
 import msgspec
@@ -34,8 +35,8 @@ NEVER = frozenset({6, 26, 27, 32, 33, 53, 69, 107, 117, 131})
 TOO_BIG = frozenset({241, 307, 396, 413})
 """More than the store takes at once: parts of it may fit."""
 TOO_SLOW, TOO_MUCH_MEMORY, TOO_LARGE = 159, 241, 396
-BESIDE = 500
-"""Characters of a value that travels beside its question."""
+BESIDE = 3_500
+"""Characters, as an address has them, that all values of a question may have that travel beside it."""
 GENERATIONS = 12
 PROCESSES = 1_000
 T = TypeVar("T")
@@ -274,9 +275,8 @@ def _apart(asked: Ready) -> tuple[str, dict[str, Any] | None]:
     """
     if not asked.values:
         return asked.sql, None
-    if all(
-        isinstance(value, int) or (isinstance(value, str) and len(value) <= BESIDE) for value in asked.values.values()
-    ):
+    words = [str(value) for value in asked.values.values() if isinstance(value, str | int)]
+    if len(words) == len(asked.values) and len(quote("".join(words), errors="replace")) <= BESIDE:
         return asked.sql, dict(asked.values)
     made = rebuild(asked.sql, asked.values)
     if isinstance(made, Denied):

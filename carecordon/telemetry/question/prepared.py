@@ -1,33 +1,29 @@
-"""A question that was rebuilt once, to be asked many times with other values."""
+"""A question that was rebuilt once, to be asked many times with other values.
+
+Values are put in as literals between the pieces of its text. So a place for one must be a word by itself there, no name
+and no part of a text: what a name is made of is quoted otherwise than a value is.
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import sqlglot
+from sqlglot.tokenizer_core import TokenType
 
 from carecordon.telemetry.answer import Denied
 from carecordon.telemetry.question.parameters import Parameters, literal_of
-from carecordon.telemetry.question.words import DIALECT
+from carecordon.telemetry.question.words import DIALECT, unknown_word
 
 
-class Slots:
-    """Where values of parameters go, while a question is rebuilt: marks that nobody can have typed."""
+class Slot(NamedTuple):
+    """Where a value goes: the name and the type of its parameter."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._secret = f"slot{secrets.token_hex(16)}n"
-        self._named: list[tuple[str, str]] = []
-
-    def mark(self, name: str, kind: str) -> str:
-        """Return a mark that stands for a value of this name and type."""
-        self._named.append((name, kind))
-        return f"{self._secret}{len(self._named) - 1}n"
-
-    def cut(self, text: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """Return the pieces of a text between its marks, and name and type of each."""
-        pieces = re.split(rf"{self._secret}(\d+)n", text)
-        return tuple(pieces[::2]), tuple(self._named[int(number)] for number in pieces[1::2])
+    name: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +36,48 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question made anew but for the values of its parameters: `slots`, name and type, stand between `pieces`."""
+    """A question made anew but for the values of its parameters; a slot stands between each two of `pieces`."""
 
     pieces: tuple[str, ...]
-    slots: tuple[tuple[str, str], ...]
+    slots: tuple[Slot, ...]
     is_joined: bool
 
     def filled(self, values: Parameters) -> Rebuilt | Denied:
         """Return it with these values, or why not."""
         text = [self.pieces[0]]
-        for (name, kind), piece in zip(self.slots, self.pieces[1:], strict=True):
-            if name not in values:
-                return Denied(f"there is no value for the parameter {name[:40]!r}")
-            made = literal_of(kind, values[name])
+        for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
+            if slot.name not in values:
+                return Denied(f"there is no value for the parameter {slot.name[:40]!r}")
+            made = literal_of(slot.kind, values[slot.name])
             if made is None:
-                return Denied(f"the parameter {name[:40]!r} is no {kind[:40]}")
+                return Denied(f"the parameter {slot.name[:40]!r} is no {slot.kind[:40]}")
             text += made.sql(DIALECT, comments=False), piece
-        return Rebuilt("".join(text), self.is_joined)
+        whole = "".join(text)
+        unknown = unknown_word(whole)
+        if unknown is not None:
+            return Denied(f"the word {unknown[:40]!r} is not taken in a question")
+        return Rebuilt(whole, self.is_joined)
+
+
+class Slots:
+    """The slots of a question while it is rebuilt, by marks that nobody can have typed."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._secret = f"slot{secrets.token_hex(16)}n"
+        self._mark = re.compile(rf"{self._secret}(\d+)n")
+        self._slots: list[Slot] = []
+
+    def mark(self, slot: Slot) -> str:
+        """Return a mark that stands for the value of this one."""
+        self._slots.append(slot)
+        return f"{self._secret}{len(self._slots) - 1}n"
+
+    def prepared(self, text: str, *, is_joined: bool) -> Prepared | Denied:
+        """Return a rebuilt question, with slots where its marks stand."""
+        for token in sqlglot.tokenize(text, dialect=DIALECT):
+            is_marked = self._secret in token.text.lower()
+            if is_marked and not (token.token_type is TokenType.VAR and self._mark.fullmatch(token.text)):
+                return Denied("a parameter stands where a name or a word would be")
+        pieces = self._mark.split(text)
+        return Prepared(tuple(pieces[::2]), tuple(self._slots[int(number)] for number in pieces[1::2]), is_joined)

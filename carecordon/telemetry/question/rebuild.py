@@ -18,9 +18,9 @@ from carecordon.telemetry.question.expansion import Circular, expanded
 from carecordon.telemetry.question.functions import TYPES
 from carecordon.telemetry.question.grammar import SHAPES, WORDS
 from carecordon.telemetry.question.parameters import Parameters
-from carecordon.telemetry.question.prepared import Prepared, Rebuilt, Slots
+from carecordon.telemetry.question.prepared import Prepared, Rebuilt, Slot, Slots
 from carecordon.telemetry.question.views import VIEWS
-from carecordon.telemetry.question.words import DIALECT, ORDINARY_CASE, too_large, unknown_word
+from carecordon.telemetry.question.words import DIALECT, MAX_CHARACTERS, ORDINARY_CASE, too_large
 
 MAX_STARRED = 300
 """Columns that all `*` of a question stand for."""
@@ -70,6 +70,8 @@ def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
 
     `parameters` fill `{name:Type}`, as ClickHouse's own do. Rebuilt again, it comes out the same.
     """
+    if len(sql) > MAX_CHARACTERS:  # nothing so long is kept
+        return Denied(str(too_large(sql)))
     made = _prepared(sql)
     return made if isinstance(made, Denied) else made.filled(parameters or {})
 
@@ -88,11 +90,8 @@ def _prepared(sql: str) -> Prepared | Denied:
         if expanded(parsed[0]) > MAX_EXPANDED:
             raise _DeniedHere("its names stand for each other too often; ask in several smaller questions")
         made = _node(parsed[0], scope)
-        pieces, slots = scope.slots.cut(made.sql(DIALECT, comments=False, identify=True))
-        unknown = unknown_word("0".join(pieces))
-        if unknown is not None:
-            raise _DeniedHere(f"the word {unknown[:40]!r} is not taken in a question")
-        return Prepared(pieces, slots, not isinstance(made, exp.Select))
+        text = made.sql(DIALECT, comments=False, identify=True)
+        return scope.slots.prepared(text, is_joined=not isinstance(made, exp.Select))
     except _DeniedHere as fault:
         return fault.denied
     except Circular as fault:
@@ -247,7 +246,7 @@ def _placeholder(node: exp.Placeholder, scope: _Scope) -> exp.Expr:
     kind = node.args.get("kind")
     if not isinstance(kind, exp.DataType):
         raise _DeniedHere(f"there is no value for the parameter {name[:40]!r}", node)
-    return exp.var(scope.slots.mark(name, kind.sql(DIALECT)))
+    return exp.var(scope.slots.mark(Slot(name, kind.sql(DIALECT))))
 
 
 def _table(node: exp.Table, scope: _Scope) -> exp.Expr:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from carecordon.console.api.ready import LONGEST_TEXT
 from carecordon.model.event import Fields, Kind, LogSource
 from carecordon.model.merged import Merged
 from carecordon.telemetry.answer import Answer, Ceiling, Denied, Place
@@ -264,3 +265,23 @@ def test_a_long_question_does_not_hold_up_inserts(kept: Keeping, store: ClickHou
     ended.append("inserts")
     asked.join(60)
     assert ended == ["inserts", "question"]
+
+
+ODD = ("", "a'b\\c\n\t", "\\N", "{value:String}", "ø" * 400, "😀" * 300, "x" * 3_000, "%s %(value)s", "-- ' /*")
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_value_is_asked_for_as_it_is(kept: Keeping, reader: ClickHouseReader, text: str) -> None:
+    """Beside the question or in it, by its length: the keeper looks for this text and for no other."""
+    epoch = next(EPOCHS)
+    telemetry = kept.telemetry()
+    telemetry.insert(
+        merged([{"CommandLine": text, "Odd": text}, {"CommandLine": "another"}], epoch=epoch), f"odd:{epoch}"
+    )
+    telemetry.close()
+    for field in ("CommandLine", "Odd"):
+        found = reader.prevalence(field, text)
+        assert not isinstance(found, Denied)
+        assert found.events >= 1
+    page = reader.search(text[:LONGEST_TEXT], *FOR_EVER, limit=1_000)
+    assert text == "" or any(one.fields.get("CommandLine") == text for one in page.events)

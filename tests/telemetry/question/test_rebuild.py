@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot.tokenizer_core import TokenType
 
 from carecordon.telemetry.answer import Denied
 from carecordon.telemetry.question.prepared import Slots
 from carecordon.telemetry.question.rebuild import Rebuilt, rebuild
 from carecordon.telemetry.question.views import VIEWS
-from carecordon.telemetry.question.words import MAX_CHARACTERS
+from carecordon.telemetry.question.words import DIALECT, MAX_CHARACTERS
 from tests.telemetry.injections import INJECTIONS
 
 ALLOWED = (
@@ -98,6 +100,44 @@ def test_text_stays_text(text: str) -> None:
         assert found.sql.endswith('\' AS "a" FROM "carecordon"."events"')
 
 
+PLACES = (
+    "SELECT {} AS a FROM events",
+    "SELECT * FROM (SELECT {} FROM events)",
+    "SELECT * FROM (SELECT CAST({} AS String) FROM events)",
+    "SELECT * FROM (SELECT ({}) FROM events)",
+    "SELECT * FROM (SELECT {}::String FROM events)",
+    "WITH t AS (SELECT ({}) FROM events) SELECT * FROM t",
+    "SELECT * FROM (SELECT Image FROM events UNION ALL SELECT {} FROM events)",
+    "SELECT dateTrunc({}, time) FROM events",
+    "SELECT dateDiff({}, time, time) FROM events",
+    "SELECT fields[{}] FROM events WHERE Image = {} ORDER BY {}",
+    "SELECT Image FROM events WHERE Image IN ({}, 'b') OR Image LIKE {}",
+    "SELECT CASE WHEN Image = {} THEN {} ELSE 'b' END FROM events GROUP BY {}",
+    "SELECT now() - INTERVAL {} DAY",
+    "SELECT {} AS Image, Image || {} FROM events",
+)
+TABLES = '", (SELECT count() FROM system.tables), 1 AS "'
+HOSTILE = (TABLES, "' OR 1 --", "\\' OR 1 /*", "`", "{x:String}", "", "\n", "é" * 9)
+
+
+@given(st.sampled_from(PLACES), st.sampled_from(HOSTILE) | st.text(max_size=12))
+def test_a_value_is_a_literal_wherever_it_stands_or_is_refused(place: str, text: str) -> None:
+    """What is asked is the question with a harmless value in it, but for that literal."""
+    sql = place.replace("{}", "{x:String}")
+    harmless, found = rebuild(sql, {"x": "harmless"}), rebuild(sql, {"x": text})
+    if isinstance(harmless, Denied):
+        assert found == harmless
+        return
+    assert isinstance(found, Rebuilt)
+    assert rebuild(found.sql) == found or "\0" in text
+    for token, other in zip(_tokens(found.sql), _tokens(harmless.sql), strict=True):
+        assert token == other or other == (TokenType.STRING, "harmless") == (token[0], "harmless")
+
+
+def _tokens(sql: str) -> list[tuple[TokenType, str]]:
+    return [(token.token_type, token.text) for token in sqlglot.tokenize(sql, dialect=DIALECT)]
+
+
 PIECES = """SELECT FROM WHERE events file( url( 'x' ) ( , * SETTINGS FORMAT Null ; -- /* */ UNION ALL INSERT INTO
 FUNCTION Image system.one JOIN ON 1 = IN WITH x AS ` " ' \\ { } : :: -> $$ LIMIT [ ] INTERVAL DAY OVER"""
 WORDS = st.sampled_from(PIECES.split())
@@ -135,7 +175,7 @@ def test_a_subquery_is_rebuilt_once_however_deep_stars_stand(monkeypatch: pytest
     """Each `*` used to rebuild what stood under it again: twelve levels took 4,096 times."""
     made: list[str] = []
     mark = Slots.mark
-    monkeypatch.setattr(Slots, "mark", lambda slots, name, kind: made.append(name) or mark(slots, name, kind))
+    monkeypatch.setattr(Slots, "mark", lambda slots, slot: made.append(slot.name) or mark(slots, slot))
     sql = _stars(11).replace("device", "{x:String} AS device")
     assert isinstance(rebuild(sql, {"x": "y"}), Rebuilt)
     assert made == ["x"]
