@@ -7,8 +7,8 @@ and no part of a text: what a name is made of is quoted otherwise than a value i
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple
 
 import sqlglot
@@ -60,23 +60,27 @@ class Prepared:
 
 
 class Slots:
-    """The slots of a question while it is rebuilt, by marks that nobody can have typed."""
+    """The slots of a question while it is rebuilt, by marks that do not stand in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, question: str) -> None:
         """Begin with none."""
-        self._secret = f"slot{secrets.token_hex(16)}n"
-        self._mark = re.compile(rf"{self._secret}(\d+)n")
+        typed = question.lower()
+        self._stem = next(stem for number in count() if (stem := f"slot{number}n") not in typed)
+        self._mark = re.compile(rf"{self._stem}(\d+)n")
         self._slots: list[Slot] = []
 
     def mark(self, slot: Slot) -> str:
         """Return a mark that stands for the value of this one."""
         self._slots.append(slot)
-        return f"{self._secret}{len(self._slots) - 1}n"
+        return f"{self._stem}{len(self._slots) - 1}n"
 
     def prepared(self, text: str, *, is_joined: bool) -> Prepared | Denied:
-        """Return a rebuilt question, with slots where its marks stand."""
+        """Return a rebuilt question, with slots where its marks stand.
+
+        A mark that was typed after all, by way of escapes, is none of its words: it is a name there, or in a text.
+        """
         for token in sqlglot.tokenize(text, dialect=DIALECT):
-            is_marked = self._secret in token.text.lower()
+            is_marked = self._stem in token.text.lower()
             if is_marked and not (token.token_type is TokenType.VAR and self._mark.fullmatch(token.text)):
                 return Denied("a parameter stands where a name or a word would be")
         pieces = self._mark.split(text)

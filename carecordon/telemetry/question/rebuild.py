@@ -52,6 +52,7 @@ class _DeniedHere(Exception):
 class _Scope:
     """What may be named: columns of the views in the question and names that it gives itself."""
 
+    slots: Slots
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Columns of each `WITH` name."""
     read: dict[str, int] = field(default_factory=dict)
@@ -62,7 +63,6 @@ class _Scope:
     starred: int = 0
     names: set[str] = field(default_factory=set)
     views: set[str] = field(default_factory=set)
-    slots: Slots = field(default_factory=Slots)
 
 
 def rebuild(sql: str, parameters: Parameters | None = None) -> Rebuilt | Denied:
@@ -85,7 +85,7 @@ def _prepared(sql: str) -> Prepared | Denied:
         parsed = sqlglot.parse(sql, dialect=DIALECT)
         if len(parsed) != 1 or not isinstance(parsed[0], exp.Select | exp.SetOperation | exp.Subquery):
             raise _DeniedHere("a question is one SELECT; nothing else is taken")
-        scope = _Scope()
+        scope = _Scope(Slots(sql))
         _gather_names(parsed[0], scope)
         if expanded(parsed[0]) > MAX_EXPANDED:
             raise _DeniedHere("its names stand for each other too often; ask in several smaller questions")

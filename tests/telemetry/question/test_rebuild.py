@@ -134,6 +134,18 @@ def test_a_value_is_a_literal_wherever_it_stands_or_is_refused(place: str, text:
         assert token == other or other == (TokenType.STRING, "harmless") == (token[0], "harmless")
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["slot0n0n", "'slot0n0n'", "'sl\\x6ft1n0n'", '"slot1n0n"', "`SLOT1N0N`", "fields['slot0n0n']", "slot1n0n.Image"],
+)
+def test_nobody_types_the_mark_of_a_value(typed: str) -> None:
+    """Not by itself, not by an escape: it stays a text, or is refused."""
+    found = rebuild(f"SELECT {{x:String}} AS a, {typed} AS b, 'slot0n' AS c FROM events", {"x": "VALUE"})  # noqa: S608  # it goes to rebuild, to no store
+    if isinstance(found, Rebuilt):
+        assert _tokens(found.sql).count((TokenType.STRING, "VALUE")) == 1
+        assert found.sql.count("VALUE") == 1
+
+
 def _tokens(sql: str) -> list[tuple[TokenType, str]]:
     return [(token.token_type, token.text) for token in sqlglot.tokenize(sql, dialect=DIALECT)]
 
