@@ -30,7 +30,8 @@ def match(
     carried: dict[str, Value] | None = None,
     digest: bytes = b"",
 ) -> Match:
-    maps = (fields or {}, carried or {}, {"User": "anna"})
+    subject: dict[str, Value] = {"User": "anna"}
+    maps = (fields or {}, carried or {}, subject)
     return Match(HEADS[rule], file, position, 7, time, "ward-pc-07", "Security", 4624, *maps, digest)
 
 

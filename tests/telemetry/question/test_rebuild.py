@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlglot.tokenizer_core import TokenType
 
 from carecordon.telemetry.answer import Denied
-from carecordon.telemetry.question.prepared import Slots
-from carecordon.telemetry.question.rebuild import Rebuilt, rebuild
+from carecordon.telemetry.question.prepared import Rebuilt, Slot, Slots
+from carecordon.telemetry.question.rebuild import rebuild
 from carecordon.telemetry.question.views import VIEWS
 from carecordon.telemetry.question.words import DIALECT, MAX_CHARACTERS
 from tests.telemetry.injections import INJECTIONS
@@ -187,7 +187,12 @@ def test_a_subquery_is_rebuilt_once_however_deep_stars_stand(monkeypatch: pytest
     """Each `*` used to rebuild what stood under it again: twelve levels took 4,096 times."""
     made: list[str] = []
     mark = Slots.mark
-    monkeypatch.setattr(Slots, "mark", lambda slots, slot: made.append(slot.name) or mark(slots, slot))
+
+    def noted(slots: Slots, slot: Slot) -> str:
+        made.append(slot.name)
+        return mark(slots, slot)
+
+    monkeypatch.setattr(Slots, "mark", noted)
     sql = _stars(11).replace("device", "{x:String} AS device")
     assert isinstance(rebuild(sql, {"x": "y"}), Rebuilt)
     assert made == ["x"]
