@@ -85,7 +85,7 @@ def reading_only(bound: LogSource | None) -> ReadState:
 def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> DetectState:
     """Return a fresh state for detection; `carries_all` lets every match carry its whole event."""
     heads = {index: head_of(rule) for index, rule in enumerate(rules.rules)}
-    return DetectState(engine, heads, _correlated(rules), carries_all)
+    return DetectState(engine, heads, carried_by(map(correlation_rule, rules.correlations)), carries_all)
 
 
 def triaging(
@@ -103,7 +103,7 @@ def triaging(
     text whenever incidents that are open are to be told once more.
     """
     correlations = [correlation_rule(one) for one in rules.correlations]
-    grouper = Grouper(frozenset(_correlated(rules)), estate, is_kept=is_kept, teller=teller)
+    grouper = Grouper(frozenset(carried_by(correlations)), estate, is_kept=is_kept, teller=teller)
     late = None if horizon_ns is None else Latecomers(correlations, horizon_ns)
     return TriageState(Correlator(correlations, horizon_ns or 0), grouper, horizon_ns is not None, latecomers=late)
 
@@ -258,8 +258,3 @@ def _tied(state: TriageState, correlations: Sequence[CorrelationMatch], now: int
     if kept and state.is_live and -(1 << 63) < state.correlator.passed < 1 << 63:
         kept.append(Keep((PASSED,), time_record(state.correlator.passed)))
     return [*map(Record, told), *map(Record, incidents), *kept]
-
-
-def _correlated(rules: RuleSet) -> dict[str, frozenset[str]]:
-    """Return the ids of the rules that correlations refer to, and which fields they go by."""
-    return carried_by(map(correlation_rule, rules.correlations))

@@ -23,14 +23,7 @@ from carecordon.model.kept import (
 from carecordon.model.match import Level
 from carecordon.model.notice import NewNotice
 from carecordon.register.backends.sql.audit import append
-from carecordon.register.backends.sql.door import (
-    Door,
-    chunks,
-    counter,
-    replacing,
-    set_counter,
-    written_out,
-)
+from carecordon.register.backends.sql.door import Door, chunks, counter, replacing, set_counter, written_out
 from carecordon.register.backends.sql.incidents import number_of, set_status, write_incidents
 from carecordon.register.backends.sql.letters import set_aside
 from carecordon.register.backends.sql.outbox import put_out
@@ -50,10 +43,8 @@ _DEVICES = msgspec.msgpack.Decoder(tuple[str, ...])
 READ_AT_ONCE = 1_000
 """Records: so few that what is made of them takes the place of what it was made of."""
 _UNLISTED = frozenset({"body", "digest"})
-_WRITE_RECORD, _DROP_RECORD = (
-    written_out(replacing(RECORDS, ["record"])),
-    written_out(delete(RECORDS).where(RECORDS.c.key == bindparam("key"))),
-)
+_WRITE_RECORD = written_out(replacing(RECORDS, ["record"]))
+_DROP_RECORD = written_out(delete(RECORDS).where(RECORDS.c.key == bindparam("key")))
 
 Step = Callable[[Connection, Commit], None]
 
