@@ -78,6 +78,7 @@ RULES = (
     _rule(6, "loot", "medium", "loot", "TargetFilename"),
     _rule(7, "far", "medium", "203.0.113.", "SourceIp"),
     _rule(8, "note", "informational", "whoami"),
+    _rule(9, "malice", "medium", "mischi"),
     _correlation(
         20,
         "many",
@@ -93,6 +94,12 @@ RULES = (
         "wide",
         "  type: value_count\n  rules: [knock]\n  group-by: [User]\n  timespan: 3m\n"
         "  condition: {field: Computer, gte: 2}",
+    ),
+    _correlation(
+        23,
+        "malign",
+        "  type: value_count\n  rules: [malice]\n  group-by: [Computer]\n  timespan: 2m\n"
+        "  condition: {field: CommandLine, gte: 4}",
     ),
 )
 

@@ -134,6 +134,30 @@ def test_a_restart_neither_loses_a_burst_nor_tells_it_twice(register: Register, 
     assert len(register.outbox.all()) == 1
 
 
+@pytest.mark.parametrize("seen", [1, 2])
+def test_a_burst_of_events_that_two_rules_match_is_told_by_both_after_a_restart(
+    register: Register, tmp_path: Path, rules: RuleSet, seen: int
+) -> None:
+    """`seen` of the three before triage was started anew."""
+    other = tmp_path / "c.yml"
+    other.write_text(BASE.replace("1111-", "3333-").replace("ase", "ash"))
+    others = tmp_path / "d.yml"
+    others.write_text(MANY.replace("2222-", "4444-").replace("base", "bash").replace("any", "any more"))
+    files = [tmp_path / f"{name}.yml" for name in "abcd"]
+    rules = read_rulebook(files, DiskCache(tmp_path / "c"), own=False).rules
+    both = [replace(one, rule=head_of(rule)) for one in burst(rules, 0) for rule in rules.rules]
+    one = opened(register, rules, T0)
+    one.turn([entry(1, Found(both[: 2 * seen], [], T0))], T0 + seen * SECOND)
+    one = opened(register, rules, T0 + seen * SECOND)
+    one.turn([entry(2, Found(both[2 * seen :], [], T0))], T0 + 3 * SECOND)
+    go_by(one, 10, 900)
+    rows = register.cases.alerts(AlertQuery())
+    assert sorted((row.title, row.count) for row in rows if row.title.startswith("Many")) == [
+        ("Many", 3),
+        ("Many more", 3),
+    ]
+
+
 def test_each_burst_is_an_alert_of_its_own_and_keeps_its_id_when_an_earlier_one_is_found(
     register: Register, rules: RuleSet
 ) -> None:

@@ -75,6 +75,7 @@ def test_the_worlds_are_worth_it(bench: Bench) -> None:
         "Rule many",
         "Rule break-in",
         "Rule wide",
+        "Rule malign",
     }
 
 

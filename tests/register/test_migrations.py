@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from msgspec import structs
 from sqlalchemy import create_engine
 
 from carecordon.model.errors import TheirFault
+from carecordon.model.match import Level, Match, RuleHead
 from carecordon.pipeline.triage.records import Kept
 from carecordon.pipeline.triage.unchanged import AsTold
 from carecordon.register.backends.sql import migrate
@@ -69,6 +71,34 @@ def test_records_of_the_first_step_are_taken_over(place: Path) -> None:
     assert records == {("incident", "i1"): pack((0, ["i0"])), ("unit", "u"): b"kept", ("passed",): pack(1)}
     kept = Kept([one for one in records.items() if one[0][0] == "incident"])
     assert kept.incidents == {"i1": AsTold(0, frozenset({"i0"}))}
+
+
+def test_events_that_correlations_count_are_taken_over_each_under_its_rule(place: Path) -> None:
+    pack = msgspec.msgpack.encode
+    head = RuleHead("rule-1", "Rule", Level.LOW, (), "r.yml", 1)
+    name, match = "ab", Match(head, "s:1", 7, None, 5, "ward", None, 1, {})
+    old = {
+        ("rule", name): pack(head),
+        ("member", "s:1", "7"): pack(structs.replace(match, rule=structs.replace(head, id=f"\0{name}"))),
+        ("member", "s:1", "8"): pack(structs.replace(match, position=8)),
+        ("member", "s:1", "9"): pack(structs.replace(match, position=9, rule=structs.replace(head, id="\0none"))),
+        ("member", "s:1", "10"): b"\xc1",
+        ("unit", "u"): b"kept",
+    }
+    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        connection.executemany("INSERT INTO records VALUES (?, ?)", [(pack(key), one) for key, one in old.items()])
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    SQLITE.prepare(str(place))
+    register = SQLITE.open_register(str(place))
+    records = dict(register.cases.records())
+    register.close()
+    assert records.pop(("unit", "u")) == b"kept"
+    kept = Kept(records.items())
+    assert kept.members == {
+        ("s:1", 7, "rule-1"): match,
+        ("s:1", 8, "rule-1"): structs.replace(match, position=8),
+    }
+    assert set(kept.bad) == {("member", "s:1", "9"), ("member", "s:1", "10")}, "triage sets them aside"
 
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:

@@ -314,7 +314,7 @@ class Desk:
     def _without_members(self, fault: Exception) -> journey.TriageState:
         """Return the state without the events that correlations may come to be made of: something is wrong with one."""
         kept = self._kept()
-        members = [member_key(place) for place in kept.members]
+        members = [member_key(member) for member in kept.members]
         if not members:
             raise fault
         key, since = "damage/state/members", self._latest or 0

@@ -44,7 +44,7 @@ from carecordon.pipeline.triage.records import (
     Kept,
     Key,
     member_key,
-    place_of,
+    member_named,
     untold_key,
 )
 from carecordon.pipeline.triage.records import unit_key as record_key
@@ -203,8 +203,8 @@ class Grouper:
             self._name(name)
         needed = (self._start_of(unit) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
-        for place in self._members.forget_before(over, self.now):
-            self._changes.note(member_key(place))
+        for member in self._members.forget_before(over, self.now):
+            self._changes.note(member_key(member))
 
     def _settle_part(self, part: Part) -> None:
         self._parts.drop(part)
@@ -248,7 +248,7 @@ class Grouper:
             case (kind, *name) if kind == UNIT:
                 return self._units.get(tuple(name))
             case (kind, *_) if kind == MEMBER:
-                return self._members.get(place_of(key))
+                return self._members.get(member_named(key))
             case (kind, name) if kind == INCIDENT:
                 return self._as_told.get(name)
             case (kind, device) if kind == UNTOLD:
@@ -302,8 +302,8 @@ class Grouper:
         is_member = match.rule.id in self._correlated
         if is_member:
             member = match if self._changes.is_kept else replace(match, carried={})
-            for place in self._members.add(member, self.now if time < self._reach - HORIZON_NS else None):
-                self._changes.note(member_key(place))
+            for other in self._members.add(member, self.now if time < self._reach - HORIZON_NS else None):
+                self._changes.note(member_key(other))
         if match.rule.is_silent:
             return
         self._stir((match.device or "",))

@@ -7,66 +7,85 @@ from collections.abc import Iterable, Mapping
 
 from carecordon.model.match import Match
 from carecordon.pipeline.triage.links import HORIZON_NS
-from carecordon.pipeline.triage.unit import birth
+from carecordon.pipeline.triage.unit import birth, earliest
 
 Place = tuple[str, int]
 """File and position of an event."""
+Member = tuple[str, int, str]
+"""Its place, and the id of a rule that it matches: each has windows of its own."""
 KEPT = 50_000
 END_OF_TIME = 1 << 80
 
 
 class Members:
-    """What is remembered, by place, in the order in which it came."""
+    """What is remembered: all matches of an event together, in the order in which their events came."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._kept: OrderedDict[Place, Match] = OrderedDict()
+        self._kept: OrderedDict[Place, list[Match]] = OrderedDict()
+        self._count = 0
         self._came: dict[Place, int] = {}
         """When those came that came late (UTC ns, the hub's clock)."""
 
-    def add(self, match: Match, came: int | None) -> list[Place]:
-        """Remember an event; return the places that are other now: its own, and of one that is forgotten for it.
+    def add(self, match: Match, came: int | None) -> list[Member]:
+        """Remember a match; return the members that are other now: itself, and those that are forgotten for it.
 
-        It is kept as one rule's match of it: the same, whatever order they come in. `came`: when, if it came late.
+        Of one rule's matches of an event one is kept: the same, whatever order they come in. `came`: when, if late.
         """
         place = match.file, match.position
-        known = self._kept.get(place)
         if came is not None:
             self._came[place] = came
-        if known is not None and min(known, match, key=birth) is known:
-            return []
-        self._kept[place] = match
-        if len(self._kept) <= KEPT:
-            return [place]
-        oldest, _ = self._kept.popitem(last=False)
-        self._came.pop(oldest, None)
-        return [place, oldest]
+        known = self._kept.setdefault(place, [])
+        for number, one in enumerate(known):
+            if one.rule.id == match.rule.id:
+                if min(one, match, key=birth) is one:
+                    return []
+                known[number] = match
+                return [member_of(match)]
+        known.append(match)
+        self._count += 1
+        changed = [member_of(match)]
+        while self._count > KEPT:
+            changed += self._forget(next(iter(self._kept)))
+        return changed
 
-    def get(self, place: Place) -> Match | None:
-        """Return the event at a place."""
-        return self._kept.get(place)
+    def get(self, member: Member) -> Match | None:
+        """Return a match that is remembered."""
+        file, position, rule_id = member
+        return next((one for one in self._kept.get((file, position), ()) if one.rule.id == rule_id), None)
 
     def at(self, places: Iterable[Place]) -> list[Match]:
-        """Return the events at these places that are remembered, in order of time."""
-        found = [self._kept[place] for place in places if place in self._kept]
+        """Return the events at these places that are remembered, in order of time: each as one rule's match of it."""
+        found = [earliest(self._kept[place]) for place in places if place in self._kept]
         return sorted(found, key=lambda match: (match.time or 0, match.file, match.position))
 
-    def restore(self, kept: Mapping[Place, Match], newest: int) -> list[Match]:
+    def restore(self, kept: Mapping[Member, Match], newest: int) -> list[Match]:
         """Take up what was kept, `newest` (UTC ns) the time of all that is known; return it in order of time."""
-        self._kept.update(sorted(kept.items(), key=lambda item: item[1].time or 0))
+        in_order = sorted(kept.values(), key=lambda match: match.time or 0)
+        for match in in_order:
+            self._kept.setdefault((match.file, match.position), []).append(match)
+        self._count += len(in_order)
         late = newest - HORIZON_NS
-        self._came = {place: newest for place, match in self._kept.items() if (match.time or 0) < late}
-        return list(self._kept.values())
+        self._came = {(match.file, match.position): newest for match in in_order if (match.time or 0) < late}
+        return in_order
 
-    def forget_before(self, over: int, now: int | None) -> list[Place]:
-        """Forget what happened and came before `over`, and what lies a day ahead of `now`; return the places."""
+    def forget_before(self, over: int, now: int | None) -> list[Member]:
+        """Forget what happened and came before `over`, and what lies a day ahead of `now`; return the members."""
         ahead = END_OF_TIME if now is None else now + HORIZON_NS
         gone = [
             place
-            for place, match in self._kept.items()
+            for place, (match, *_) in self._kept.items()
             if max(match.time or 0, self._came.get(place, 0)) < over or (match.time or 0) > ahead
         ]
-        for place in gone:
-            del self._kept[place]
-            self._came.pop(place, None)
-        return gone
+        return [member for place in gone for member in self._forget(place)]
+
+    def _forget(self, place: Place) -> list[Member]:
+        gone = self._kept.pop(place)
+        self._count -= len(gone)
+        self._came.pop(place, None)
+        return [member_of(match) for match in gone]
+
+
+def member_of(match: Match) -> Member:
+    """Return what a match is remembered under."""
+    return match.file, match.position, match.rule.id

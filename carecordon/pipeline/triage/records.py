@@ -3,7 +3,7 @@
     unit      one unit, without the places beyond the first and without the identities of events
               it has met: what comes from a stream comes once
     start     one process of a device
-    member    one event that a correlation may come to be made of
+    member    one rule's match of an event that a correlation may come to be made of
     incident  an incident as it was told last: of how many units, and the ids that it had before
     told      by whom incidents were told last, and how rare their rules were then
     untold    a device on which something came since
@@ -25,6 +25,7 @@ from msgspec.structs import force_setattr, replace
 from carecordon.model.match import Match, RuleHead
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
+from carecordon.pipeline.triage.members import Member
 from carecordon.pipeline.triage.unchanged import AsTold, LastTold
 from carecordon.pipeline.triage.unit import Unit
 
@@ -55,15 +56,16 @@ def start_key(start: ProcessStart) -> Key:
     return START, start.device, start.file, str(start.position)
 
 
-def member_key(place: tuple[str, int]) -> Key:
-    """Return the key of the record of an event that correlations are about."""
-    return MEMBER, place[0], str(place[1])
+def member_key(member: Member) -> Key:
+    """Return the key of the record of a match that correlations are about."""
+    file, position, rule_id = member
+    return MEMBER, file, str(position), rule_id
 
 
-def place_of(key: Key) -> tuple[str, int]:
-    """Return the place of an event that this is the key of."""
-    _, file, position = key
-    return file, int(position)
+def member_named(key: Key) -> Member:
+    """Return the match that this is the key of."""
+    _, file, position, rule_id = key
+    return file, int(position), rule_id
 
 
 def untold_key(device: str) -> Key:
@@ -101,7 +103,7 @@ def time_record(time: int) -> bytes:
 
 
 class Kept:
-    """Records read back: units by key, processes, members by place, incidents as they were told, how far was told.
+    """Records read back: units by key, processes, members, incidents as they were told, how far was told.
 
     `bad` are those that are none of ours: why, and what is in them.
     """
@@ -111,7 +113,7 @@ class Kept:
         self.heads = Heads()
         self.units: dict[tuple[str, ...], Unit] = {}
         self.starts: list[ProcessStart] = []
-        self.members: dict[tuple[str, int], Match] = {}
+        self.members: dict[Member, Match] = {}
         self.incidents: dict[str, AsTold] = {}
         self.passed: int | None = None
         self.told: LastTold | None = None
@@ -167,11 +169,11 @@ class Kept:
         return True
 
     def _take_member(self, key: Key, record: bytes) -> bool:
-        place = place_of(key)
+        name = member_named(key)
         member = self._match(_MEMBER.decode(record))
         if member is None:
             return False
-        self.members[place] = member
+        self.members[name] = member
         return True
 
     def _take_incident(self, key: Key, record: bytes) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from carecordon.model.incident import Incident
 from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.process import ProcessStart
-from carecordon.pipeline.triage import processes
+from carecordon.pipeline.triage import members, processes
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.records import Kept, Key
 from carecordon.pipeline.triage.unchanged import AsTold
@@ -113,6 +113,44 @@ def test_a_correlation_finds_its_events_after_a_restart() -> None:
     grouper = restored(store)
     grouper.feed(correlations=[CorrelationMatch(rule("fan"), {}, 1, NOON, NOON + SECOND, (("log", 1),))])
     assert [incident.title for incident in grouper.settle()] == ["Rule fan"]
+
+
+def test_an_event_is_kept_for_each_rule_whose_correlations_count_it() -> None:
+    store, rules = Store(), frozenset({"base", "other"})
+    found = [
+        match(name, place * SECOND, level=Level.LOW, position=place, record_id=place)
+        for place in (1, 2, 3)
+        for name in ("base", "other")
+    ]
+    grouper = Grouper(rules, is_kept=True)
+    step(grouper, store, *found)
+    again = Grouper(rules, is_kept=True)
+    counted = again.restore(Kept(store.items()))
+    assert [(one.position, one.rule.id) for one in counted] == [(one.position, one.rule.id) for one in found]
+    step(again, store, match("a", 80 * HOUR))
+    assert not [key for key in store if key[0] == "member"], "both are gone when they are over"
+
+
+def test_what_a_correlation_is_told_by_does_not_depend_on_which_rule_matched_first() -> None:
+    fan = CorrelationMatch(rule("fan"), {}, 1, NOON, NOON + SECOND, (("log", 1),))
+    told = []
+    for order in (1, -1):
+        grouper = Grouper(frozenset({"base", "other"}), is_kept=True)
+        grouper.feed([match("base", 0, silent=True), match("other", 0, silent=True)][::order])
+        grouper.feed(correlations=[fan])
+        told.append(grouper.settle())
+    assert told[0] == told[1]
+    assert [incident.title for incident in told[0]] == ["Rule fan"]
+
+
+def test_too_many_members_are_forgotten_by_event_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "KEPT", 4)
+    store = Store()
+    grouper = Grouper(frozenset({"base", "other"}), is_kept=True)
+    for place in (1, 2, 3):
+        step(grouper, store, *(match(name, place, position=place) for name in ("base", "other")))
+    kept = Kept(store.items()).members
+    assert sorted(kept) == [("log", place, name) for place in (2, 3) for name in ("base", "other")]
 
 
 def test_processes_that_are_too_many_to_be_taken_up_lose_their_records(monkeypatch: pytest.MonkeyPatch) -> None:
