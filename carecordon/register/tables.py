@@ -177,6 +177,7 @@ ALERTS = Table(
     UniqueConstraint("incident", "rule_id", "device", "entity"),
     Index("alerts_by_time", "first", "id"),
     Index("alerts_by_device", "device", "first"),
+    Index("alerts_by_rule", "rule_id", "first", "id"),
 )
 """`digest` of everything that may change, so that what has not is not written again."""
 

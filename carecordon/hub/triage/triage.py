@@ -43,6 +43,8 @@ PULL_BYTES = 256 * 1024
 """So much is written in one go at most, or a part: who else writes to the register waits for it."""
 TELLING = ("carecordon.pipeline.triage", "carecordon.report.story", "carecordon.register")
 """Where what an incident says is made."""
+TURN_S = 0.5
+"""How long what was found gathers: a commit costs much the same for little as for much, and nothing is told before."""
 IDLE_S = 0.1
 LOOK_S = 10.0
 GC_THRESHOLD = (50_000, 20, 50)
@@ -76,6 +78,7 @@ def main() -> None:
     process.ready()
     looked = 0.0
     while not process.is_stopping:
+        began = time.monotonic()
         entries = stream.pull(0, desk.position, PULL_BYTES)
         desk.turn(entries, time.time_ns())
         if time.monotonic() - looked >= LOOK_S:
@@ -86,8 +89,9 @@ def main() -> None:
                 desk.change_rules(book.rules, estate.now())
             desk.change_estate(estate.now())
         process.beat(desk.figures)
-        if not entries:
-            process.wait(IDLE_S)
+        is_behind = sum(len(entry.part.data) for entry in entries) > PULL_BYTES // 2
+        if not is_behind:
+            process.wait(max(0.0, TURN_S - (time.monotonic() - began)) if entries else IDLE_S)
     upkeep.anchor()
     process.log.info("stopped")
 

@@ -25,8 +25,10 @@ from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
 TURN_S = 0.4
 """How long events gather before they are merged: the batch is larger, and each costs less."""
-HOLD_NS = 2_000_000_000
-"""How long what was matched waits until it is stored: an insert costs the store some 50 ms, however little is in it."""
+HOLD_NS = 5_000_000_000
+"""How long what was matched waits until it is stored: an insert costs the store some 50 ms, however little is in it,
+and what is stored in larger pieces is merged less often.
+"""
 IDLE_S = 0.05
 LOOK_S = 5.0
 """How often the roster and the rules are looked at."""

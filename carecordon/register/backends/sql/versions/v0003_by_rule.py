@@ -1,4 +1,4 @@
-"""Records of triage: an event is kept once for each rule that matches it; its key names the rule beside the place."""
+"""Alerts are found by their rule; and a record of triage is one rule's match of an event: its key names the rule too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ NAMED = "\0"
 
 
 def upgrade() -> None:
-    """Add the rule to each key. What one of two rules lost before is lost."""
+    """Add the index, and to each key the rule. What one of two rules lost before is lost."""
+    op.create_index("alerts_by_rule", "alerts", ["rule_id", "first", "id"], unique=False, if_not_exists=True)
     records = sa.table("records", sa.column("key", sa.LargeBinary()), sa.column("record", sa.LargeBinary()))
     connection = op.get_bind()
     low, high = MEMBERS
