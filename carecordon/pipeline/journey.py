@@ -103,9 +103,14 @@ def triaging(
     text whenever incidents that are open are to be told once more.
     """
     correlations = [correlation_rule(one) for one in rules.correlations]
-    grouper = Grouper(frozenset(carried_by(correlations)), estate, is_kept=is_kept, teller=teller)
+    correlator = Correlator(correlations, horizon_ns or 0)
     late = None if horizon_ns is None else Latecomers(correlations, horizon_ns)
-    return TriageState(Correlator(correlations, horizon_ns or 0), grouper, horizon_ns is not None, latecomers=late)
+
+    def counted() -> set[tuple[str, int]]:
+        return correlator.places() if late is None else correlator.places() | late.places()
+
+    grouper = Grouper(frozenset(carried_by(correlations)), estate, is_kept=is_kept, teller=teller, counted=counted)
+    return TriageState(correlator, grouper, horizon_ns is not None, latecomers=late)
 
 
 def resuming(

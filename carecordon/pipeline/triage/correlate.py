@@ -120,6 +120,10 @@ class Correlator:
         """Return whether any correlation refers to this rule."""
         return rule_id in self._listeners
 
+    def places(self) -> set[tuple[str, int]]:
+        """Return file and position of every event that is counted, or may be."""
+        return {(file, position) for stage in self._stages for _, file, position in stage.places()}
+
     def pass_time(self, until: int) -> list[CorrelationMatch]:
         """Let event time go on to `until` (UTC ns) though nothing matched; return the correlations that are over."""
         return self._advance(until - self._horizon)

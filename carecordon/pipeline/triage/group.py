@@ -18,7 +18,7 @@ makes no incident of each match.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -30,7 +30,7 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.changes import Changes
 from carecordon.pipeline.triage.digests import digest
 from carecordon.pipeline.triage.links import HORIZON_NS
-from carecordon.pipeline.triage.members import Members
+from carecordon.pipeline.triage.members import Members, Place
 from carecordon.pipeline.triage.parts import Part, Parts
 from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.records import (
@@ -76,11 +76,12 @@ class Grouper:
         *,
         is_kept: bool = False,
         teller: str = "",
+        counted: Callable[[], AbstractSet[Place]] = frozenset,
     ) -> None:
         """`correlated` are the ids of rules that correlations refer to; `estate` what is known of the devices.
 
         `is_kept`: somebody asks for `changes`, and writes them; `teller` is another text whenever incidents that are
-        open are to be told once more.
+        open are to be told once more. `counted` gives the places of what is in a window of a correlation.
         """
         self._changes = Changes(is_kept=is_kept)
         self.estate = estate or Estate()
@@ -88,6 +89,7 @@ class Grouper:
         """The hub's clock (UTC ns) where matches come as they happen; None: event time is all there is."""
         self.processes = Processes()
         self._correlated = correlated
+        self._counted = counted
         self._units: dict[UnitKey, Unit] = {}
         self._members = Members()
         self._newest = -(1 << 80)
@@ -203,8 +205,9 @@ class Grouper:
             self._name(name)
         needed = (self._start_of(unit) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
-        for member in self._members.forget_before(over, self.now):
-            self._changes.note(member_key(member))
+        if self._changes.is_kept:
+            for member in self._members.forget_all_but(self._counted(), self.now):
+                self._changes.note(member_key(member))
 
     def _settle_part(self, part: Part) -> None:
         self._parts.drop(part)
@@ -238,7 +241,7 @@ class Grouper:
         gone = [one for start in sorted(kept.starts, key=lambda one: one.time) for one in self.processes.add(start)]
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
-        members = self._members.restore(kept.members, self._newest)
+        members = self._members.restore(kept.members)
         self._unchanged.resume(kept.told, kept.untold)
         self._forget(gone)
         return members
@@ -302,7 +305,7 @@ class Grouper:
         is_member = match.rule.id in self._correlated
         if is_member:
             member = match if self._changes.is_kept else replace(match, carried={})
-            for other in self._members.add(member, self.now if time < self._reach - HORIZON_NS else None):
+            for other in self._members.add(member):
                 self._changes.note(member_key(other))
         if match.rule.is_silent:
             return

@@ -97,6 +97,11 @@ class Latecomers:
                 found += [one for correlator in away.correlators.values() for one in correlator.pass_time(until)]
         return found
 
+    def places(self) -> set[tuple[str, int]]:
+        """Return file and position of every event that is counted, or may be."""
+        correlators = [one for away in self._away.values() for one in away.correlators.values()]
+        return set().union(*(correlator.places() for correlator in correlators))
+
     def unseen(self) -> list[BlindSpot]:
         """Return what could not take part with those that are over, with reasons and counts."""
         return [BlindSpot(kind, reason, count=number) for (kind, reason), number in sorted(self._tally.items())]

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from carecordon.model.correlation import CorrelationRule, CorrelationType, Expression
 from carecordon.pipeline.triage.conditions import Bounds, Figure, bounds_of, holds, meets, needs_whole_window, steps_of
 from carecordon.pipeline.triage.gather import Occurrence
-from carecordon.pipeline.triage.sequence import Sequences
+from carecordon.pipeline.triage.sequence import Sequences, last_opener
 
 Verdict = tuple[Figure, int]
 """The figure that satisfies the condition, and the number of the first event that belongs to it."""
@@ -49,6 +49,16 @@ def measure_for(rule: CorrelationRule, *, builds_on_correlations: bool) -> Measu
             return RulesSeen(bounds, rule.expression, steps_of(rule))
         case CorrelationType.TEMPORAL_ORDERED:
             return Sequences(bounds, rule.expression, steps_of(rule), over_whole_window=needs_whole_window(rule))
+
+
+def opener_of(rule: CorrelationRule) -> int | None:
+    """Return the last step that a window of the rule may begin with; None where it may with any.
+
+    What comes in order cannot go on before it has begun: a logon that no guessing came before need not be remembered.
+    """
+    if rule.type is not CorrelationType.TEMPORAL_ORDERED or needs_whole_window(rule):
+        return None
+    return last_opener(bounds_of(rule), rule.expression, len(steps_of(rule)))
 
 
 class Count:

@@ -1,9 +1,10 @@
-"""Events that correlations may come to be made of, remembered until they are told; bounded, the oldest go first."""
+"""Events that correlations count, remembered for as long as they are in a window; bounded, the oldest go first."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from carecordon.model.match import Match
 from carecordon.pipeline.triage.links import HORIZON_NS
@@ -24,18 +25,13 @@ class Members:
         """Begin with none."""
         self._kept: OrderedDict[Place, list[Match]] = OrderedDict()
         self._count = 0
-        self._came: dict[Place, int] = {}
-        """When those came that came late (UTC ns, the hub's clock)."""
 
-    def add(self, match: Match, came: int | None) -> list[Member]:
+    def add(self, match: Match) -> list[Member]:
         """Remember a match; return the members that are other now: itself, and those that are forgotten for it.
 
-        Of one rule's matches of an event one is kept: the same, whatever order they come in. `came`: when, if late.
+        Of one rule's matches of an event one is kept: the same, whatever order they come in.
         """
-        place = match.file, match.position
-        if came is not None:
-            self._came[place] = came
-        known = self._kept.setdefault(place, [])
+        known = self._kept.setdefault((match.file, match.position), [])
         for number, one in enumerate(known):
             if one.rule.id == match.rule.id:
                 if min(one, match, key=birth) is one:
@@ -59,30 +55,23 @@ class Members:
         found = [earliest(self._kept[place]) for place in places if place in self._kept]
         return sorted(found, key=lambda match: (match.time or 0, match.file, match.position))
 
-    def restore(self, kept: Mapping[Member, Match], newest: int) -> list[Match]:
-        """Take up what was kept, `newest` (UTC ns) the time of all that is known; return it in order of time."""
+    def restore(self, kept: Mapping[Member, Match]) -> list[Match]:
+        """Take up what was kept; return it in order of time."""
         in_order = sorted(kept.values(), key=lambda match: match.time or 0)
         for match in in_order:
             self._kept.setdefault((match.file, match.position), []).append(match)
         self._count += len(in_order)
-        late = newest - HORIZON_NS
-        self._came = {(match.file, match.position): newest for match in in_order if (match.time or 0) < late}
         return in_order
 
-    def forget_before(self, over: int, now: int | None) -> list[Member]:
-        """Forget what happened and came before `over`, and what lies a day ahead of `now`; return the members."""
+    def forget_all_but(self, counted: AbstractSet[Place], now: int | None) -> list[Member]:
+        """Forget what is in none of these places, and what lies a day ahead of `now`; return the members."""
         ahead = END_OF_TIME if now is None else now + HORIZON_NS
-        gone = [
-            place
-            for place, (match, *_) in self._kept.items()
-            if max(match.time or 0, self._came.get(place, 0)) < over or (match.time or 0) > ahead
-        ]
+        gone = [place for place, (match, *_) in self._kept.items() if place not in counted or (match.time or 0) > ahead]
         return [member for place in gone for member in self._forget(place)]
 
     def _forget(self, place: Place) -> list[Member]:
         gone = self._kept.pop(place)
         self._count -= len(gone)
-        self._came.pop(place, None)
         return [member_of(match) for match in gone]
 
 

@@ -106,6 +106,11 @@ class Sequences:
             self._runs = dict(latest)
 
 
+def last_opener(bounds: Bounds, expression: Expression | None, steps: int) -> int:
+    """Return the last of the steps that a run may begin with, where lower bounds or an expression decide."""
+    return steps - 1 if expression is not None else _skips(bounds, steps)
+
+
 def _skips(bounds: Bounds, steps: int) -> int:
     """Return how many steps a run may leave out and still satisfy lower bounds."""
     needed = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -12,8 +12,8 @@ from carecordon.model.correlation import CorrelationRule, CorrelationType
 from carecordon.model.event import Value
 from carecordon.model.match import CorrelationMatch, Unseen
 from carecordon.pipeline.triage.conditions import needs_whole_window, plain
-from carecordon.pipeline.triage.gather import Gatherer, Held, Key, Occurrence, Payload, Tally, identity_of
-from carecordon.pipeline.triage.measures import measure_for
+from carecordon.pipeline.triage.gather import Gatherer, Held, Key, Occurrence, Payload, Place, Tally, identity_of
+from carecordon.pipeline.triage.measures import measure_for, opener_of
 from carecordon.pipeline.triage.windows import Burst, Group, Sliding, Whole, Window
 
 
@@ -52,6 +52,7 @@ class Stage:
         self._tally = tally
         self._is_whole = needs_whole_window(rule)
         self._is_ordered = rule.type is CorrelationType.TEMPORAL_ORDERED
+        self._opener = opener_of(rule)
         self._waiting: list[Waiting] = []
         self._is_sorted = True
         self._done = BEGINNING_OF_TIME
@@ -92,6 +93,16 @@ class Stage:
         found, self._found = self._found, []
         return found
 
+    def places(self) -> Iterator[Place]:
+        """Yield where the events stand that wait, or are in a window."""
+        for *_, payload in self._waiting:
+            if isinstance(payload, Held):
+                yield from payload.places
+            else:
+                yield payload.time or 0, payload.file, payload.position
+        for window in self._groups.values():
+            yield from window.places()
+
     def _moment(self, time: int, waiting: Sequence[Waiting]) -> None:
         """Take in everything that happened at one time: events that are the same count once."""
         self._close_due(time)
@@ -120,6 +131,8 @@ class Stage:
         """Add events of one moment to their group's window."""
         window = self._groups.get(key)
         if window is None:
+            if self._opener is not None and all(event.steps[0] > self._opener for event in events):
+                return  # nothing has begun that they could go on with
             window = self._groups[key] = self._open(dict(zip(self.rule.group_by, group, strict=True)), time)
         due, kept = window.due, window.kept
         for burst in window.add(time, events):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
@@ -65,6 +65,9 @@ class Window(Protocol):
 
     def close(self) -> Burst | None:
         """Return what is left to tell when the window is over."""
+
+    def places(self) -> Iterator[Place]:
+        """Yield where its events stand, and those of the burst under way."""
 
 
 class Sliding:
@@ -128,6 +131,12 @@ class Sliding:
         """Return the burst under way."""
         burst, self._burst = self._burst, None
         return burst if burst is not None and burst.places else None
+
+    def places(self) -> Iterator[Place]:
+        """Yield where its events stand, and those of the burst under way."""
+        yield from _places(self._entries)
+        if self._burst is not None:
+            yield from self._burst.places
 
     def _let_go(self, since: int) -> None:
         """Drop the events before `since`."""
@@ -224,3 +233,11 @@ class Whole:
         for event in self._entries:
             burst.take(event)
         return burst
+
+    def places(self) -> Iterator[Place]:
+        """Yield where its events stand."""
+        return _places(self._entries)
+
+
+def _places(entries: Iterable[Occurrence]) -> Iterator[Place]:
+    return (place for event in entries for place in event.places)

@@ -1,4 +1,4 @@
-"""Alerts are found by their rule; and a record of triage is one rule's match of an event: its key names the rule too."""
+"""Alerts are found by their rule; a record of triage is one rule's match of an event: its key names the rule too."""
 
 from __future__ import annotations
 
