@@ -1,30 +1,33 @@
-"""Many devices' batches made one: their dictionaries are joined, no row is looked at by itself.
+"""Many devices' batches made one: their dictionaries are joined, no row and no value is looked at by itself.
 
-Theory. A column of a batch is its distinct values and an index a row. To join columns of one
-name, each distinct value gets one number over all batches; an index is then the old one
-looked up in a table from old numbers to new. An average device sends one to three rows at a
-time, so the work is one step a column of a batch, and must stay small.
+Theory. A column of a batch is its distinct values and an index a row. To join columns of one name, each distinct value
+gets one number over all batches; an index is then the old one looked up in a table from old numbers to new. An average
+device sends one to three rows at a time, so nothing is done a column of a batch: what came is laid side by side, and
+numbered in one go at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from carecordon.model.batch import ABSENT, Buffer, Columns, Table
+from carecordon.model.batch import ABSENT, Columns, Table
 from carecordon.model.event import Value
 from carecordon.model.gather import told_apart
 from carecordon.model.merged import Merged
 
 _NONE = np.zeros(0, np.int32)
+_NO_COLUMNS = np.zeros(0, np.int64)
 MIXTURES = 1_000
 """Sets of names that are kept in mind."""
-SMALL = 8
-"""Rows up to which an index is looked up one by one; beyond, numpy pays."""
+SMALL = 4_096
+"""Cells up to which a batch is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,102 +45,102 @@ class Sent:
     name: str | None
 
 
-class _Column:
-    """The values of one column over all batches so far, and the number of each."""
-
-    __slots__ = ("numbers", "place", "raws", "values")
-
-    def __init__(self, place: int) -> None:
-        self.place = place
-        self.numbers: dict[Any, int] = {}
-        self.values: list[Value] = []
-        self.raws: list[Buffer] = []
-        """Bytes in which every text among the values stands as it is."""
-
-
 class _Whole:
-    """All columns over all batches.
-
-    What is written down of a small batch is lists; the indexes of all are looked up in one go at the end.
-    """
+    """All columns over all batches. A line is a column of one batch."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, _Column] = {}
-        self._known: dict[tuple[str, ...], list[_Column]] = {}
+        self._places: dict[str, int] = {}
+        """The column of each name."""
+        self._known: dict[tuple[str, ...], npt.NDArray[np.int64]] = {}
         """The columns of batches by all their names: few kinds of events make most batches."""
-        self._flat: list[int] = []
-        """The new numbers of the values of one column of one batch behind those of another."""
-        self._starts: list[int] = []
-        """Where in `_flat` they begin,"""
-        self._places: list[int] = []
-        """and which column it is."""
-        self._small: list[tuple[int, npt.NDArray[np.int32]]] = []
-        self._large: list[tuple[int, int, npt.NDArray[np.int32]]] = []
+        self._columns: list[npt.NDArray[np.int64]] = []
+        """The columns of each batch,"""
+        self._values: list[Sequence[tuple[Value, ...]]] = []
+        """the values in each of its lines,"""
+        self._index: list[tuple[int, npt.NDArray[np.int32]]] = []
+        """and where its rows begin, with their index."""
 
     def add(self, part: Columns, at: int) -> None:
         """Add a batch's columns, whose rows stand from `at` on."""
-        flat, raw = self._flat, part.raw
-        is_small = part.index.shape[1] <= SMALL
-        if is_small:
-            self._small.append((at, part.index))
-        for here, (column, values) in enumerate(zip(self._named(part.names), part.all_values(), strict=True)):
-            start, before = len(flat), len(column.values)
-            numbers = column.numbers
-            for value in values:
-                key = value if type(value) is str else told_apart(value)
-                number = numbers.get(key)
-                if number is None:
-                    number = numbers[key] = len(column.values)
-                    column.values.append(value)
-                flat.append(number)
-            if raw is not None and len(column.values) > before:
-                column.raws.append(raw(here))
-            if is_small:
-                self._starts.append(start)
-                self._places.append(column.place)
-            else:
-                self._large.append((column.place, at, _renumbered(part.index[here], flat[start:])))
-                del flat[start:]
+        self._columns.append(self._named(part.names))
+        self._values.append(part.all_values())
+        self._index.append((at, part.index))
 
-    def _named(self, names: tuple[str, ...]) -> list[_Column]:
+    def _named(self, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
         """Return the columns of these names."""
         found = self._known.get(names)
         if found is None:
-            columns = self._columns
-            found = [columns.get(name) or columns.setdefault(name, _Column(len(columns))) for name in names]
+            places = self._places
+            found = np.array([places.setdefault(name, len(places)) for name in names], np.int64)
             if len(self._known) < MIXTURES:
                 self._known[names] = found
         return found
 
     def columns(self, rows: int, *, has_raws: bool) -> Columns:
-        """Return all of it as a table of so many rows has it."""
-        every = self._columns.values()
-        index = np.full((len(every), rows), ABSENT, np.int32)
-        self._look_up(index)
-        for place, at, codes in self._large:
-            index[place, at : at + len(codes)] = codes
-        values = [tuple(column.values) for column in every]
-        raws: list[Buffer] = [b"\n".join(column.raws) for column in every] if has_raws else []
-        return Columns(tuple(self._columns), index, values.__getitem__, raws.__getitem__ if has_raws else None)
+        """Return all of it as a table of so many rows has it; `has_raws`: no text in it is beyond UTF-8."""
+        index = np.full((len(self._places), rows), ABSENT, np.int32)
+        values = self._numbered(index)
+        raw = (lambda place: msgspec.msgpack.encode(values[place])) if has_raws else None
+        return Columns(tuple(self._places), index, values.__getitem__, raw)
 
-    def _look_up(self, index: npt.NDArray[np.int32]) -> None:
-        """Write the new numbers of all small batches into `index`."""
-        if not self._starts:
+    def _numbered(self, index: npt.NDArray[np.int32]) -> list[tuple[Value, ...]]:
+        """Return the distinct values of each column, and write the numbers that they have there into `index`."""
+        width = len(self._places)
+        lines = list(chain.from_iterable(self._values))
+        lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+        flat = list(chain.from_iterable(lines))
+        is_text = set(map(type, flat)) <= {str}
+        keys = flat if is_text else [value if type(value) is str else told_apart(value) for value in flat]
+        distinct: dict[Any, Value] = dict(zip(keys, flat, strict=True))
+        number = dict(zip(distinct, range(len(distinct)), strict=True))
+        column = np.concatenate([_NO_COLUMNS, *self._columns])
+        column_of = np.repeat(column, lengths)
+        tagged = column_of << 32 | np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
+        every, found = np.unique(tagged, return_inverse=True)
+        bounds = np.searchsorted(every, np.arange(width + 1) << 32)
+        self._look_up(index, column, np.cumsum(lengths) - lengths, found - bounds[column_of])
+        known = list(distinct.values())
+        in_order = [known[each] for each in (every & 0xFFFF_FFFF).tolist()]
+        return [tuple(in_order[low:high]) for low, high in pairwise(bounds.tolist())]
+
+    def _look_up(
+        self,
+        index: npt.NDArray[np.int32],
+        column: npt.NDArray[np.int64],
+        starts: npt.NDArray[np.int64],
+        new: npt.NDArray[np.int64],
+    ) -> None:
+        """Write the new numbers into `index`: of each large batch by itself, of all small ones in one go.
+
+        `column` and `starts` have an entry a line: its column, and where in `new` the numbers of its values begin.
+        """
+        if not len(new):
             return
-        widths = np.repeat(
-            np.array([part.shape[1] for _, part in self._small]), [part.shape[0] for _, part in self._small]
-        )
-        firsts = np.repeat(np.array([at for at, _ in self._small]), [part.shape[0] for _, part in self._small])
-        codes = np.concatenate([part.reshape(-1) for _, part in self._small])
+        small: list[tuple[int, int, npt.NDArray[np.int32]]] = []
+        line = 0
+        for at, part in self._index:
+            if part.size <= SMALL:
+                small.append((at, line, part))
+            else:
+                lines = slice(line, line + len(part))
+                codes = new[np.where(part == ABSENT, 0, part + starts[lines, None])]
+                index[column[lines], at : at + part.shape[1]] = np.where(part == ABSENT, ABSENT, codes)
+            line += len(part)
+        if not small:
+            return
+        counts = [len(part) for _, _, part in small]
+        widths = np.repeat([part.shape[1] for _, _, part in small], counts)
+        firsts = np.repeat([at for at, _, _ in small], counts)
+        lines_of = np.concatenate([np.arange(line, line + len(part)) for _, line, part in small])
+        codes = np.concatenate([part.reshape(-1) for _, _, part in small])
         is_there = codes != ABSENT
         row = np.arange(len(codes)) + np.repeat(firsts - (np.cumsum(widths) - widths), widths)
-        place = np.repeat(np.array(self._places), widths)
-        number = np.array(self._flat, np.int32)[(codes + np.repeat(np.array(self._starts), widths))[is_there]]
-        index[place[is_there], row[is_there]] = number
+        old = (codes + np.repeat(starts[lines_of], widths))[is_there]
+        index[np.repeat(column[lines_of], widths)[is_there], row[is_there]] = new[old]
 
 
 class Merger:
-    """Takes batches one after the other and lets go of each, so that what is held is what they are together."""
+    """Takes batches one after the other; of each it holds the rows' numbers and the columns' values until the end."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -186,7 +189,7 @@ class Merger:
             np.concatenate(self._time),
             places,
             columns,
-            None if columns.raw is None else b"\n".join(map(columns.raw, range(len(columns.names)))),
+            None if columns.raw is None else b"".join(map(columns.raw, range(len(columns.names)))),
         )
         lengths = np.array(self._lengths, np.int64)
         epoch, first, received = (
