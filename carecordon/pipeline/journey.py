@@ -25,7 +25,7 @@ from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
-from carecordon.pipeline.triage.correlate import Correlator
+from carecordon.pipeline.triage.correlate import Correlator, lasting
 from carecordon.pipeline.triage.gather import carried_by, whole
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.latecomers import Latecomers
@@ -109,7 +109,14 @@ def triaging(
     def counted() -> set[tuple[str, int]]:
         return correlator.places() if late is None else correlator.places() | late.places()
 
-    grouper = Grouper(frozenset(carried_by(correlations)), estate, is_kept=is_kept, teller=teller, counted=counted)
+    grouper = Grouper(
+        frozenset(carried_by(correlations)),
+        estate,
+        is_kept=is_kept,
+        teller=teller,
+        counted=counted,
+        lasting=lasting(correlations),
+    )
     return TriageState(correlator, grouper, horizon_ns is not None, latecomers=late)
 
 
@@ -124,7 +131,7 @@ def resuming(
     """Return the state that was kept: triage goes on where it ended; `now` (UTC ns) bounds what was told.
 
     Windows of correlations are filled again with the events that are kept for them; what they told before is not told
-    again. Not kept is which events a unit has met (one that comes again, in another file, counts again), and what
+    again. What is new among the rules begins with the events that others' windows held. Not kept is which events a unit has met (one that comes again, in another file, counts again), and what
     devices that were catching up had not told yet.
     """
     state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns, teller=teller)

@@ -101,6 +101,16 @@ RULES = (
         "  type: value_count\n  rules: [malice]\n  group-by: [Computer]\n  timespan: 2m\n"
         "  condition: {field: CommandLine, gte: 4}",
     ),
+    _correlation(
+        24,
+        "and-then",
+        "  type: temporal_ordered\n  rules: [many, enter]\n  group-by: [User]\n  timespan: 5m\n  generate: true",
+    ),
+    _correlation(
+        25,
+        "pair",
+        "  type: event_count\n  rules: [knock]\n  group-by: [Computer]\n  timespan: 1m\n  condition: {eq: 2}",
+    ),
 )
 
 

@@ -80,8 +80,8 @@ class _Whole:
         """Return all of it as a table of so many rows has it; `has_raws`: no text in it is beyond UTF-8."""
         index = np.full((len(self._places), rows), ABSENT, np.int32)
         values = self._numbered(index)
-        raw = (lambda place: msgspec.msgpack.encode(values[place])) if has_raws else None
-        return Columns(tuple(self._places), index, values.__getitem__, raw)
+        raws = [msgspec.msgpack.encode(some) for some in values] if has_raws else []
+        return Columns(tuple(self._places), index, values.__getitem__, raws.__getitem__ if has_raws else None)
 
     def _numbered(self, index: npt.NDArray[np.int32]) -> list[tuple[Value, ...]]:
         """Return the distinct values of each column, and write the numbers that they have there into `index`."""
@@ -98,7 +98,7 @@ class _Whole:
         tagged = column_of << 32 | np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
         every, found = np.unique(tagged, return_inverse=True)
         bounds = np.searchsorted(every, np.arange(width + 1) << 32)
-        self._look_up(index, column, np.cumsum(lengths) - lengths, found - bounds[column_of])
+        self._look_up(index, column, np.cumsum(lengths) - lengths, (found - bounds[column_of]).astype(np.int32))
         known = list(distinct.values())
         in_order = [known[each] for each in (every & 0xFFFF_FFFF).tolist()]
         return [tuple(in_order[low:high]) for low, high in pairwise(bounds.tolist())]
@@ -108,7 +108,7 @@ class _Whole:
         index: npt.NDArray[np.int32],
         column: npt.NDArray[np.int64],
         starts: npt.NDArray[np.int64],
-        new: npt.NDArray[np.int64],
+        new: npt.NDArray[np.int32],
     ) -> None:
         """Write the new numbers into `index`: of each large batch by itself, of all small ones in one go.
 
@@ -122,9 +122,10 @@ class _Whole:
             if part.size <= SMALL:
                 small.append((at, line, part))
             else:
-                lines = slice(line, line + len(part))
-                codes = new[np.where(part == ABSENT, 0, part + starts[lines, None])]
-                index[column[lines], at : at + part.shape[1]] = np.where(part == ABSENT, ABSENT, codes)
+                ends = np.append(starts, len(new))
+                for number, codes in enumerate(part, line):
+                    own = np.append(new[ends[number] : ends[number + 1]], ABSENT)
+                    index[column[number], at : at + len(codes)] = own[codes]
             line += len(part)
         if not small:
             return

@@ -51,9 +51,10 @@ from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import count
 
-from carecordon.model.correlation import CorrelationRule
+from carecordon.model.correlation import CorrelationRule, CorrelationType
 from carecordon.model.errors import OurFault
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
+from carecordon.pipeline.triage.conditions import needs_whole_window
 from carecordon.pipeline.triage.gather import Tally
 from carecordon.pipeline.triage.stage import BEGINNING_OF_TIME, Limits, Stage
 
@@ -164,6 +165,22 @@ class Correlator:
                 for held in told:
                     listener.take((held.time, "", 0, rule_id, next(self._numbers), held))
         return sorted(found, key=lambda one: (one.start, one.end, one.rule.id, one.members))
+
+
+def lasting(rules: Sequence[CorrelationRule]) -> frozenset[str]:
+    """Return the rules whose matches must be remembered though no window holds them any more.
+
+    Where a window ends and the next begins hangs on all that came before in its group; so may a sum, of which what is
+    negative has gone. Taken up again without that, it could be told otherwise.
+    """
+    by_id = {rule.head.id: rule for rule in rules}
+    todo = [rule for rule in rules if needs_whole_window(rule) or rule.type is CorrelationType.VALUE_SUM]
+    found: set[str] = set()
+    while todo:
+        names = set(todo.pop().rules) - found
+        found |= names
+        todo += [by_id[name] for name in names if name in by_id]
+    return frozenset(found)
 
 
 def by_dependency(rules: Sequence[CorrelationRule]) -> list[CorrelationRule]:

@@ -18,7 +18,7 @@ makes no incident of each match.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -30,7 +30,7 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.changes import Changes
 from carecordon.pipeline.triage.digests import digest
 from carecordon.pipeline.triage.links import HORIZON_NS
-from carecordon.pipeline.triage.members import Members, Place
+from carecordon.pipeline.triage.members import Counted, Members
 from carecordon.pipeline.triage.parts import Part, Parts
 from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.records import (
@@ -76,12 +76,13 @@ class Grouper:
         *,
         is_kept: bool = False,
         teller: str = "",
-        counted: Callable[[], AbstractSet[Place]] = frozenset,
+        counted: Counted = frozenset,
+        lasting: AbstractSet[str] = frozenset(),
     ) -> None:
         """`correlated` are the ids of rules that correlations refer to; `estate` what is known of the devices.
 
         `is_kept`: somebody asks for `changes`, and writes them; `teller` is another text whenever incidents that are
-        open are to be told once more. `counted` gives the places of what is in a window of a correlation.
+        open are to be told once more. `counted` and `lasting`: what is remembered of those matches, see Members.
         """
         self._changes = Changes(is_kept=is_kept)
         self.estate = estate or Estate()
@@ -89,9 +90,8 @@ class Grouper:
         """The hub's clock (UTC ns) where matches come as they happen; None: event time is all there is."""
         self.processes = Processes()
         self._correlated = correlated
-        self._counted = counted
         self._units: dict[UnitKey, Unit] = {}
-        self._members = Members()
+        self._members = Members(counted, lasting)
         self._newest = -(1 << 80)
         self._parts = Parts(self.processes)
         self._spread = Spread(forgets=is_kept)
@@ -189,6 +189,8 @@ class Grouper:
     def _sweep(self) -> None:
         """Forget what is settled; where more is open than can be held, what is no incident first, then the oldest."""
         over = self._reach - 2 * HORIZON_NS
+        for member in self._members.forget(over, self.now):
+            self._changes.note(member_key(member))
         crowd = len(self._units) - UNITS_KEPT
         if crowd > 0:
             self._tally[Unseen.RECORD, CROWDED] += crowd
@@ -205,9 +207,6 @@ class Grouper:
             self._name(name)
         needed = (self._start_of(unit) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
-        if self._changes.is_kept:
-            for member in self._members.forget_all_but(self._counted(), self.now):
-                self._changes.note(member_key(member))
 
     def _settle_part(self, part: Part) -> None:
         self._parts.drop(part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from carecordon.model.match import Match
@@ -14,17 +14,25 @@ Place = tuple[str, int]
 """File and position of an event."""
 Member = tuple[str, int, str]
 """Its place, and the id of a rule that it matches: each has windows of its own."""
+Counted = Callable[[], AbstractSet[Place]]
+"""Gives the places of all that is in a window of a correlation, or waits to be."""
 KEPT = 50_000
+FRESH = KEPT // 10
+"""So many that are new are reason enough to look which of all are still counted."""
+LOOK_NS = 60_000_000_000
+"""Time by the hub's clock after which it is looked anyway."""
 END_OF_TIME = 1 << 80
 
 
 class Members:
     """What is remembered: all matches of an event together, in the order in which their events came."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, counted: Counted, lasting: AbstractSet[str]) -> None:
+        """Begin with none. Matches of rules that are `lasting` are remembered for two days, counted or not."""
         self._kept: OrderedDict[Place, list[Match]] = OrderedDict()
-        self._count = 0
+        self._count = self._fresh = self._held = 0
+        self._looked = -END_OF_TIME
+        self._counted, self._lasting = counted, lasting
 
     def add(self, match: Match) -> list[Member]:
         """Remember a match; return the members that are other now: itself, and those that are forgotten for it.
@@ -40,6 +48,7 @@ class Members:
                 return [member_of(match)]
         known.append(match)
         self._count += 1
+        self._fresh += 1
         changed = [member_of(match)]
         while self._count > KEPT:
             changed += self._forget(next(iter(self._kept)))
@@ -63,11 +72,31 @@ class Members:
         self._count += len(in_order)
         return in_order
 
-    def forget_all_but(self, counted: AbstractSet[Place], now: int | None) -> list[Member]:
-        """Forget what is in none of these places, and what lies a day ahead of `now`; return the members."""
+    def forget(self, over: int, now: int | None) -> list[Member]:
+        """Forget what nobody counts any more, and what lies a day ahead of `now`, if it is time to look; return it.
+
+        Not before all that was added has reached the windows. `over`: before it, what is lasting is forgotten too.
+        """
+        is_time = now is not None and abs(now - self._looked) >= LOOK_NS
+        if not is_time and self._fresh < max(FRESH, self._held):
+            return []
+        counted = self._counted()
+        self._looked, self._fresh, self._held = now or self._looked, 0, len(counted)
         ahead = END_OF_TIME if now is None else now + HORIZON_NS
-        gone = [place for place, (match, *_) in self._kept.items() if place not in counted or (match.time or 0) > ahead]
-        return [member for place in gone for member in self._forget(place)]
+        gone: list[Member] = []
+        for place, matches in list(self._kept.items()):
+            stays = [one for one in matches if self._stays(one, over, ahead, is_counted=place in counted)]
+            if len(stays) < len(matches):
+                gone += [member_of(one) for one in matches if one not in stays]
+                self._count -= len(matches) - len(stays)
+                self._kept[place] = stays
+            if not stays:
+                del self._kept[place]
+        return gone
+
+    def _stays(self, match: Match, over: int, ahead: int, *, is_counted: bool) -> bool:
+        time = match.time or 0
+        return time <= ahead and (is_counted or (match.rule.id in self._lasting and time >= over))
 
     def _forget(self, place: Place) -> list[Member]:
         gone = self._kept.pop(place)

@@ -95,13 +95,14 @@ class Stage:
 
     def places(self) -> Iterator[Place]:
         """Yield where the events stand that wait, or are in a window."""
+        lists = [each for window in self._groups.values() for each in window.places()]
         for *_, payload in self._waiting:
             if isinstance(payload, Held):
-                yield from payload.places
+                lists.append(payload.places)
             else:
                 yield payload.time or 0, payload.file, payload.position
-        for window in self._groups.values():
-            yield from window.places()
+        for each in {id(each): each for each in lists}.values():  # all moments of a burst have one list between them
+            yield from each
 
     def _moment(self, time: int, waiting: Sequence[Waiting]) -> None:
         """Take in everything that happened at one time: events that are the same count once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
@@ -66,8 +66,8 @@ class Window(Protocol):
     def close(self) -> Burst | None:
         """Return what is left to tell when the window is over."""
 
-    def places(self) -> Iterator[Place]:
-        """Yield where its events stand, and those of the burst under way."""
+    def places(self) -> Iterator[list[Place]]:
+        """Yield where its events stand, and those of the burst under way; some may have one list between them."""
 
 
 class Sliding:
@@ -132,11 +132,11 @@ class Sliding:
         burst, self._burst = self._burst, None
         return burst if burst is not None and burst.places else None
 
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[list[Place]]:
         """Yield where its events stand, and those of the burst under way."""
-        yield from _places(self._entries)
+        yield from (event.places for event in self._entries)
         if self._burst is not None:
-            yield from self._burst.places
+            yield self._burst.places
 
     def _let_go(self, since: int) -> None:
         """Drop the events before `since`."""
@@ -234,10 +234,6 @@ class Whole:
             burst.take(event)
         return burst
 
-    def places(self) -> Iterator[Place]:
+    def places(self) -> Iterator[list[Place]]:
         """Yield where its events stand."""
-        return _places(self._entries)
-
-
-def _places(entries: Iterable[Occurrence]) -> Iterator[Place]:
-    return (place for event in entries for place in event.places)
+        return (event.places for event in self._entries)

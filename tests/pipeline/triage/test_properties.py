@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from carecordon.model.correlation import AllOf, AnyOf, CorrelationRule, CorrelationType, Not, Seen
 from carecordon.model.event import Fields
 from carecordon.model.match import CorrelationMatch, Match, Unseen
-from carecordon.pipeline.triage.correlate import Correlator
+from carecordon.pipeline.triage.correlate import Correlator, lasting
 from carecordon.pipeline.triage.stage import Limits
 from tests.pipeline.triage import plain
 from tests.pipeline.triage.script import head
@@ -141,6 +142,56 @@ def test_a_chain_does_not_depend_on_cut_or_arrival(
     late = Correlator([built_on, grouped], horizon_ns=20)
     found = [one for event in shuffled for one in late.feed([event])]
     assert told(found + late.close()) == expected
+
+
+@settings(max_examples=300)
+@given(st.lists(rules(), min_size=1, max_size=2), matches(), st.integers(0, 9), st.integers(0, 4), st.booleans())
+def test_taken_up_with_what_is_counted_it_tells_what_it_would_have_told(
+    drawn: list[CorrelationRule], events: list[Match], cut: int, horizon: int, is_chain: bool
+) -> None:
+    """Of what nobody counts only matches that last are there: of whole windows, of sums, and of what they build on."""
+    lower, *others = drawn
+    correlations = [lower, *(replace(other, head=head("other")) for other in others)]
+    if is_chain and others:
+        correlations[0] = replace(lower, group_by=("User",))
+        built_on = replace(correlations[1], rules=("it", "c"), expression=None, fields=("User",), group_by=())
+        correlations[1] = built_on
+    alone = Correlator(correlations, horizon)
+    expected = [one for event in events for one in alone.feed([event])] + alone.close()
+    first = Correlator(correlations, horizon)
+    found = [one for event in events[:cut] for one in first.feed([event])]
+    counted, lasts = first.places(), lasting(correlations)
+    kept = [one for one in events[:cut] if (one.file, one.position) in counted or one.rule.id in lasts]
+    second = Correlator(correlations, horizon)
+    second.refill(kept, first.passed)
+    found += [one for event in events[cut:] for one in second.feed([event])]
+    assert told(found + second.close()) == told(expected)
+
+
+def test_places_are_told_once_a_burst_however_many_moments_build_on_it() -> None:
+    """Else a guessed password of a day would take minutes to look through."""
+    inner = replace(counting(2), head=head("inner"))
+    outer = replace(counting(1), rules=("inner",), head=head("it"), timespan_ns=100_000)
+    correlator = Correlator([inner, outer])
+    correlator.feed(failure(time) for time in range(500))
+    yielded = sum(1 for stage in correlator._stages for _ in stage.places())
+    assert yielded <= 4 * 500
+    assert correlator.places() == {("log", time) for time in range(500)}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "first", "is_kept"), [((), "b", False), ((), "a", True), ((("gte", 1.0),), "b", True)]
+)
+def test_what_comes_in_order_is_remembered_from_where_it_can_begin(
+    bounds: tuple[tuple[str, float], ...], first: str, is_kept: bool
+) -> None:
+    ordered = replace(counting(1), type=CorrelationType.TEMPORAL_ORDERED, rules=("a", "b"), bounds=bounds)
+    correlator = Correlator([ordered])
+    correlator.feed([replace(failure(5), rule=head(first)), replace(failure(2_000, "ben"), rule=head("a"))])
+    assert (("log", 5) in Correlator([ordered]).places() | correlator.places()) is False, "its time is over"
+    correlator.feed([replace(failure(2_010, "eve"), rule=head(first)), replace(failure(2_020, "ben"), rule=head("b"))])
+    correlator.feed([replace(failure(2_030, "kim"), rule=head("a"))])
+    assert (("log", 2_010) in correlator.places()) is is_kept
 
 
 def failure(time: int, user: str = "anna") -> Match:

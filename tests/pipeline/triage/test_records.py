@@ -133,6 +133,7 @@ def test_an_event_is_kept_for_each_rule_whose_correlations_count_it() -> None:
     again = Grouper(frozenset({"base", "other"}), is_kept=True)
     counted = again.restore(Kept(store.items()))
     assert [(one.position, one.rule.id) for one in counted] == [(one.position, one.rule.id) for one in found]
+    again.now = NOON
     step(again, store, match("a"))
     assert not [key for key in store if key[0] == "member"], "both are gone when they are in no window"
 
