@@ -47,8 +47,8 @@ from carecordon.wire.session import (
     write,
 )
 
-ASK_AFTER_S = 55.0
-"""The hub asks first (40 s); so of a pair that has nothing to say only one pings."""
+ASK_AFTER_S = 45.0
+"""The hub asks first (35 s); so of a pair that has nothing to say only one pings."""
 MAX_RATE = 1e9
 
 
