@@ -131,8 +131,9 @@ def resuming(
     """Return the state that was kept: triage goes on where it ended; `now` (UTC ns) bounds what was told.
 
     Windows of correlations are filled again with the events that are kept for them; what they told before is not told
-    again. What is new among the rules begins with the events that others' windows held. Not kept is which events a unit has met (one that comes again, in another file, counts again), and what
-    devices that were catching up had not told yet.
+    again. What is new among the rules begins with the events that others' windows held. Not kept is which events a
+    unit has met (one that comes again, in another file, counts again), and what devices that were catching up had not
+    told yet.
     """
     state = triaging(rules, estate, is_kept=True, horizon_ns=horizon_ns, teller=teller)
     told = kept.passed

@@ -48,7 +48,7 @@ from carecordon.wire.session import (
 )
 
 ASK_AFTER_S = 45.0
-"""The hub asks first (35 s); so of a pair that has nothing to say only one pings."""
+"""The hub asks first (30 s); so of a pair that has nothing to say only one pings."""
 MAX_RATE = 1e9
 
 

@@ -43,7 +43,7 @@ from carecordon.wire.session import (
     write,
 )
 
-ASK_AFTER_S = 35.0
+ASK_AFTER_S = 30.0
 
 
 class HubSession:

@@ -194,19 +194,19 @@ def test_a_certificate_is_renewed_in_the_session() -> None:
 
 def test_only_the_silent_are_asked_and_their_answer_counts() -> None:
     pair = Pair()
-    assert pair.hub.tick(seconds(34)) == []
-    (ask,) = pair.hub.tick(seconds(35))
+    assert pair.hub.tick(seconds(29)) == []
+    (ask,) = pair.hub.tick(seconds(30))
     assert isinstance(ask, Send)
     assert read(ask.message) == Ping()
-    assert pair.hub.tick(seconds(45)) == []
-    pair.now = seconds(46)
+    assert pair.hub.tick(seconds(40)) == []
+    pair.now = seconds(41)
     (pong,) = pair.device.receive(ask.message, pair.now)
     assert isinstance(pong, Send)
     assert read(pong.message) == Pong()
     assert pair.hub.receive(pong.message, pair.now) == [Answered()]
-    assert pair.hub.tick(seconds(75)) == []
-    assert pair.device.tick(seconds(90)) == []  # the hub's ping was heard: no second one
-    assert len(pair.device.tick(seconds(91))) == 1
+    assert pair.hub.tick(seconds(70)) == []
+    assert pair.device.tick(seconds(85)) == []  # the hub's ping was heard: no second one
+    assert len(pair.device.tick(seconds(86))) == 1
 
 
 def has_ended(events: Sequence[object]) -> bool:
