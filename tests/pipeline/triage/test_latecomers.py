@@ -35,3 +35,13 @@ def test_more_devices_than_there_is_room_for_are_told_as_they_are() -> None:
     told = [one for place in range(DEVICES + 3) for one in late.feed(pair(f"ws{place}", -HOUR), NOON + place)]
     assert len(told) == 3
     assert len(late.pass_time(NOON + HOUR + LOOK_NS)) == DEVICES
+
+
+def test_where_its_events_stand_is_told_until_a_window_is_over() -> None:
+    """Triage forgets what nobody counts."""
+    late = Latecomers([TWICE], MINUTE)
+    events = [replace(one, position=place) for place, one in enumerate(pair("ws1", -9 * HOUR), 7)]
+    late.feed(events, NOON)
+    assert late.places() == {(one.file, one.position) for one in events}
+    late.pass_time(NOON + HOUR)
+    assert late.places() == set()

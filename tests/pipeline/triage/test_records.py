@@ -150,6 +150,35 @@ def test_what_a_correlation_is_told_by_does_not_depend_on_which_rule_matched_fir
     assert [incident.title for incident in told[0]] == ["Rule fan"]
 
 
+def members_in(store: Store) -> list[str]:
+    return [key[2] for key in store if key[0] == "member"]
+
+
+def test_on_a_night_on_which_only_silent_rules_match_what_nobody_counts_is_forgotten() -> None:
+    store, places = Store(), {("log", 1), ("log", 2)}
+    grouper = Grouper(frozenset({"base"}), is_kept=True, counted=lambda: places)
+    grouper.now = NOON
+    step(grouper, store, match("base", 0, silent=True, position=1))
+    places.remove(("log", 1))
+    step(grouper, store, match("base", SECOND, silent=True, position=2))
+    assert members_in(store) == ["1", "2"], "it is not looked at once a step"
+    grouper.now = NOON + 61 * SECOND
+    step(grouper, store, match("base", MINUTE, silent=True, position=2))
+    assert members_in(store) == ["2"]
+
+
+def test_what_whole_windows_hang_on_is_kept_for_two_days_though_nobody_counts_it() -> None:
+    store = Store()
+    grouper = Grouper(frozenset({"base"}), is_kept=True, lasting=frozenset({"base"}))
+    grouper.now = NOON
+    step(grouper, store, match("base", 0, silent=True))
+    for hours in (1, 47, 80):
+        assert members_in(store) == ["1"]
+        grouper.now = NOON + hours * HOUR
+        step(grouper, store, match("a", hours * HOUR))
+    assert members_in(store) == []
+
+
 def test_too_many_members_are_forgotten_by_event_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members, "KEPT", 4)
     store = Store()
