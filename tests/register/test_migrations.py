@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlalchemy import create_engine
 
 from carecordon.model.errors import TheirFault
 from carecordon.model.match import Level, Match, RuleHead
-from carecordon.pipeline.triage.records import Kept
+from carecordon.pipeline.triage.records import Kept, Key
 from carecordon.pipeline.triage.unchanged import AsTold
 from carecordon.register.backends.sql import migrate
 from carecordon.register.backends.sqlite import SQLITE
@@ -50,23 +51,30 @@ def test_what_is_up_to_date_is_prepared_without_the_steps(place: Path, monkeypat
         SQLITE.prepare(str(place))
 
 
+def taken_over(place: Path, step: str, old: Mapping[Key, bytes]) -> dict[Key, bytes]:
+    """Return what becomes of triage's records that were written at a step."""
+    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
+        rows = [(msgspec.msgpack.encode(key), record) for key, record in old.items()]
+        connection.executemany("INSERT INTO records VALUES (?, ?)", rows)
+        connection.execute("UPDATE alembic_version SET version_num = ?", (step,))
+    SQLITE.prepare(str(place))
+    register = SQLITE.open_register(str(place))
+    records = dict(register.cases.records())
+    register.close()
+    return records
+
+
 def test_records_of_the_first_step_are_taken_over(place: Path) -> None:
     """What stood is not known any more, so each incident is told once more; the ids that it had before are."""
     pack = msgspec.msgpack.encode
-    old = {
+    old: dict[Key, bytes] = {
         ("incident", "i1"): pack(["i0"]),
         ("incident", "i2"): b"\xc1",
         ("standing",): pack({}),
         ("unit", "u"): b"kept",
         ("passed",): pack(1),
     }
-    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
-        connection.executemany("INSERT INTO records VALUES (?, ?)", [(pack(key), one) for key, one in old.items()])
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-    SQLITE.prepare(str(place))
-    register = SQLITE.open_register(str(place))
-    records = dict(register.cases.records())
-    register.close()
+    records = taken_over(place, "0001", old)
     assert records.pop(("incident", "i2")) == b"\xc1", "which triage sets aside"
     assert records == {("incident", "i1"): pack((0, ["i0"])), ("unit", "u"): b"kept", ("passed",): pack(1)}
     kept = Kept([one for one in records.items() if one[0][0] == "incident"])
@@ -77,7 +85,7 @@ def test_events_that_correlations_count_are_taken_over_each_under_its_rule(place
     pack = msgspec.msgpack.encode
     head = RuleHead("rule-1", "Rule", Level.LOW, (), "r.yml", 1)
     name, match = "ab", Match(head, "s:1", 7, None, 5, "ward", None, 1, {})
-    old = {
+    old: dict[Key, bytes] = {
         ("rule", name): pack(head),
         ("member", "s:1", "7"): pack(structs.replace(match, rule=structs.replace(head, id=f"\0{name}"))),
         ("member", "s:1", "8"): pack(structs.replace(match, position=8)),
@@ -85,13 +93,7 @@ def test_events_that_correlations_count_are_taken_over_each_under_its_rule(place
         ("member", "s:1", "10"): b"\xc1",
         ("unit", "u"): b"kept",
     }
-    with closing(sqlite3.connect(place, isolation_level=None)) as connection:
-        connection.executemany("INSERT INTO records VALUES (?, ?)", [(pack(key), one) for key, one in old.items()])
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
-    SQLITE.prepare(str(place))
-    register = SQLITE.open_register(str(place))
-    records = dict(register.cases.records())
-    register.close()
+    records = taken_over(place, "0002", old)
     assert records.pop(("unit", "u")) == b"kept"
     kept = Kept(records.items())
     assert kept.members == {

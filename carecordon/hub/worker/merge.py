@@ -1,4 +1,4 @@
-"""Many devices' batches made one: their dictionaries are joined, no row and no value is looked at by itself.
+"""Many devices' batches made one: their dictionaries are joined, no row is looked at by itself.
 
 Theory. A column of a batch is its distinct values and an index a row. To join columns of one name, each distinct value
 gets one number over all batches; an index is then the old one looked up in a table from old numbers to new. An average
@@ -27,7 +27,7 @@ _NO_COLUMNS = np.zeros(0, np.int64)
 MIXTURES = 1_000
 """Sets of names that are kept in mind."""
 SMALL = 4_096
-"""Cells up to which a batch is small."""
+"""Cells up to which a batch is small; the lines of larger ones are looked up one by one, which takes less memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,13 @@ class _Whole:
         """
         if not len(new):
             return
+        ends = np.append(starts, len(new))
         small: list[tuple[int, int, npt.NDArray[np.int32]]] = []
         line = 0
         for at, part in self._index:
             if part.size <= SMALL:
                 small.append((at, line, part))
             else:
-                ends = np.append(starts, len(new))
                 for number, codes in enumerate(part, line):
                     own = np.append(new[ends[number] : ends[number + 1]], ABSENT)
                     index[column[number], at : at + len(codes)] = own[codes]

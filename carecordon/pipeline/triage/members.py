@@ -30,7 +30,7 @@ class Members:
     def __init__(self, counted: Counted, lasting: AbstractSet[str]) -> None:
         """Begin with none. Matches of rules that are `lasting` are remembered for two days, counted or not."""
         self._kept: OrderedDict[Place, list[Match]] = OrderedDict()
-        self._count = self._fresh = self._held = 0
+        self._count = self._fresh = self._were_counted = 0
         self._looked = -END_OF_TIME
         self._counted, self._lasting = counted, lasting
 
@@ -78,10 +78,10 @@ class Members:
         Not before all that was added has reached the windows. `over`: before it, what is lasting is forgotten too.
         """
         is_time = now is not None and abs(now - self._looked) >= LOOK_NS
-        if not is_time and self._fresh < max(FRESH, self._held):
+        if not is_time and self._fresh < max(FRESH, self._were_counted):
             return []
         counted = self._counted()
-        self._looked, self._fresh, self._held = now or self._looked, 0, len(counted)
+        self._looked, self._fresh, self._were_counted = now or self._looked, 0, len(counted)
         ahead = END_OF_TIME if now is None else now + HORIZON_NS
         gone: list[Member] = []
         for place, matches in list(self._kept.items()):

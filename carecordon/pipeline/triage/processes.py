@@ -63,14 +63,6 @@ class _Device:
 
     def add(self, start: ProcessStart) -> list[ProcessStart]:
         """Take in a start; return the one that is not kept where another event told of it too."""
-        if (not self.ordered or self.ordered[-1].time < start.time) and start.guid not in self.guids:
-            self.ordered.append(start)  # mostly it is the latest, and nobody told of it before
-            if start.guid:
-                self.guids[start.guid] = start
-            if start.pid is not None:
-                self.pids.setdefault(start.pid, []).append(start)
-            self._change()
-            return []
         if self._holds(start):
             return []
         known = self.guids.get(start.guid) if start.guid else None
