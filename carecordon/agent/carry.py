@@ -15,7 +15,7 @@ from random import Random
 import carecordon
 from carecordon.agent.enrol import NotEnrolled, renew_expired
 from carecordon.agent.exchange import Exchange, Queue
-from carecordon.agent.identity import Identity, make_key, make_request, renew_at
+from carecordon.agent.identity import Identity, Returning, make_key, make_request, renew_at
 from carecordon.agent.link import Link
 from carecordon.model.errors import TheirFault
 from carecordon.wire.reconnect import Reconnect
@@ -61,6 +61,8 @@ class Carrier:
         """Carry `queue` as `identity`; `on_change` is called when a receipt came or the link came or went."""
         self.standing = Standing()
         self._queue, self._identity = queue, identity
+        self._context: Returning | None = None
+        """What connections are made with; None: to be made, and with it a new session."""
         self._host, self._system = host, system
         self._rng, self._clock, self._on_change = rng, clock, on_change
         self._link: Link | None = None
@@ -97,6 +99,8 @@ class Carrier:
             ended = await self._once()
             self.standing.is_open, self.standing.last_end = False, ended
             self.standing.is_refused = ended.retry_s is not None and ended.retry_s < 0
+            if self.standing.is_refused:
+                self._context = None
             self._on_change()
             again.lasted((self._clock() - began) / NANOSECONDS)
             self._unheard = 0 if ended.fault is Fault.NOBODY or not self._was_cut else self._unheard + 1
@@ -113,7 +117,9 @@ class Carrier:
         done: asyncio.Future[Ended] = loop.create_future()
         exchange = Exchange(self._queue, carecordon.__version__, self._host, self._system, self._clock())
         link = Link(exchange, done, self._clock, self._changed)
-        context, hub, self._was_cut = self._identity.context(), self._identity.hub, False
+        if self._context is None:
+            self._context = self._identity.context()
+        context, hub, self._was_cut = self._context, self._identity.hub, False
         try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.create_connection(lambda: link, hub.host, hub.port, ssl=context)
@@ -145,7 +151,7 @@ class Carrier:
         except (TheirFault, OSError) as fault:
             refused = NotEnrolled(str(fault), may_retry=False)
         if refused is None:
-            self._due, self._unheard, self.standing.is_refused = None, 0, False
+            self._due, self._unheard, self.standing.is_refused, self._context = None, 0, False, None
             return True
         self._revive_again_s = RENEW_SOON_S if refused.may_retry else RENEW_AGAIN_S
         self.standing.last_end = Ended(f"the certificate has expired; {refused.reason}", Fault.NOBODY, -1.0)
@@ -170,6 +176,7 @@ class Carrier:
         if certificate is not None and self._key is not None:
             with contextlib.suppress(TheirFault):  # the old one is good still, and is shown until a right one comes
                 self._identity.renew(self._key, certificate)
+                self._context = None
                 self._key, self._due, self._chance = None, None, self._rng.random()
         now, ahead = self._clock(), link.exchange.clock_ahead
         if self._due is None:

@@ -57,12 +57,13 @@ class Identity:
         """Return the file of key and certificate."""
         return self.folder / DEVICE
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> Returning:
         """Return what a connection is made with: TLS 1.3, our certificate, and only the hub's own CA.
 
         Addresses are not compared: the CA certifies no server but the hub's. Raises TheirFault where the files are bad.
         """
-        context = trusting(self.hub.authority)
+        context = Returning(ssl.PROTOCOL_TLS_CLIENT)
+        _trust(context, self.hub.authority)
         try:
             context.load_cert_chain(self.file)
         except (OSError, ssl.SSLError) as fault:
@@ -83,6 +84,30 @@ class Identity:
         write_private(self.file, key + certificate.encode())
 
 
+class Returning(ssl.SSLContext):
+    """One device's context: it resumes the device's last session, which costs both sides less than half of a new one.
+
+    It must never show another device's certificate: whoever resumes a session is taken for who began it.
+    """
+
+    _last: ssl.SSLSession | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002  # as Python's own
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Return a connection's TLS, as Python's own does: both kinds of event loop make theirs by it."""
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session or self._last)
+
+    def remember(self, secure: ssl.SSLObject) -> None:
+        """Keep the session of a connection: to be called once something came on it, as the hub's ticket does first."""
+        self._last = secure.session
+
+
 def trusting(authority: str) -> ssl.SSLContext:
     """Return a client's context, TLS 1.3 only, that believes this CA (PEM) and no other. Raises TheirFault for no CA.
 
@@ -90,6 +115,11 @@ def trusting(authority: str) -> ssl.SSLContext:
     has the hub's key is the hub. The hub itself looks at those in ours.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _trust(context, authority)
+    return context
+
+
+def _trust(context: ssl.SSLContext, authority: str) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
@@ -97,7 +127,6 @@ def trusting(authority: str) -> ssl.SSLContext:
         context.load_verify_locations(cadata=authority)
     except (ssl.SSLError, ValueError) as fault:
         raise TheirFault(f"the hub's CA cannot be read: {fault}") from fault
-    return context
 
 
 def make_key() -> bytes:

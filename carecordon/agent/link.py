@@ -18,6 +18,7 @@ from websockets.protocol import State as WebState
 from websockets.uri import WebSocketURI
 
 from carecordon.agent.exchange import Exchange
+from carecordon.agent.identity import Returning
 from carecordon.wire.session import MAX_MESSAGE_BYTES, Ended, Fault
 
 GREETING_S = 20.0
@@ -81,6 +82,7 @@ class Link(asyncio.Protocol):
         for event in self._web.events_received():
             if isinstance(event, Response):
                 if self._web.state is WebState.OPEN:
+                    self._remember()
                     self.put(self.exchange.begin())
             elif isinstance(event, Frame):
                 self._frame(event)
@@ -88,6 +90,12 @@ class Link(asyncio.Protocol):
             self._end(Ended(f"the other side is no hub: {self._web.handshake_exc}", Fault.THEIRS))
         self._settle()
         self._on_change()
+
+    def _remember(self) -> None:
+        """Keep the session, so that coming back is cheap."""
+        secure = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        if secure is not None and isinstance(secure.context, Returning):
+            secure.context.remember(secure)
 
     def eof_received(self) -> None:
         """Take in that the hub will say nothing more; the transport closes itself."""

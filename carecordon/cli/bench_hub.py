@@ -49,6 +49,8 @@ SEED = 20_261_127
 WARM_UP_S = 8.0
 IDLE_S = 5.0
 BACK_S = 300.0
+PULSES_S = 2.5
+"""After so long a process has said what it counted."""
 FOUND_S = 30.0
 SETTLED_S = 120.0
 MORNING = Span(8.0, 10.0)
@@ -211,7 +213,10 @@ async def _killed(site: Site, load: Load, tell: Callable[[str], None]) -> dict[s
             break
     told |= load.gauge.shared(start, load.gauge.look())
     tell(f"the gate was killed: {fleet.online:,} of {len(fleet.members):,} devices are back after {told['back_s']} s")
-    return told | {"online": fleet.online, "calm_again_s": await load.calm(120.0)}
+    told |= {"online": fleet.online, "calm_again_s": await load.calm(120.0)}
+    await asyncio.sleep(PULSES_S)
+    gate = load.gauge.pulses().get("gate")
+    return told | {"resumed": None if gate is None else gate.figures.get("resumed_total")}
 
 
 async def _settled(fleet: Fleet) -> bool:

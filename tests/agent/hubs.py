@@ -84,6 +84,8 @@ class TestHub:
     renewals: int = 0
     sockets: set[ServerConnection] = field(default_factory=set)
     ended: list[str] = field(default_factory=list)
+    shown: list[tuple[bytes, bool]] = field(default_factory=list)
+    """The certificate (DER) of each session, and whether that was resumed."""
 
     def lines(self) -> list[str]:
         """Return the command lines of everything taken, in order."""
@@ -97,6 +99,8 @@ class TestHub:
     async def serve(self, socket: ServerConnection) -> None:
         session = HubSession(time.monotonic_ns())
         self.sockets.add(socket)
+        secure: ssl.SSLObject = socket.transport.get_extra_info("ssl_object")
+        self.shown.append((secure.getpeercert(binary_form=True) or b"", bool(secure.session_reused)))
         with suppress(ConnectionClosed):
             async for message in socket:
                 assert isinstance(message, bytes)

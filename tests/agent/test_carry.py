@@ -112,6 +112,7 @@ def test_after_each_cut_it_goes_on_from_the_hubs_mark(tmp_path: Path, hub: TestH
     asyncio.run(play())
     assert hub.lines() == [*(f"event {number} 0" for number in range(6)), "last 0"]
     assert len(hub.hellos) >= 6
+    assert [is_resumed for _, is_resumed in hub.shown] == [False, *[True] * (len(hub.shown) - 1)]
 
 
 def test_what_piled_up_while_the_hub_was_away_comes_whole_and_in_order(
@@ -260,6 +261,8 @@ def test_half_way_through_its_life_a_certificate_is_renewed_with_a_new_key(
     asyncio.run(play())
     assert hub.lines() == ["with the new certificate 0"]
     assert hub.renewals == 1
+    assert [is_resumed for _, is_resumed in hub.shown] == [False, False], "a session is that of its certificate"
+    assert hub.shown[0][0] != hub.shown[1][0]
 
 
 def test_a_hub_that_sends_us_away_for_good_is_told_as_such_and_nothing_is_lost(

@@ -40,6 +40,7 @@ def test_a_small_run_loses_nothing_and_finds_everything(tmp_path: Path) -> None:
     assert all(phase["hub_cores"].keys() >= {"gate", "worker-0", "keeper", "triage"} for phase in found["phases"])
     assert found["gate_killed"]["online"] == 40
     assert found["gate_killed"]["fleet_cores"] > 0
+    assert found["gate_killed"]["resumed"] == 40  # the new gate took the tickets of the one that was killed
     assert found["store"]["rows"] == kept["stored"]
 
 

@@ -45,8 +45,8 @@ class Owner(Protocol):
         """Return the time, ns of a clock that never goes back."""
         ...
 
-    def arrived(self, link: Link, certificate: bytes) -> None:
-        """Take in a link whose peer showed this certificate (DER)."""
+    def arrived(self, link: Link, certificate: bytes, *, is_resumed: bool) -> None:
+        """Take in a link whose peer showed this certificate (DER), now or in the session that it resumes."""
         ...
 
     def said(self, link: Link, events: Sequence[HubEvent]) -> None:
@@ -139,7 +139,7 @@ class Link(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         secure: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         certificate = None if secure is None else secure.getpeercert(binary_form=True)
-        self._owner.arrived(self, certificate or b"")
+        self._owner.arrived(self, certificate or b"", is_resumed=secure is not None and bool(secure.session_reused))
 
     def data_received(self, data: bytes) -> None:
         """Read frames, and tell what the session makes of them."""

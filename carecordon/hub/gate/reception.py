@@ -107,10 +107,12 @@ class Reception:
         """Return the steady time."""
         return self._clocks.steady()
 
-    def arrived(self, link: Link, certificate: bytes) -> None:
+    def arrived(self, link: Link, certificate: bytes, *, is_resumed: bool) -> None:
         """Let a link in if its certificate says who it is, and the register that it may come."""
         self.links[link.number] = link
         self._empty.clear()
+        if is_resumed:
+            self.figures.count("resumed")
         visitor = self._admission.identify(certificate, self._clocks.wall())
         if isinstance(visitor, TurnedAway):
             self._turn_away(link, visitor)
