@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,27 +27,47 @@ _PRESENT = select(*(INCIDENTS.c[name] for name in ("number", "id", *_STATUS, "ve
 
 
 def write_incidents(connection: Connection, all_told: Iterable[ToldIncident], now: int) -> None:
-    """Write incidents. Those that go on alone, with a row of their own, are written together: most are."""
+    """Write incidents. Those that are new, or go on alone with a row of their own, are written together: most are."""
     # In one order whoever calls, so that numbers come out the same when it is done again.
     told = sorted(all_told, key=lambda one: (one.first, one.id))
-    alone = _alone(connection, told)
+    new, alone = _told_apart(connection, told)
     alerts = alerts_of(connection, [row.number for row in alone.values()])
     changes: list[Changes] = []
     updates: list[dict[str, Any]] = []
     names: list[dict[str, Any]] = []
-    for one in told:
-        row = alone.get(one.id)
-        if row is None:
+    for one, number in _numbered(connection, told, new, alone, now):
+        if number is None:
             write_incident(connection, one, now)
             continue
-        changes.append(compared(one.alerts, row.number, alerts.get(row.number, []), now))
-        if (values := _changed(one, [row], now, has_more=changes[-1].has_more)) is not None:
-            updates.append({"number": row.number} | {name: getattr(row, name) for name in _STATUS} | values)
+        changes.append(compared(one.alerts, number, alerts.get(number, []), now))
+        row = alone.get(one.id)
+        if row is not None and (values := _changed(one, [row], now, has_more=changes[-1].has_more)) is not None:
+            updates.append({"number": number} | {name: getattr(row, name) for name in _STATUS} | values)
             _move_devices(connection, one, row, values)
-        names += [{"id": name, "incident": row.number} for name in (one.id, *one.aliases)]
+        names += [{"id": name, "incident": number} for name in (one.id, *one.aliases)]
     apply(connection, changes)
     _update(connection, updates)
     replace(connection, INCIDENT_IDS, names)
+
+
+def _numbered(
+    connection: Connection, told: Sequence[ToldIncident], new: Collection[str], alone: Mapping[str, Row[Any]], now: int
+) -> Iterator[tuple[ToldIncident, int | None]]:
+    """Yield incidents with their numbers, None for those that are written by themselves.
+
+    Those that are `new` get their rows here, many at a time, but in the order in which they would one by one.
+    """
+    waiting: list[ToldIncident] = []
+    for one in told:
+        if one.id in new:
+            waiting.append(one)
+        elif one.id in alone:
+            yield one, alone[one.id].number
+        else:
+            yield from _inserted(connection, waiting, now)
+            waiting.clear()
+            yield one, None
+    yield from _inserted(connection, waiting, now)
 
 
 def _update(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -59,24 +79,32 @@ def _update(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     connection.execute(statement, [{f"new_{name}": value for name, value in row.items()} for row in rows])
 
 
-def _alone(connection: Connection, told: Sequence[ToldIncident]) -> dict[str, Row[Any]]:
-    """Return, by id, the rows of those that have one row, and no name, row or alert in common with any other."""
+def _told_apart(connection: Connection, told: Sequence[ToldIncident]) -> tuple[set[str], dict[str, Row[Any]]]:
+    """Return the ids of those that have no row, and the rows, by id, of those that have one.
+
+    Left out are those with several rows, and those with a name, a row or an alert in common with any other.
+    """
     named = Counter(name for one in told for name in (one.id, *one.aliases))
+    alerts = Counter(alert.id for one in told for alert in one.alerts)
     rows = {row.id: row for row in _rows_named(connection, list(named))}
+    owners = owners_of(connection, list(alerts))
+    new: set[str] = set()
     alone: dict[str, Row[Any]] = {}
+    shared: set[int] = set()
     for one in told:
         names = (one.id, *one.aliases)
         own = [rows[name] for name in names if name in rows]
-        if len(own) == 1 and all(named[name] == 1 for name in names):
+        others = {owners[alert.id] for alert in one.alerts if alert.id in owners} - {row.number for row in own[:1]}
+        shared |= others
+        if len(own) > 1 or others or any(named[name] > 1 for name in names):
+            continue
+        if any(alerts[alert.id] > 1 for alert in one.alerts):
+            continue
+        if own:
             alone[one.id] = own[0]
-    owners = owners_of(connection, [alert.id for one in told for alert in one.alerts])
-    number = {name: row.number for name, row in alone.items()}
-    shared: set[int | None] = set()
-    for one in told:
-        others = {owners[alert.id] for alert in one.alerts if alert.id in owners} - {number.get(one.id)}
-        if others:
-            shared |= {*others, number.get(one.id)}
-    return {name: row for name, row in alone.items() if row.number not in shared}
+        else:
+            new.add(one.id)
+    return new, {name: row for name, row in alone.items() if row.number not in shared}
 
 
 def write_incident(connection: Connection, told: ToldIncident, now: int) -> int:
@@ -84,7 +112,7 @@ def write_incident(connection: Connection, told: ToldIncident, now: int) -> int:
     names = (told.id, *told.aliases)
     rows = sorted(_rows_named(connection, names), key=lambda row: row.number)
     first = rows[0] if rows else None
-    number = _insert(connection, told, now) if first is None else first.number
+    number = next(_inserted(connection, [told], now))[1] if first is None else first.number
     losers = [row.number for row in rows[1:]]
     if losers:
         _merge(connection, losers, number)
@@ -124,12 +152,16 @@ def _rows_named(connection: Connection, names: Sequence[str]) -> list[Row[Any]]:
     return found
 
 
-def _insert(connection: Connection, told: ToldIncident, now: int) -> int:
+def _inserted(connection: Connection, told: Sequence[ToldIncident], now: int) -> Iterator[tuple[ToldIncident, int]]:
+    """Write incidents that are new, without their alerts, and yield each with its number."""
+    if not told:
+        return
     fixed = {"status": Status.NEW.value, "status_by": HUB, "status_why": "", "version": 1, "reopened": 0}
-    row = _values(told) | fixed | {"known": now, "changed": now, "merged_into": None}
-    number = connection.execute(insert(INCIDENTS).returning(INCIDENTS.c.number), row).scalar_one()
-    _write_devices(connection, told.devices, number)
-    return int(number)
+    rows = [_values(one) | fixed | {"known": now, "changed": now, "merged_into": None} for one in told]
+    statement = insert(INCIDENTS).returning(INCIDENTS.c.number, sort_by_parameter_order=True)
+    found = list(zip(told, connection.execute(statement, rows).scalars().all(), strict=True))
+    _write_devices(connection, found)
+    yield from found
 
 
 def _change(connection: Connection, told: ToldIncident, rows: Sequence[Row[Any]], now: int, *, has_more: bool) -> None:
@@ -159,7 +191,7 @@ def _move_devices(
 ) -> None:
     if row.devices != values["devices"] or is_merged:
         connection.execute(delete(INCIDENT_DEVICES).where(INCIDENT_DEVICES.c.incident == row.number))
-        _write_devices(connection, told.devices, row.number)
+        _write_devices(connection, [(told, row.number)])
 
 
 def _status(met: Sequence[Status], *, has_more: bool) -> Status:
@@ -179,8 +211,9 @@ def _merge(connection: Connection, losers: Sequence[int], survivor: int) -> None
         merge_notices(connection, some, survivor)
 
 
-def _write_devices(connection: Connection, devices: Iterable[str], number: int) -> None:
-    rows = [{"device": device, "incident": number} for device in dict.fromkeys(devices)]
+def _write_devices(connection: Connection, told: Iterable[tuple[ToldIncident, int]]) -> None:
+    """Write the devices of incidents, each given with its number."""
+    rows = [{"device": device, "incident": number} for one, number in told for device in dict.fromkeys(one.devices)]
     add_missing(connection, INCIDENT_DEVICES, rows)
 
 
