@@ -233,6 +233,11 @@ def _correlations(state: TriageState, matches: Sequence[Match], now: int) -> lis
     return found + late.pass_time(now)
 
 
+def triage_due(state: TriageState) -> int | None:
+    """Return when a step with nothing found would tell of incidents (UTC ns); None where none would."""
+    return state.grouper.due
+
+
 def triage_untold(state: TriageState, incidents: Sequence[Incident]) -> list[Effect]:
     """Return what is to be kept where incidents of the last step reached nobody: so they are told again."""
     state.grouper.untell(incidents)

@@ -127,6 +127,11 @@ class Desk:
         """Return the position in the log up to which everything is in the register."""
         return self._register_position - self._base
 
+    @property
+    def due(self) -> int | None:
+        """Return when a turn is to be taken though nothing comes (UTC ns); None where none need be."""
+        return journey.triage_due(self._state)
+
     def begin_anew(self, epoch: int, why: str) -> None:
         """Read the log from its beginning: it is not the one that was read before. Written with the next step."""
         self._base = self._register_position

@@ -91,7 +91,10 @@ def main() -> None:
         process.beat(desk.figures)
         is_behind = sum(len(entry.part.data) for entry in entries) > PULL_BYTES // 2
         if not is_behind:
-            process.wait(max(0.0, TURN_S - (time.monotonic() - began)) if entries else IDLE_S)
+            gather_s = TURN_S - (time.monotonic() - began) if entries else IDLE_S
+            due = desk.due
+            tell_s = gather_s if due is None else max(IDLE_S, (due - time.time_ns()) / 1e9)
+            process.wait(max(0.0, min(gather_s, tell_s)))
     upkeep.anchor()
     process.log.info("stopped")
 

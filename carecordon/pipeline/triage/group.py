@@ -125,13 +125,16 @@ class Grouper:
 
         It is a second, and more the more was looked at last, so that looking takes no more than a fifth of it.
         """
-        if not self._is_stale:
-            return False
-        wait = SETTLE_NS + self._looked_at * SETTLE_UNIT_NS
-        if 0 <= now - self._settled_at < wait and self._fresh * 2 < len(self._units):
+        due = self.due
+        if due is None or (self._settled_at <= now < due and self._fresh * 2 < len(self._units)):
             return False
         self._settled_at = now
         return True
+
+    @property
+    def due(self) -> int | None:
+        """Return when to settle if nothing more comes, on the clock that `is_due` is asked by; None: not at all."""
+        return self._settled_at + SETTLE_NS + self._looked_at * SETTLE_UNIT_NS if self._is_stale else None
 
     def settle(self) -> list[Incident]:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
