@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from carecordon.agent.rank import Rank
-from carecordon.wire.codec import MAX_PACKED
+from carecordon.wire.frame import MAX_PACKED
 
 MARK = b"\xc5cRs"
 _HEAD = struct.Struct("<4sIIQQ")

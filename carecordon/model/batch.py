@@ -93,12 +93,12 @@ class Rows:
 class Columns:
     """The fields of a table: of each its distinct values, and for each row an index into them.
 
-    `names` are the fields, `places` finds them. `index` has a line for each field with an entry for each row
+    `names` are the fields. `index` has a line for each field with an entry for each row
     (ABSENT = not carried). `raw` gives, of the field in a place, bytes in which all its texts stand as they are; None
     where there are none such.
     """
 
-    __slots__ = ("_all", "_load", "_load_all", "_values", "index", "names", "places", "raw")
+    __slots__ = ("_all", "_load", "_load_all", "_places", "_values", "index", "names", "raw")
 
     def __init__(
         self,
@@ -110,13 +110,20 @@ class Columns:
     ) -> None:
         """Take what there is, and a function that gives the values of the field in a place, or those of all fields."""
         self.names = tuple(names)
-        self.places = {name: place for place, name in enumerate(self.names)}
         self.index = index
         self.raw = raw
         self._load = load
         self._load_all = load_all
         self._values: dict[int, tuple[Value, ...]] = {}
         self._all: Sequence[tuple[Value, ...]] | None = None
+        self._places: dict[str, int] | None = None
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Return where each field stands; made when it is first asked for, since merging does not ask."""
+        if self._places is None:
+            self._places = dict(zip(self.names, range(len(self.names)), strict=True))
+        return self._places
 
     def values(self, place: int) -> tuple[Value, ...]:
         """Return the distinct values of the field in a place.
@@ -124,6 +131,8 @@ class Columns:
         What came over the wire is decoded when first asked for, since rules ask for few columns; until then a
         wrong value or index goes unnoticed. Raises TheirFault if there is one.
         """
+        if self._all is not None:
+            return self._all[place]
         found = self._values.get(place)
         if found is None:
             found = self._values[place] = self._load(place)
@@ -139,7 +148,6 @@ class Columns:
                 self._all = [self.values(place) for place in range(len(self.names))]
             else:
                 self._all = self._load_all()
-                self._values.update(enumerate(self._all))
         return self._all
 
 

@@ -4,32 +4,26 @@ Layout (an array, in this order): version, kinds, row kinds, devices, row device
 sequences, names of the columns, their indexes (one column behind the other), their values.
 Row arrays are little-endian bytes: int32 for indexes, int64 for times (UTC ns, INT64_MIN = unknown)
 and sequences. Text stands in the unpacked bytes as it is and all values stand together, so one
-scan over them finds any text in any value. Frames are packed with the latest dictionary (wire/dictionary.py); those
-of every dictionary, and of none, are read.
+scan over them finds any text in any value. How that is packed: wire/frame.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from operator import le
 from typing import Annotated
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from carecordon.model.batch import Columns, Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource, Value
-from carecordon.wire.dictionary import LATEST, dictionary
+from carecordon.wire.frame import pack, unpack
 
 VERSION = 1
-MAX_PACKED = 16 * 1024 * 1024
-MAX_UNPACKED = 16 * 1024 * 1024
-MAX_RATIO = 200
-FREE_BYTES = 1024 * 1024
-"""What unpacks to no more than this is taken at any ratio: rows that are all alike pack very well."""
 MAX_ROWS = 65_536
 MAX_COLUMNS = 4_096
 MAX_VALUES = MAX_ROWS
@@ -42,7 +36,6 @@ MAX_ALL_ITEMS = 4 * MAX_ITEMS
 once, a snapshot of osquery in a line of 1 MiB, has 150,000 cells: an item each, in a list for each of its columns.
 """
 MAX_NAME = 1_024
-LEVEL = 3
 
 _Scalar = str | int | float | bool | None
 _List = Annotated[tuple[_Scalar, ...], msgspec.Meta(max_length=MAX_ITEMS)]
@@ -53,7 +46,7 @@ _EventId = Annotated[int, msgspec.Meta(ge=_EVENT_IDS[0], le=_EVENT_IDS[-1])]
 _Kind = tuple[str | None, str | None, _EventId | None, tuple[str | None, str | None, str | None] | None]
 
 
-class _Batch(msgspec.Struct, array_like=True, frozen=True):
+class _Rows(msgspec.Struct, array_like=True, frozen=True):
     version: int
     kinds: Annotated[list[_Kind], msgspec.Meta(max_length=MAX_ROWS)]
     kind: bytes
@@ -63,10 +56,22 @@ class _Batch(msgspec.Struct, array_like=True, frozen=True):
     sequence: bytes
     names: Annotated[list[Annotated[str, msgspec.Meta(max_length=MAX_NAME)]], msgspec.Meta(max_length=MAX_COLUMNS)]
     index: bytes
+
+
+class _Batch(_Rows, array_like=True, frozen=True):
     values: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_COLUMNS)]
 
 
+class _Small(_Rows, array_like=True, frozen=True):
+    values: Annotated[list[_Values], msgspec.Meta(max_length=MAX_COLUMNS)]
+
+
 _BATCH = msgspec.msgpack.Decoder(_Batch)
+_SMALL = msgspec.msgpack.Decoder(_Small)
+SMALL_BYTES = 16 * 1024
+"""What unpacks to no more than this is decoded whole: an average device sends a few events at a time, and setting about
+column by column would cost several times what is in them.
+"""
 _VALUES: msgspec.msgpack.Decoder[tuple[Value, ...]] = msgspec.msgpack.Decoder(_Values)
 _ALL_VALUES: msgspec.msgpack.Decoder[list[tuple[Value, ...]]] = msgspec.msgpack.Decoder(list[_Values])
 _EACH_VALUE = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -108,9 +113,7 @@ def encode(table: Table) -> bytes:
         )
     except (OverflowError, UnicodeEncodeError) as error:
         raise TheirFault(f"batch: a value cannot be sent: {error}") from error
-    packed = zstandard.ZstdCompressor(level=LEVEL, dict_data=dictionary(LATEST, LEVEL)).compress(raw)
-    _check_size(len(packed), len(raw))
-    return packed
+    return pack(raw)
 
 
 def decode(data: bytes) -> Table:
@@ -120,6 +123,9 @@ def decode(data: bytes) -> Table:
     of another type and indexes out of range raise TheirFault then.
     """
     raw = unpack(data)
+    small = _small(raw) if len(raw) <= SMALL_BYTES else None
+    if small is not None:
+        return small
     try:
         batch = _BATCH.decode(raw)
     except _UNREADABLE as error:
@@ -131,7 +137,7 @@ def decode(data: bytes) -> Table:
     rows = len(batch.kind) // 4
     if rows > MAX_ROWS:
         raise TheirFault(f"batch: {rows} rows, at most {MAX_ROWS} are taken: send smaller batches")
-    kinds = tuple(Kind(c, p, e, None if b is None else LogSource(*b)) for c, p, e, b in batch.kinds)
+    kinds = _kinds(batch)
     text = memoryview(raw)[len(raw) - sum(map(len, batch.values)) :]
     return Table(
         kinds,
@@ -145,51 +151,49 @@ def decode(data: bytes) -> Table:
     )
 
 
-def unpacked_size(data: bytes) -> int:
-    """Return what a frame says that it unpacks to; 0 where it is none, or does not say."""
+def _small(raw: bytes) -> Table | None:
+    """Return a small batch; None where something is wrong with it: decoding it as a large one tells what."""
     try:
-        size = zstandard.get_frame_parameters(data).content_size
-    except zstandard.ZstdError:
-        return 0
-    return size if size <= MAX_UNPACKED else 0
-
-
-def check_frame(data: bytes) -> None:
-    """Raise TheirFault where the frame's header alone says that `decode` will not take it; unpacks nothing."""
-    _dictionary_of(data)
-
-
-def unpack(data: bytes) -> bytes:
-    """Return what is in a frame. Raises TheirFault where it is none, or too large; sizes are checked before."""
-    known = _dictionary_of(data)
-    try:
-        return zstandard.ZstdDecompressor(dict_data=known).decompress(data, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise TheirFault(f"batch: not zstd: {error}") from error
-
-
-def _dictionary_of(data: bytes) -> zstandard.ZstdCompressionDict | None:
-    """Return the dictionary that a frame was packed with, None for none, if its header is within the limits."""
-    try:
-        head = zstandard.get_frame_parameters(data)
-    except zstandard.ZstdError as error:
-        raise TheirFault(f"batch: not zstd: {error}") from error
-    _check_size(len(data), head.content_size)
-    if not head.dict_id:
+        batch = _SMALL.decode(raw)
+    except _UNREADABLE:
         return None
-    known = dictionary(head.dict_id, LEVEL)
-    if known is None:
-        raise TheirFault(
-            f"batch: packed with dictionary {head.dict_id}, unknown here: bring the hub to a newer release"
-        )
-    return known
+    rows, columns = len(batch.time) // 8, len(batch.names)
+    bytes_a_row = (len(batch.kind), len(batch.device), len(batch.time), len(batch.sequence), len(batch.index))
+    if (
+        batch.version != VERSION
+        or raw[0] != _TEN
+        or bytes_a_row != tuple(rows * one for one in (4, 4, 8, 8, 4 * columns))
+    ):
+        return None
+    names, values = tuple(batch.names), batch.values
+    # Unsigned, a negative index is huge and ABSENT plus one is 0, as in `_columns`.
+    above = np.frombuffer(batch.index, "<u4").reshape(columns, rows) + np.uint32(1)
+    needed: list[int] = above.max(axis=1, initial=0).tolist()
+    is_whole = len(set(names)) == columns == len(values) and all(map(le, needed, map(len, values)))
+    if not is_whole or max(map(len, values), default=0) > rows:
+        return None
+    if not _is_within(batch.kind, len(batch.kinds)) or not _is_within(batch.device, len(batch.devices)):
+        return None
+    index = np.frombuffer(batch.index, "<i4").reshape(columns, rows)
+    return Table(
+        _kinds(batch),
+        np.frombuffer(batch.kind, "<i4"),
+        tuple(batch.devices),
+        np.frombuffer(batch.device, "<i4"),
+        np.frombuffer(batch.time, "<i8"),
+        np.frombuffer(batch.sequence, "<i8"),
+        Columns(names, index, values.__getitem__, lambda _: raw, lambda: values),
+        raw,
+    )
 
 
-def _check_size(packed: int, unpacked: int) -> None:
-    if packed > MAX_PACKED:
-        raise TheirFault(f"batch: {packed} bytes, at most {MAX_PACKED} are taken: send smaller batches")
-    if unpacked > min(MAX_UNPACKED, max(FREE_BYTES, MAX_RATIO * packed)):
-        raise TheirFault(f"batch: {packed} bytes would unpack to {unpacked}, too many: send smaller batches")
+def _is_within(index: bytes, limit: int) -> bool:
+    """Return whether every place of a short index is below a limit."""
+    return max(memoryview(index).cast("I"), default=-1) < limit  # unsigned, a negative index is huge
+
+
+def _kinds(batch: _Rows) -> tuple[Kind, ...]:
+    return tuple(Kind(c, p, e, None if b is None else LogSource(*b)) for c, p, e, b in batch.kinds)
 
 
 def _check_shape(table: Table) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from carecordon.model.errors import TheirFault
-from carecordon.wire.codec import MAX_ROWS, check_frame
+from carecordon.wire.codec import MAX_ROWS
+from carecordon.wire.frame import check_frame
 from carecordon.wire.messages import MAX_NUMBER, Batch
 from carecordon.wire.session import MAX_BATCH_BYTES
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import zstandard
 
 from carecordon.model.errors import TheirFault
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 from carecordon.wire.device_session import DeviceSession
 from carecordon.wire.hub_session import HubSession
 from carecordon.wire.messages import Batch, Bye, Hello, Renew
@@ -24,13 +24,13 @@ _ONE, _TWO = data_of(0, 0), data_of(10, 11)
 def batches() -> tuple[bytes, ...]:
     """Return whole frames, with the dictionary and without."""
     made = (data_of(0, 0), data_of(1, 40))
-    return (*made, *(zstandard.compress(codec.unpack(data)) for data in made))
+    return (*made, *(zstandard.compress(frame.unpack(data)) for data in made))
 
 
 def read_batch(content: bytes) -> int:
     """Return how many rows a frame has, after asking for everything in it."""
     with suppress(TheirFault):
-        codec.check_frame(content)
+        frame.check_frame(content)
         table = codec.decode(content)
         for row in range(len(table)):
             table.header(row)
@@ -41,7 +41,7 @@ def read_batch(content: bytes) -> int:
 
 def unpacked_batches() -> tuple[bytes, ...]:
     """Return what is in whole frames: damage is done behind the packing."""
-    return tuple(map(codec.unpack, batches()))
+    return tuple(map(frame.unpack, batches()))
 
 
 def read_unpacked(content: bytes) -> int:

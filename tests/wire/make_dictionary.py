@@ -23,7 +23,7 @@ from carecordon.model.batch import Row, Rows, Table
 from carecordon.model.block import Bad, Run
 from carecordon.model.gather import gather
 from carecordon.pipeline.ingest.normalise import Normaliser
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 
 NUMBER = 1
 ID = 40_000 + NUMBER
@@ -58,12 +58,12 @@ def small_batches(scenario: str, seed: int, span: Span, most: int = MOST) -> Ite
 def train() -> bytes:
     """Return the dictionary."""
     samples: list[bytes | bytearray | memoryview] = [
-        codec.unpack(codec.encode(table))
+        frame.unpack(codec.encode(table))
         for scenario, seed, span in WORLDS
         for table in islice(small_batches(scenario, seed, span), COUNT)
     ]
     random.Random(NUMBER).shuffle(samples)
-    trained = zstandard.train_dictionary(SIZE, samples, dict_id=ID, level=codec.LEVEL, k=256, d=8, f=20, accel=1)
+    trained = zstandard.train_dictionary(SIZE, samples, dict_id=ID, level=frame.LEVEL, k=256, d=8, f=20, accel=1)
     return trained.as_bytes()
 
 

@@ -13,7 +13,7 @@ from carecordon.model.batch import Rows, Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.gather import gather
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 
 SCALARS = (
     st.text(max_size=5)
@@ -90,7 +90,7 @@ def test_rows_that_are_all_alike_are_taken_though_they_pack_very_well() -> None:
     events: list[Event] = [(Kind("Security", None, 1), fields, 0, "ward-pc-07")] * 1_500
     data = codec.encode(table_of(events))
     came = codec.decode(data)
-    assert len(codec.unpack(data)) > codec.MAX_RATIO * len(data)
+    assert len(frame.unpack(data)) > frame.MAX_RATIO * len(data)
     assert dict(came.complete(1_499))["Field7"] == "value 7"
 
 
@@ -129,6 +129,6 @@ def test_what_cannot_be_sent_is_the_senders_fault(table: Table) -> None:
 
 
 def test_a_batch_too_large_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "MAX_UNPACKED", 100)
+    monkeypatch.setattr(frame, "MAX_UNPACKED", 100)
     with pytest.raises(TheirFault, match="send smaller batches"):
         codec.encode(one(A="x" * 200))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from carecordon.model.batch import Table
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 from tests.wire.test_codec import table_of
 
 GOOD = codec.encode(
@@ -27,7 +27,7 @@ GOOD = codec.encode(
         ]
     )
 )
-RAW: bytes = codec.unpack(GOOD)
+RAW: bytes = frame.unpack(GOOD)
 NAMES, INDEXES, VALUES = 7, 8, 9
 """Places of what a batch says of its columns."""
 
@@ -177,15 +177,15 @@ def peak_of(data: bytes) -> int:
 
 
 def test_packed_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "MAX_PACKED", len(GOOD) - 1)
+    monkeypatch.setattr(frame, "MAX_PACKED", len(GOOD) - 1)
     assert "send smaller batches" in refuse(GOOD)
 
 
 def test_sizes_are_checked_before_anything_is_unpacked() -> None:
-    bomb = pack(bytes(codec.MAX_UNPACKED + 1))
+    bomb = pack(bytes(frame.MAX_UNPACKED + 1))
     assert "send smaller batches" in refuse(bomb)
     assert peak_of(bomb) < 1024 * 1024
-    ratio = pack(bytes(codec.MAX_UNPACKED))
+    ratio = pack(bytes(frame.MAX_UNPACKED))
     assert "send smaller batches" in refuse(ratio)
     assert peak_of(ratio) < 1024 * 1024
     unsaid = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1000))

@@ -14,7 +14,7 @@ import zstandard
 
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 from carecordon.wire.session import WORDS, Word, name_of, read, write
 from tests.wire.test_codec import table_of
 from tests.wire.words import WORD, data_of
@@ -72,7 +72,7 @@ def test_a_list_with_an_item_too_many_is_refused_as_ever() -> None:
 
 def _too_many() -> bytes:
     """Return a batch with a list that `encode` would refuse."""
-    parts = msgspec.msgpack.decode(codec.unpack(data_of(10, 10)))
+    parts = msgspec.msgpack.decode(frame.unpack(data_of(10, 10)))
     parts[-1][0] = [[None] * (codec.MAX_ITEMS + 1)]
     return zstandard.compress(msgspec.msgpack.encode(parts), 19)
 

@@ -15,7 +15,7 @@ import zstandard
 
 from carecordon.model.batch import Row, Rows
 from carecordon.model.gather import gather
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 from carecordon.wire.dictionary import LATEST, dictionary
 
 _LOW = 1 << 62
@@ -37,7 +37,7 @@ class Template:
         given.times = [_LOW + 2 * number for number in range(len(rows))]
         given.positions = [_LOW + 2 * number + 1 for number in range(len(rows))]
         table = gather(given)
-        raw = codec.unpack(codec.encode(table))
+        raw = frame.unpack(codec.encode(table))
         times, numbers = table.time.astype("<i8").tobytes(), table.sequence.astype("<i8").tobytes()
         first, second = raw.index(times), raw.index(numbers)
         size = 8 * len(rows)
@@ -59,4 +59,4 @@ class Template:
 @cache
 def _packer() -> zstandard.ZstdCompressor:
     """Return what packs as the codec does."""
-    return zstandard.ZstdCompressor(level=codec.LEVEL, dict_data=dictionary(LATEST, codec.LEVEL))
+    return zstandard.ZstdCompressor(level=frame.LEVEL, dict_data=dictionary(LATEST, frame.LEVEL))

@@ -21,8 +21,10 @@ from carecordon.model.batch import ABSENT, Columns, Table
 from carecordon.model.event import Value
 from carecordon.model.gather import told_apart
 from carecordon.model.merged import Merged
+from carecordon.wire.codec import MAX_ROWS
 
 _NONE = np.zeros(0, np.int32)
+_NOUGHTS = np.zeros(MAX_ROWS, np.int32)
 _NO_COLUMNS = np.zeros(0, np.int64)
 MIXTURES = 1_000
 """Sets of names that are kept in mind."""
@@ -89,8 +91,7 @@ class _Whole:
         lines = list(chain.from_iterable(self._values))
         lengths = np.fromiter(map(len, lines), np.int64, len(lines))
         flat = list(chain.from_iterable(lines))
-        is_text = set(map(type, flat)) <= {str}
-        keys = flat if is_text else [value if type(value) is str else told_apart(value) for value in flat]
+        keys = _keys(flat)
         distinct: dict[Any, Value] = dict(zip(keys, flat, strict=True))
         number = dict(zip(distinct, range(len(distinct)), strict=True))
         column = np.concatenate([_NO_COLUMNS, *self._columns])
@@ -140,16 +141,50 @@ class _Whole:
         index[np.repeat(column[lines_of], widths)[is_there], row[is_there]] = new[old]
 
 
+def _keys(values: list[Value]) -> Sequence[Any]:
+    """Return what tells values apart: themselves where there are only texts and whole numbers, as in most batches."""
+    types = set(map(type, values))
+    if types <= {str, int}:
+        return values
+    plain = {str} if types & {bool, float} else {str, int}
+    return [value if type(value) in plain else told_apart(value) for value in values]
+
+
+class _Names:
+    """An index into names, batch by batch, as one over all of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, int] = {}
+        self._numbers: list[int] = []
+        """The number of each name of each batch, one batch behind the other,"""
+        self._starts: list[int] = []
+        """where those of a batch begin,"""
+        self._indexes: list[npt.NDArray[np.int32]] = []
+        """and its index."""
+
+    def add(self, names: Sequence[Any], index: npt.NDArray[np.int32]) -> None:
+        """Take a batch's names, and which of them each row has."""
+        known = self._known
+        self._starts.append(len(self._numbers))
+        self._numbers += [known.setdefault(name, len(known)) for name in names]
+        self._indexes.append(index)
+
+    def told(self) -> tuple[tuple[Any, ...], npt.NDArray[np.int32]]:
+        """Return the names, each once, and which of them each row has."""
+        if not self._indexes:
+            return (), _NONE
+        starts = np.repeat(np.array(self._starts, np.int64), [len(index) for index in self._indexes])
+        return tuple(self._known), np.array(self._numbers, np.int32)[np.concatenate(self._indexes) + starts]
+
+
 class Merger:
     """Takes batches one after the other; of each it holds the rows' numbers and the columns' values until the end."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._whole = _Whole()
-        self._kinds: dict[Any, int] = {}
-        self._devices: dict[Any, int] = {}
+        self._kinds, self._devices = _Names(), _Names()
         self._senders: dict[str, int] = {}
-        self._kind, self._device = [_NONE], [_NONE]
         self._time = [np.zeros(0, np.int64)]
         self._lengths: list[int] = []
         self._sender: list[int] = []
@@ -163,11 +198,11 @@ class Merger:
     def add(self, one: Sent) -> None:
         """Take a batch. Raises TheirFault where a column cannot be decoded."""
         table, size = one.table, len(one.table)
-        self._kind.append(_renumbered(table.kind, _numbers(self._kinds, table.kinds)))
+        self._kinds.add(table.kinds, table.kind)
         if one.name is None:
-            self._device.append(_renumbered(table.device, _numbers(self._devices, table.devices)))
+            self._devices.add(table.devices, table.device)
         else:
-            self._device.append(np.full(size, self._devices.setdefault(one.name, len(self._devices)), np.int32))
+            self._devices.add((one.name,), _NOUGHTS[:size])
         self._time.append(table.time)
         self._lengths.append(size)
         self._sender.append(self._senders.setdefault(one.sender, len(self._senders)))
@@ -183,10 +218,8 @@ class Merger:
         columns = self._whole.columns(self._rows, has_raws=self._has_raws)
         places = np.arange(self._rows, dtype=np.int64)
         table = Table(
-            tuple(self._kinds),
-            np.concatenate(self._kind),
-            tuple(self._devices),
-            np.concatenate(self._device),
+            *self._kinds.told(),
+            *self._devices.told(),
             np.concatenate(self._time),
             places,
             columns,
@@ -212,32 +245,25 @@ def joined(parts: Sequence[Merged]) -> Merged:
     """Return merged batches as one, in their order; one alone is itself."""
     if len(parts) == 1:
         return parts[0]
-    whole = _Whole()
-    kinds: dict[Any, int] = {}
-    devices: dict[Any, int] = {}
-    senders: dict[Any, int] = {}
-    kind, device, sender = [_NONE], [_NONE], [_NONE]
+    whole, kinds, devices, senders = _Whole(), _Names(), _Names(), _Names()
     at = 0
     for part in parts:
         table = part.table
-        kind.append(_renumbered(table.kind, _numbers(kinds, table.kinds)))
-        device.append(_renumbered(table.device, _numbers(devices, table.devices)))
-        sender.append(_renumbered(part.sender, _numbers(senders, part.senders)))
+        kinds.add(table.kinds, table.kind)
+        devices.add(table.devices, table.device)
+        senders.add(part.senders, part.sender)
         whole.add(table.columns, at)
         at += len(table)
     table = Table(
-        tuple(kinds),
-        np.concatenate(kind),
-        tuple(devices),
-        np.concatenate(device),
+        *kinds.told(),
+        *devices.told(),
         _laid([part.table.time for part in parts]),
         np.arange(at, dtype=np.int64),
         whole.columns(at, has_raws=False),
     )
     return Merged(
         table,
-        tuple(senders),
-        np.concatenate(sender),
+        *senders.told(),
         _laid([part.epoch for part in parts]),
         _laid([part.sequence for part in parts]),
         _laid([part.received for part in parts]),
@@ -266,15 +292,6 @@ def some(table: Table, rows: npt.NDArray[np.int64]) -> Table:
     )
 
 
-def _numbers(known: dict[Any, int], values: Sequence[Any]) -> list[int]:
-    return [known.setdefault(each, len(known)) for each in values]
-
-
 def _laid(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
     """Return arrays one behind the other."""
     return np.concatenate(parts or [np.zeros(0, np.int64)])
-
-
-def _renumbered(index: npt.NDArray[np.int32], numbers: list[int]) -> npt.NDArray[np.int32]:
-    """Return an index by new numbers; what was absent (-1, the last place of the table) stays so."""
-    return np.array([*numbers, ABSENT], np.int32)[index]

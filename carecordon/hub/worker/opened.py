@@ -140,6 +140,8 @@ def _check_names(known: set[str], sent: Sent, rows: int, beyond: Counter[str]) -
     fields would fill the memory, there or beside the rows of other ranges. Whoever made none up brings a few that are
     new, and is not refused for the others'.
     """
+    if known.issuperset(sent.table.columns.names):
+        return
     fresh = [name for name in sent.table.columns.names if name not in known]
     total = len(known) + len(fresh)
     share = max(total * rows / MOST_CELLS, total / MOST_RANGE_NAMES)

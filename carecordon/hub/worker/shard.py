@@ -44,7 +44,7 @@ from carecordon.model.stream import Entry, Part, Stream
 from carecordon.model.telemetry import Telemetry
 from carecordon.register.register import Register
 from carecordon.telemetry.store import block_of
-from carecordon.wire.codec import unpacked_size
+from carecordon.wire.frame import unpacked_size
 
 __all__ = ("DETECT", "STORE", "Doors", "Shard")
 PULL_BYTES = 8 * 1024 * 1024

@@ -18,7 +18,7 @@ from carecordon.exercise.fleet.template import Template
 from carecordon.model.batch import Rows
 from carecordon.model.errors import OurFault
 from carecordon.model.gather import gather
-from carecordon.wire import codec
+from carecordon.wire import codec, frame
 from tests.agent.spooling import batch
 from tests.exercise.fleet.playing import tape
 
@@ -39,7 +39,7 @@ def test_a_copy_of_a_hospital_has_no_name_of_the_first() -> None:
     pattern = max(tape().patterns, key=lambda one: len(one.rows))
     template = Template(copied(pattern.rows[:200]))
     names = names_of(41)
-    raw = codec.unpack(template.batch(names, np.zeros(template.events, np.int64), 0))
+    raw = frame.unpack(template.batch(names, np.zeros(template.events, np.int64), 0))
     for old, new in names:
         assert old not in raw
         assert len(old) == len(new)
