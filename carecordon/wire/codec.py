@@ -116,13 +116,14 @@ def encode(table: Table) -> bytes:
     return pack(raw)
 
 
-def decode(data: bytes) -> Table:
+def decode(data: bytes, unpacked: Callable[[bytes], bytes] = unpack) -> Table:
     """Return the batch. Raises TheirFault for anything that `encode` would not have made.
 
+    `unpacked` gives what is in a frame: an Unpacker's, where there are many.
     Sizes are checked before unpacking. A column is decoded when it is first asked for: values
     of another type and indexes out of range raise TheirFault then.
     """
-    raw = unpack(data)
+    raw = unpacked(data)
     small = _small(raw) if len(raw) <= SMALL_BYTES else None
     if small is not None:
         return small

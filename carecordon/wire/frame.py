@@ -5,8 +5,6 @@ Frames are packed with the latest dictionary (wire/dictionary.py); those of ever
 
 from __future__ import annotations
 
-import threading
-
 import zstandard
 
 from carecordon.model.errors import TheirFault
@@ -43,27 +41,26 @@ def check_frame(data: bytes) -> None:
 
 def unpack(data: bytes) -> bytes:
     """Return what is in a frame. Raises TheirFault where it is none, or too large; sizes are checked before."""
-    known = _dictionary_of(data)
-    try:
-        return _unpacker(known).decompress(data, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise TheirFault(f"batch: not zstd: {error}") from error
+    return Unpacker().unpack(data)
 
 
-class _Unpackers(threading.local):
+class Unpacker:
+    """Unpacks many frames, in one thread: what that takes is kept, since making it costs more than a small batch."""
+
     def __init__(self) -> None:
-        self.made: dict[int, zstandard.ZstdDecompressor] = {}
+        """Begin with nothing made."""
+        self._made: dict[int, zstandard.ZstdDecompressor] = {}
 
-
-_THREAD = _Unpackers()
-
-
-def _unpacker(known: zstandard.ZstdCompressionDict | None) -> zstandard.ZstdDecompressor:
-    """Return what unpacks with this dictionary: one for each thread, since making it costs more than a small batch."""
-    number, made = 0 if known is None else known.dict_id(), _THREAD.made
-    if number not in made:
-        made[number] = zstandard.ZstdDecompressor(dict_data=known)
-    return made[number]
+    def unpack(self, data: bytes) -> bytes:
+        """Do what the function does."""
+        known = _dictionary_of(data)
+        number = 0 if known is None else known.dict_id()
+        if number not in self._made:
+            self._made[number] = zstandard.ZstdDecompressor(dict_data=known)
+        try:
+            return self._made[number].decompress(data, allow_extra_data=False)
+        except zstandard.ZstdError as error:
+            raise TheirFault(f"batch: not zstd: {error}") from error
 
 
 def _dictionary_of(data: bytes) -> zstandard.ZstdCompressionDict | None:

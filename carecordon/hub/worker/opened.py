@@ -19,6 +19,7 @@ from carecordon.model.kept import Letter
 from carecordon.model.merged import Merged
 from carecordon.model.stream import Entry, Part
 from carecordon.wire import codec
+from carecordon.wire.frame import Unpacker
 
 MOST_NAMES = 1_024
 FRESH_NAMES = 128
@@ -46,11 +47,12 @@ class Opened:
 
 
 class Opener:
-    """Opens the parts of one partition."""
+    """Opens the parts of one partition, in one thread."""
 
     def __init__(self, roster: Roster) -> None:
         """`roster` knows whose certificate is whose."""
         self._roster = roster
+        self._unpacker = Unpacker()
         self._told: dict[str, set[str]] = {}
 
     def open(self, entries: Sequence[Entry]) -> Opened:
@@ -76,7 +78,7 @@ class Opener:
     def _sent(self, entry: Entry) -> Sent:
         """Return an entry's batch. Raises TheirFault where it is none, or has not as many rows as it has numbers."""
         part = entry.part
-        table = codec.decode(part.data)
+        table = codec.decode(part.data, self._unpacker.unpack)
         numbers = part.last - part.first + 1
         if len(table) != numbers:
             raise TheirFault(f"batch: {len(table)} rows under {numbers} numbers")

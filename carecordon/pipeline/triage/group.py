@@ -96,7 +96,8 @@ class Grouper:
         self._parts = Parts(self.processes)
         self._spread = Spread(forgets=is_kept)
         self._unchanged = Unchanged(self.estate, teller)
-        self._fresh = self._looked_at = 0
+        self._fresh = self.looked_at = 0
+        """Units that are new since the last look, and those of the incidents that it looked at."""
         self._is_stale = False
         self._settled_at = 0
         self._swept = -(1 << 80)
@@ -134,7 +135,7 @@ class Grouper:
     @property
     def due(self) -> int | None:
         """Return when to settle if nothing more comes, on the clock that `is_due` is asked by; None: not at all."""
-        return self._settled_at + SETTLE_NS + self._looked_at * SETTLE_UNIT_NS if self._is_stale else None
+        return self._settled_at + SETTLE_NS + self.looked_at * SETTLE_UNIT_NS if self._is_stale else None
 
     def settle(self) -> list[Incident]:
         """Return the incidents that are new or changed since they were last told; forget those that are settled."""
@@ -143,7 +144,7 @@ class Grouper:
         spread = self.spread()
         gone, parts = self._parts.look()
         parts += self._counted_otherwise(spread, {id(part) for part in parts})
-        self._looked_at = sum(len(part.units) for part in parts)
+        self.looked_at = sum(len(part.units) for part in parts)
         changed: list[Incident] = []
         for part in sorted(parts, key=self._order):
             if part.name is None or self._stands(part):
@@ -160,7 +161,7 @@ class Grouper:
                 self._parts.touch(part.units[0])  # it is tried again when something comes
                 self._stir(device for unit in part.units for device in unit.devices)
                 continue
-            self._told[part.name] = told
+            self._told[part.name], part.asked = told, told.asked
             if incident is not None:
                 changed.append(incident)
         for part in gone:
@@ -198,7 +199,7 @@ class Grouper:
         if crowd > 0:
             self._tally[Unseen.RECORD, CROWDED] += crowd
             crowd += UNITS_KEPT // 4  # room for some looks to come: each time all that is open is gone through
-            self._looked_at += len(self._units)
+            self.looked_at += len(self._units)
         elif self._changes.is_kept and abs(over - self._swept) < SWEEP_NS:
             return
         self._swept = over
@@ -270,7 +271,7 @@ class Grouper:
             self._note_process(start, is_gone=True)
 
     def _note_process(self, start: ProcessStart, *, is_gone: bool = False) -> None:
-        self._parts.stir(start.device)
+        self._parts.stir(start)
         self._stir((start.device,))
         self._changes.started(start, is_gone=is_gone)
 
@@ -379,16 +380,15 @@ class Grouper:
         if known is not None and known.state == state:
             return known, None
         former = {unit.incident for unit in units} | {name}
-        aliases = frozenset().union(former, *(self._as_told[one].aliases for one in former if one in self._as_told)) - {
-            ""
-        }
+        aliases = former.union(*(self._as_told[one].aliases for one in former if one in self._as_told)) - {""}
         for unit in units:
             if unit.incident != name:
                 unit.incident = name
                 self._changes.note(record_key(unit))
         others = tuple(sorted(alias for alias in aliases if alias not in self._parts.names))
-        incident = tell(name, others, units, self.processes, spread, self.estate)
-        told = Told(state, digest(incident), AsTold(len(units), frozenset(others)))
+        with self.processes.listening() as asked:
+            incident = tell(name, others, units, self.processes, spread, self.estate)
+        told = Told(state, digest(incident), AsTold(len(units), frozenset(others)), tuple(asked))
         return told, None if known is not None and known.digest == told.digest else incident
 
     def _start_of(self, unit: Unit) -> ProcessStart | None:

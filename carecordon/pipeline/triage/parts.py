@@ -8,13 +8,15 @@ costs what has changed, not what is open.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
 
 from carecordon.model.match import Match
+from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import GAP_NS, HORIZON_NS, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.processes import Processes, Tops
+from carecordon.pipeline.triage.processes import Id, Processes, Tops, ids_of
 from carecordon.pipeline.triage.unit import Unit, UnitKey, earliest, incident_id
 
 _Name = TypeVar("_Name")
@@ -28,6 +30,8 @@ class Part:
     first: Match
     name: str | None
     """The id of the incident that it is; None where nothing in it has weight."""
+    asked: tuple[Id, ...] | None = None
+    """The ids of processes that were asked for when it was told; None where that is not known."""
 
     def end(self, now: int | None) -> int:
         """Return when something happened or, live (`now`: the hub's clock, UTC ns), was added last."""
@@ -35,6 +39,10 @@ class Part:
         if now is None:
             return last
         return max([last, *(unit.touched for unit in self.units if unit.touched <= now)])
+
+    def hangs_on(self, ids: AbstractSet[Id]) -> bool:
+        """Return whether it is told, and may be told otherwise where something became known of these processes."""
+        return self.name is not None and (self.asked is None or not ids.isdisjoint(self.asked))
 
     def is_ahead(self, now: int | None) -> bool:
         """Return whether all of it lies where the hub's clock was once and is no more: nothing will be added to it."""
@@ -64,7 +72,8 @@ class Parts:
         self._named: dict[str, Part] = {}
         self._parts: dict[int, Part] = {}
         self._dirty: dict[UnitKey, Unit] = {}
-        self._stirred: set[str] = set()
+        self._stirred: dict[str, set[Id]] = {}
+        """By device, the ids of processes of which something became known."""
 
     def __iter__(self) -> Iterator[Part]:
         """Yield all parts, as of the last look."""
@@ -83,14 +92,14 @@ class Parts:
         """Note that a unit is new, has changed, or takes the place of the one with its key."""
         self._dirty[unit.key] = unit
 
-    def stir(self, device: str) -> None:
-        """Note that what is known of a device's processes has changed."""
-        self._stirred.add(device)
+    def stir(self, start: ProcessStart) -> None:
+        """Note that a process became known, or is forgotten."""
+        self._stirred.setdefault(start.device, set()).update(ids_of(start))
 
     def look(self) -> tuple[list[Part], list[Part]]:
         """Bring the parts up to date; return those that are no more, and those that are new or may be told otherwise.
 
-        A part of the second kind has a unit that has changed, or one on a device whose processes have.
+        A part of the second kind has a unit that has changed, or hangs on a process that became known.
         """
         tops = Tops(self._processes)
         shaken = self._shaken(tops)
@@ -122,13 +131,13 @@ class Parts:
             _take_out(self._on, held.devices, unit.key)
 
     def _shaken(self, tops: Tops) -> list[Part]:
-        """Return the parts with a unit on a stirred device; a unit in another tree than before is to be looked at."""
-        stirred, self._stirred = self._stirred, set()
+        """Return the parts that hang on what is new; a unit in another tree than before is to be looked at."""
+        stirred, self._stirred = self._stirred, {}
         shaken: dict[int, Part] = {}
-        for device in stirred:
+        for device, ids in stirred.items():
             for key in self._on.get(device, ()):
                 held = self._held[key]
-                if held.part is not None:
+                if held.part is not None and held.part.hangs_on(ids):
                     shaken[id(held.part)] = held.part
                 if key not in self._dirty and _tree(held.unit, tops) != held.tree:
                     self._dirty[key] = held.unit

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -34,6 +35,8 @@ _time = attrgetter("time")
 
 
 Order = tuple[int, bool, str, int, tuple[str, ...], tuple[int, int]]
+Id = str | int
+"""A process's own id, or its process id."""
 
 
 def order(start: ProcessStart) -> Order:
@@ -41,6 +44,11 @@ def order(start: ProcessStart) -> Order:
     texts = (start.guid or "", start.parent_guid or "", start.image or "", start.command_line or "")
     numbers = (start.pid or 0, start.parent_pid or 0)
     return start.time, start.guid is not None, start.file, start.position, texts, numbers
+
+
+def ids_of(start: ProcessStart) -> set[Id]:
+    """Return the ids by which it changes what is known: its own, and its parent's, whose child it is."""
+    return {one for one in (start.guid, start.pid, start.parent_guid, start.parent_pid) if one is not None}
 
 
 def process_key(start: ProcessStart) -> str:
@@ -147,6 +155,7 @@ class Processes:
         self._devices: dict[str, _Device] = {}
         self._size = 0
         self._swept = -(1 << 80)
+        self._asked: set[Id] | None = None
         self.forgotten = 0
         """Starts given up for want of room."""
 
@@ -195,8 +204,19 @@ class Processes:
         """Return a number that changes whenever what is known of a device's processes does."""
         return self._devices[device].version if device in self._devices else 0
 
+    @contextmanager
+    def listening(self) -> Iterator[set[Id]]:
+        """Yield the ids that are asked for meanwhile: only starts that have one of them can change the answers."""
+        asked: set[Id] = set()
+        self._asked = asked
+        try:
+            yield asked
+        finally:
+            self._asked = None
+
     def find(self, device: str, guid: str | None, pid: int | None, time: int) -> ProcessStart | None:
         """Return the start of the process that has this id at a time (UTC ns), None if it was not seen."""
+        self._ask(guid if guid is not None else pid)
         known = self._devices.get(device)
         if known is None:
             return None
@@ -206,6 +226,7 @@ class Processes:
 
     def until(self, start: ProcessStart) -> int | None:
         """Return when another process was seen to start with this one's process id (UTC ns), None if none was."""
+        self._ask(start.pid or 0)
         held = self._devices[start.device].pids.get(start.pid or 0, [])
         at = bisect_right(held, start.time + TWIN_NS, key=_time)
         return held[at].time if at < len(held) else None
@@ -239,10 +260,16 @@ class Processes:
     def children(self, start: ProcessStart) -> list[ProcessStart]:
         """Return what a process started, the oldest first."""
         known = self._devices[start.device]
+        self._ask(start.guid)
+        self._ask(start.pid)
         found = list(known.started(start.guid)) if start.guid else []
         if start.pid is not None:
             found += [child for child in known.started(start.pid) if self._is_child(child, start)]
         return sorted((child for child in found if not self._has_twin(known, child)), key=order)
+
+    def _ask(self, one: Id | None) -> None:
+        if self._asked is not None and one is not None:
+            self._asked.add(one)
 
     def _is_child(self, child: ProcessStart, start: ProcessStart) -> bool:
         above = self.parent(child)
@@ -252,6 +279,7 @@ class Processes:
         """Return whether the same start is told by another event, with an id of its own."""
         if start.guid is not None or start.pid is None:
             return False
+        self._ask(start.pid)
         twin = self._by_pid(known, start.pid, start.time)
         return twin is not None and twin.guid is not None
 

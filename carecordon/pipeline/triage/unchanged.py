@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from carecordon.pipeline.triage.processes import Id
 from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.unit import Unit
 
@@ -37,11 +38,15 @@ class LastTold(Struct, frozen=True):
 
 
 class Told(NamedTuple):
-    """What an incident was made from when it was told last (made from the same, it is the same), and what was said."""
+    """What an incident was made from when it was told last (made from the same, it is the same), and what was said.
+
+    `asked` are the ids of processes that were asked for.
+    """
 
     state: object
     digest: bytes
     as_told: AsTold
+    asked: tuple[Id, ...]
 
 
 class Unchanged:

@@ -14,12 +14,13 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage import group as room
 from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.processes import Processes, Tops
-from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, match, start
+from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match, start
 from tests.replacing import replace
 
 DEVICES = ("ws1", "fs1")
 GUIDS = ("g1", "g2", "g3", "g4")
 ADDRESSES = ("192.0.2.7", "198.51.100.9")
+PIDS = st.integers(1, 4)
 Step = tuple[list[Match], list[ProcessStart]]
 
 levels = st.sampled_from([Level.INFORMATIONAL, Level.LOW, Level.LOW, Level.MEDIUM, Level.HIGH])
@@ -30,7 +31,9 @@ moments = st.integers(0, 30 * 60).map(lambda minutes: minutes * MINUTE)
 def found(draw: st.DrawFn) -> Match:
     """Return a match of one of few devices, processes, accounts and addresses, so that many hang together."""
     subject: dict[str, Any] = {
-        "ProcessGuid": draw(st.sampled_from(GUIDS)),
+        "ProcessGuid": draw(st.none() | st.sampled_from(GUIDS)),
+        "ProcessId": draw(st.none() | PIDS),
+        "ParentProcessId": draw(st.none() | PIDS),
         "Image": draw(st.sampled_from([r"C:\Users\Public\x.exe", r"C:\Users\Public\y.exe"])),
         "SourceIp": draw(st.none() | st.sampled_from(ADDRESSES)),
         "TargetUserName": draw(st.none() | st.sampled_from(["ann", "bob"])),
@@ -49,10 +52,11 @@ def found(draw: st.DrawFn) -> Match:
 def started(draw: st.DrawFn) -> ProcessStart:
     """Return the start of one of few processes, its parent another of them."""
     return start(
-        draw(st.sampled_from(GUIDS)),
-        draw(st.sampled_from(GUIDS)),
-        at=draw(moments),
-        pid=draw(st.integers(1, 3)),
+        draw(st.none() | st.sampled_from(GUIDS)),
+        draw(st.none() | st.sampled_from(GUIDS)),
+        at=draw(moments | st.integers(0, 3).map(lambda seconds: seconds * SECOND)),
+        pid=draw(PIDS),
+        parent_pid=draw(st.none() | PIDS),
         device=draw(st.sampled_from(DEVICES)),
     )
 
@@ -60,7 +64,18 @@ def started(draw: st.DrawFn) -> ProcessStart:
 steps = st.lists(st.tuples(st.lists(found(), max_size=2), st.lists(started(), max_size=2)), max_size=10)
 
 
-@settings(max_examples=60, deadline=None)
+def test_a_process_that_an_incident_has_nothing_to_do_with_is_no_reason_to_look_at_it_again() -> None:
+    grouper = Grouper(is_kept=True)
+    grouper.feed([match(ProcessGuid="g2")], [start("g2", "g1", pid=2, parent_pid=1)])
+    assert len(grouper.settle()) == 1
+    looked_at = []
+    for other in (start("g4", "g3", pid=4, parent_pid=3), start("g5", "g2", pid=5, parent_pid=2, at=SECOND)):
+        grouper.feed((), [other])
+        looked_at.append((len(grouper.settle()), grouper.looked_at))
+    assert looked_at == [(0, 0), (1, 1)], "what it started is told"
+
+
+@settings(max_examples=100, deadline=None)
 @given(steps)
 def test_looking_after_each_change_tells_the_same_as_making_all_anew(steps: list[Step]) -> None:
     grown = Grouper(is_kept=True)
