@@ -22,6 +22,10 @@ from carecordon.wire.reconnect import Reconnect
 from carecordon.wire.session import NANOSECONDS, Ended, Fault
 
 CONNECT_S = 20.0
+SESSION_S, SESSION_JITTER = 6_000.0, 0.2
+"""After so long, or up to a fifth less, a connection makes way for another: its TLS session may be resumed for two
+hours only, and if ten thousand devices had to begin new ones at once, that would take twice as long.
+"""
 RENEW_AGAIN_S = 600.0
 """So long after asking for a certificate it is asked for again;"""
 RENEW_SOON_S = 60.0
@@ -127,7 +131,11 @@ class Carrier:
             return Ended(f"the hub at {hub.host}:{hub.port} cannot be reached: {_words(fault)}", Fault.THEIRS)
         self._link, self._was_cut = link, True
         try:
-            return await done
+            await asyncio.wait({done}, timeout=SESSION_S * (1 - SESSION_JITTER * self._rng.random()))
+            if done.done():
+                return done.result()
+            self._context = None
+            return Ended("the session with the hub is begun anew, as from time to time", Fault.NOBODY, 0.0)
         finally:
             link.leave("the device goes")
             self._link = None

@@ -104,8 +104,12 @@ class Returning(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session or self._last)
 
     def remember(self, secure: ssl.SSLObject) -> None:
-        """Keep the session of a connection: to be called once something came on it, as the hub's ticket does first."""
-        self._last = secure.session
+        """Keep the session of a connection: to be called once something came on it, as the hub's ticket does first.
+
+        One that was resumed is not kept anew: Python copies it for that, which costs as much as was spared.
+        """
+        if not secure.session_reused:
+            self._last = secure.session
 
 
 def trusting(authority: str) -> ssl.SSLContext:

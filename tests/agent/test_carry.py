@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from carecordon.agent import carry
 from carecordon.agent.fill import Fresh
 from carecordon.agent.queued import Kept
 from carecordon.agent.rank import Rank
@@ -43,6 +45,10 @@ class Source:
     async def events(self) -> AsyncIterator[Fresh]:
         while (fresh := await self.waiting.get()) is not None:
             yield fresh
+
+
+def said_hello(hub: TestHub, times: int) -> bool:
+    return len(hub.hellos) >= times
 
 
 async def arrived(hub: TestHub, batches: int) -> None:
@@ -113,6 +119,26 @@ def test_after_each_cut_it_goes_on_from_the_hubs_mark(tmp_path: Path, hub: TestH
     assert hub.lines() == [*(f"event {number} 0" for number in range(6)), "last 0"]
     assert len(hub.hellos) >= 6
     assert [is_resumed for _, is_resumed in hub.shown] == [False, *[True] * (len(hub.shown) - 1)]
+
+
+def test_a_session_that_has_lasted_long_is_begun_anew_and_nothing_is_lost(
+    tmp_path: Path, hub: TestHub, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carry, "SESSION_S", 0.2)
+
+    async def play() -> None:
+        async with running(hub):
+            one, source = agent(hub, tmp_path, make(tmp_path / "spool")), Source()
+            working = asyncio.ensure_future(one.run(source.events()))
+            for number in range(6):
+                source.give(f"event {number}")
+                await until(partial(said_hello, hub, number + 2))
+            source.end()
+            await working
+
+    asyncio.run(play())
+    assert hub.lines() == [f"event {number} 0" for number in range(6)]
+    assert not any(is_resumed for _, is_resumed in hub.shown), "each with a new ticket"
 
 
 def test_what_piled_up_while_the_hub_was_away_comes_whole_and_in_order(

@@ -41,6 +41,8 @@ from carecordon.wire.reconnect import Reconnect
 from carecordon.wire.session import Ended, Fault
 
 CONNECT_S = 30.0
+GC_THRESHOLD = (50_000, 20, 50)
+"""Objects between two collections: devices stay, and what they say holds no circles."""
 ON_DISK_BYTES = 8 * 1024 * 1024
 
 
@@ -148,6 +150,7 @@ class Fleet:
     async def __aenter__(self) -> Self:
         """Begin to connect."""
         gc.freeze()  # the stories stay to the end
+        gc.set_threshold(*GC_THRESHOLD)
         self._tasks = [asyncio.ensure_future(self._hold(member)) for member in self.members]
         return self
 
@@ -290,23 +293,24 @@ class Fleet:
         """Return why a session ended, or why there was none."""
         loop, hub = asyncio.get_running_loop(), member.identity.hub
         done: asyncio.Future[Ended] = loop.create_future()
-        exchange = Exchange(member, carecordon.__version__, member.name, "exercise", time.monotonic_ns())
         is_counted = False
 
         def changed() -> None:
             nonlocal is_counted
-            if exchange.is_open and not is_counted and not done.done():
+            if link.exchange.is_open and not is_counted and not done.done():
                 is_counted = True
                 again.failures = 0
                 self.online += 1
                 self.sessions_total += 1
 
-        link = FaultyLink(exchange, done, time.monotonic_ns, changed, self.faults, self._rng)
-        try:
-            async with asyncio.timeout(CONNECT_S), self._contexts.of(member.identity) as context:
-                await loop.create_connection(lambda: link, hub.host, hub.port, ssl=context)
-        except (OSError, TimeoutError) as fault:
-            return Ended(f"no connection: {str(fault) or type(fault).__name__}", Fault.THEIRS)
+        async with self._contexts.of(member.identity) as context:  # a device by itself would wait for none
+            exchange = Exchange(member, carecordon.__version__, member.name, "exercise", time.monotonic_ns())
+            link = FaultyLink(exchange, done, time.monotonic_ns, changed, self.faults, self._rng)
+            try:
+                async with asyncio.timeout(CONNECT_S):
+                    await loop.create_connection(lambda: link, hub.host, hub.port, ssl=context)
+            except (OSError, TimeoutError) as fault:
+                return Ended(f"no connection: {str(fault) or type(fault).__name__}", Fault.THEIRS)
         member.link = link
         try:
             return await done
