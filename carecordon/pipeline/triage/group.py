@@ -241,7 +241,7 @@ class Grouper:
         for key, unit in kept.units.items():
             self._put(key, unit)
         self._as_told.update(kept.incidents)
-        gone = [one for start in sorted(kept.starts, key=lambda one: one.time) for one in self.processes.add(start)]
+        gone = self.processes.fill(kept.starts)
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         members = self._members.restore(kept.members)

@@ -7,7 +7,7 @@ that are known, not on the order in which they came.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,6 +86,19 @@ class _Device:
             _put(self.pids.setdefault(start.pid, []), start)
         self._change()
         return [] if known is None else [known]
+
+    def fill(self, starts: Iterable[ProcessStart]) -> list[ProcessStart]:
+        """Take in starts where there are none yet; return those that are not kept, as `add` would."""
+        gone = []
+        for start in sorted(starts, key=order):
+            if start.guid and self.guids.setdefault(start.guid, start) is not start:
+                gone.append(start)
+                continue
+            self.ordered.append(start)
+            if start.pid is not None:
+                self.pids.setdefault(start.pid, []).append(start)
+        self._change()
+        return gone
 
     def forget(self, count: int) -> list[ProcessStart]:
         """Let go of the oldest, and return them."""
@@ -170,6 +183,20 @@ class Processes:
         if len(device.ordered) > self._limit + self._limit // 4:
             gone += self._thin(device, self._limit)
         return gone + self._thin_all() if self._size > TOTAL else gone
+
+    def fill(self, starts: Collection[ProcessStart]) -> list[ProcessStart]:
+        """Remember starts, each of them once, where none are remembered; return those that are forgotten again."""
+        by_device: dict[str, list[ProcessStart]] = {}
+        for start in starts:
+            by_device.setdefault(start.device, []).append(start)
+        if self._size or len(starts) > TOTAL or max(map(len, by_device.values()), default=0) > self._limit:
+            return [one for start in sorted(starts, key=_time) for one in self.add(start)]
+        gone: list[ProcessStart] = []
+        for name, some in by_device.items():
+            device = self._devices[name] = _Device()
+            gone += device.fill(some)
+            self._size += len(device.ordered)
+        return gone
 
     def _thin(self, device: _Device, limit: int) -> list[ProcessStart]:
         gone = device.forget(max(0, len(device.ordered) - limit))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from carecordon.pipeline.triage.processes import Processes, Tops, process_key
+from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.processes import Processes, Tops, order, process_key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, start
+from tests.pipeline.triage.test_parts import started
 from tests.replacing import replace
 
 EXPLORER = r"C:\Windows\explorer.exe"
@@ -15,9 +19,9 @@ EXPLORER = r"C:\Windows\explorer.exe"
 
 def test_a_process_id_means_who_had_it_then() -> None:
     first, second = start(pid=9, at=0), start(pid=9, at=HOUR)
-    for order in permutations([first, second]):
+    for arrival in permutations([first, second]):
         table = Processes()
-        for one in order:
+        for one in arrival:
             table.add(one)
         assert table.find("ws1", None, 9, NOON + MINUTE) is first
         assert table.find("ws1", None, 9, NOON + 2 * HOUR) is second
@@ -31,6 +35,27 @@ def test_of_two_tellings_of_one_start_the_one_with_its_own_id_counts() -> None:
     table.add(sysmon)
     table.add(audit)
     assert table.find("ws1", None, 9, NOON + MINUTE) is sysmon
+
+
+@given(st.lists(started(), max_size=12, unique_by=order))
+def test_taken_in_together_they_are_as_one_by_one(starts: list[ProcessStart]) -> None:
+    filled, added = Processes(), Processes()
+    gone = filled.fill(starts)
+    refused = [one for start in sorted(starts, key=order) for one in added.add(start)]
+    assert sorted(gone, key=order) == sorted(refused, key=order)
+    assert {name: (one.ordered, one.guids, one.pids) for name, one in filled._devices.items()} == {
+        name: (one.ordered, one.guids, one.pids) for name, one in added._devices.items()
+    }
+    assert filled._size == added._size
+
+
+def test_more_than_there_is_room_for_is_taken_in_as_it_would_one_by_one() -> None:
+    starts = [start(f"g{number}", at=number * SECOND) for number in range(8)]
+    table = Processes(limit=4)
+    gone = table.fill(starts)
+    assert (len(gone), table.forgotten) == (4, 4)
+    assert table.find("ws1", "g7", None, NOON + HOUR) is starts[7]
+    assert table.find("ws1", "g0", None, NOON + HOUR) is None
 
 
 def test_children_and_ancestors_meet() -> None:
