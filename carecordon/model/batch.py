@@ -154,18 +154,18 @@ class Columns:
 class RowView(Mapping[str, Value]):
     """One row of a table as a mapping that decodes only the columns it is asked for."""
 
-    __slots__ = ("_columns", "_row")
+    __slots__ = ("_codes", "_columns")
 
     def __init__(self, columns: Columns, row: int) -> None:
         """Look at `row` of `columns`."""
         self._columns = columns
-        self._row = row
+        self._codes: list[int] = columns.index[:, row].tolist()  # asked one by one, each would cost as much as ten so
 
     def __getitem__(self, name: str) -> Value:
         """Return a field's value. Raises KeyError where the row does not carry it."""
         place = self._columns.places[name]
         values = self._columns.values(place)
-        at = int(self._columns.index[place, self._row])
+        at = self._codes[place]
         if at == ABSENT:
             raise KeyError(name)
         return values[at]
@@ -173,22 +173,23 @@ class RowView(Mapping[str, Value]):
     def __contains__(self, name: object) -> bool:
         """Return whether the row carries a field; its column is not decoded for that."""
         place = self._columns.places.get(name)  # type: ignore[call-overload]  # any key may be asked for
-        return place is not None and bool(self._columns.index[place, self._row] != ABSENT)
+        return place is not None and self._codes[place] != ABSENT
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a field's value, or `default`: most fields that are asked for are not there, so nothing is raised."""
-        if name not in self:
+        place = self._columns.places.get(name)
+        if place is None:
             return default
-        return self[name]
+        at = self._codes[place]
+        return default if at == ABSENT else self._columns.values(place)[at]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the fields that the row carries."""
-        carried = np.flatnonzero(self._columns.index[:, self._row] != ABSENT)
-        return map(self._columns.names.__getitem__, carried.tolist())
+        return (name for name, at in zip(self._columns.names, self._codes, strict=True) if at != ABSENT)
 
     def __len__(self) -> int:
         """Return the number of fields."""
-        return int(np.count_nonzero(self._columns.index[:, self._row] != ABSENT))
+        return len(self._codes) - self._codes.count(ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +216,10 @@ class Table:
 
     def header(self, row: int) -> Header:
         """Return what a row says of itself; its sequence is its position."""
-        time = int(self.time[row])
-        record_id = self.complete(row).get("EventRecordID")
+        time, place, record_id = int(self.time[row]), self.columns.places.get("EventRecordID"), None
+        at = ABSENT if place is None else int(self.columns.index[place, row])
+        if place is not None and at != ABSENT:
+            record_id = self.columns.values(place)[at]
         return Header(
             self.kinds[int(self.kind[row])],
             self.devices[int(self.device[row])],
@@ -227,8 +230,11 @@ class Table:
 
     def with_ids(self, event_ids: frozenset[int]) -> list[int]:
         """Return the rows whose event id is one of these."""
-        wanted = [number for number, kind in enumerate(self.kinds) if kind.event_id in event_ids]
-        return [int(row) for row in np.flatnonzero(np.isin(self.kind, wanted))] if wanted else []
+        is_wanted = [kind.event_id in event_ids for kind in self.kinds]
+        if not any(is_wanted):
+            return []
+        found: list[int] = np.flatnonzero(np.array(is_wanted)[self.kind]).tolist()
+        return found
 
     def complete(self, row: int) -> RowView:
         """Return a row's fields."""
