@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from carecordon.wire.session import NANOSECONDS, Ended, Fault
 
 CONNECT_S = 20.0
 SESSION_S, SESSION_JITTER = 6_000.0, 0.2
-"""After so long, or up to a fifth less, a connection makes way for another: its TLS session may be resumed for two
-hours only, and if ten thousand devices had to begin new ones at once, that would take twice as long.
+"""After so long, or up to a fifth less, a TLS session makes way for another, and its connection with it: it may be
+resumed for two hours only, and if ten thousand devices had to begin new ones at once, that would take twice as long.
 """
 RENEW_AGAIN_S = 600.0
 """So long after asking for a certificate it is asked for again;"""
@@ -66,7 +67,11 @@ class Carrier:
         self.standing = Standing()
         self._queue, self._identity = queue, identity
         self._context: Returning | None = None
-        """What connections are made with; None: to be made, and with it a new session."""
+        """What connections are made with; None: to be made, and with it a new TLS session."""
+        self._context_ends = 0
+        """When it makes way for another, by `clock`."""
+        self._was_resumed = False
+        """The last connection resumed a TLS session: TLS itself did not look at our certificate."""
         self._host, self._system = host, system
         self._rng, self._clock, self._on_change = rng, clock, on_change
         self._link: Link | None = None
@@ -103,11 +108,14 @@ class Carrier:
             ended = await self._once()
             self.standing.is_open, self.standing.last_end = False, ended
             self.standing.is_refused = ended.retry_s is not None and ended.retry_s < 0
-            if self.standing.is_refused:
-                self._context = None
             self._on_change()
             again.lasted((self._clock() - began) / NANOSECONDS)
             self._unheard = 0 if ended.fault is Fault.NOBODY or not self._was_cut else self._unheard + 1
+            if self._unheard or self.standing.is_refused:
+                self._context = None
+            if self.standing.is_refused and self._was_resumed:  # told by TLS, it may be that ours has expired
+                await asyncio.sleep(_AT_ONCE_S)
+                continue
             if self._may_have_expired() and await self._revive():
                 continue
             if ended.fault is Fault.NOBODY and ended.retry_s == 0.0:
@@ -121,25 +129,35 @@ class Carrier:
         done: asyncio.Future[Ended] = loop.create_future()
         exchange = Exchange(self._queue, carecordon.__version__, self._host, self._system, self._clock())
         link = Link(exchange, done, self._clock, self._changed)
-        if self._context is None:
-            self._context = self._identity.context()
-        context, hub, self._was_cut = self._context, self._identity.hub, False
+        context, hub = self._fresh_enough(), self._identity.hub
+        self._was_cut = self._was_resumed = False
         try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.create_connection(lambda: link, hub.host, hub.port, ssl=context)
         except (OSError, TimeoutError) as fault:
+            if isinstance(fault, ssl.SSLError):
+                self._context = None
             return Ended(f"the hub at {hub.host}:{hub.port} cannot be reached: {_words(fault)}", Fault.THEIRS)
         self._link, self._was_cut = link, True
         try:
-            await asyncio.wait({done}, timeout=SESSION_S * (1 - SESSION_JITTER * self._rng.random()))
+            await asyncio.wait({done}, timeout=max(0.0, (self._context_ends - self._clock()) / NANOSECONDS))
             if done.done():
                 return done.result()
             self._context = None
-            return Ended("the session with the hub is begun anew, as from time to time", Fault.NOBODY, 0.0)
+            return Ended("the connection is made anew, as from time to time", Fault.NOBODY, 0.0)
         finally:
+            self._was_resumed = link.is_resumed
             link.leave("the device goes")
             self._link = None
             await link.closed()
+
+    def _fresh_enough(self) -> Returning:
+        """Return what to connect with: a TLS session that the hub will resume, or will begin."""
+        now = self._clock()
+        if self._context is None or now >= self._context_ends:
+            self._context = self._identity.context()
+            self._context_ends = now + int(SESSION_S * (1 - SESSION_JITTER * self._rng.random()) * NANOSECONDS)
+        return self._context
 
     def _may_have_expired(self) -> bool:
         """Say whether it is time to ask for a certificate in place of ours, by the way that is for expired ones."""

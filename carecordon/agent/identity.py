@@ -85,7 +85,7 @@ class Identity:
 
 
 class Returning(ssl.SSLContext):
-    """One device's context: it resumes the device's last session, which costs both sides less than half of a new one.
+    """One device's context: it resumes the TLS session that the device began last, which costs half of a new one.
 
     It must never show another device's certificate: whoever resumes a session is taken for who began it.
     """

@@ -49,6 +49,7 @@ class Link(asyncio.Protocol):
         "done",
         "exchange",
         "gone",
+        "is_resumed",
     )
 
     def __init__(
@@ -64,6 +65,8 @@ class Link(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._is_closing = False
+        self.is_resumed = False
+        """It resumed the TLS session of a connection before it."""
         self.gone = asyncio.Event()
         """The connection is gone, or there never was one."""
 
@@ -92,9 +95,10 @@ class Link(asyncio.Protocol):
         self._on_change()
 
     def _remember(self) -> None:
-        """Keep the session, so that coming back is cheap."""
+        """Keep the TLS session, so that coming back is cheap."""
         secure = None if self._transport is None else self._transport.get_extra_info("ssl_object")
         if secure is not None and isinstance(secure.context, Returning):
+            self.is_resumed = bool(secure.session_reused)
             secure.context.remember(secure)
 
     def eof_received(self) -> None:

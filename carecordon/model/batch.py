@@ -94,8 +94,8 @@ class Columns:
     """The fields of a table: of each its distinct values, and for each row an index into them.
 
     `names` are the fields. `index` has a line for each field with an entry for each row
-    (ABSENT = not carried). `raw` gives, of the field in a place, bytes in which all its texts stand as they are; None
-    where there are none such.
+    (ABSENT = not carried). `raw` gives, of the field in a place, bytes in which all its texts stand as they are, and
+    maybe more; None where there are none such.
     """
 
     __slots__ = ("_all", "_load", "_load_all", "_places", "_values", "index", "names", "raw")
@@ -208,7 +208,7 @@ class Table:
     sequence: npt.NDArray[np.int64]
     columns: Columns
     text: Buffer | None = None
-    """UTF-8 bytes in which every text of a column stands unescaped; None where there are none such."""
+    """Bytes in which every text of a column stands as it is (UTF-8), and maybe more; None where there are none such."""
 
     def __len__(self) -> int:
         """Return the number of events."""

@@ -75,6 +75,9 @@ column by column would cost several times what is in them.
 _VALUES: msgspec.msgpack.Decoder[tuple[Value, ...]] = msgspec.msgpack.Decoder(_Values)
 _ALL_VALUES: msgspec.msgpack.Decoder[list[tuple[Value, ...]]] = msgspec.msgpack.Decoder(list[_Values])
 _EACH_VALUE = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_NO_LISTS: msgspec.msgpack.Decoder[list[Value]] = msgspec.msgpack.Decoder(
+    Annotated[list[_Scalar], msgspec.Meta(max_length=MAX_VALUES)]
+)
 _LONG_LISTS = (b"\xdc", b"\xdd")
 """First bytes of a list of more than SHORT_LIST items. Source: the MessagePack specification, "array format family"."""
 _LISTS = (*_LONG_LISTS, *(bytes([byte]) for byte in range(0x90, 0xA0)))
@@ -190,7 +193,8 @@ def _small(raw: bytes) -> Table | None:
 
 def _is_within(index: bytes, limit: int) -> bool:
     """Return whether every place of a short index is below a limit."""
-    return max(memoryview(index).cast("I"), default=-1) < limit  # unsigned, a negative index is huge
+    # Unsigned, a negative index is huge. All machines that run this are little-endian, as what travels is.
+    return max(memoryview(index).cast("I"), default=-1) < limit
 
 
 def _kinds(batch: _Rows) -> tuple[Kind, ...]:
@@ -235,6 +239,12 @@ def _check_items(names: Sequence[str], values: Sequence[msgspec.Raw], counts: Se
 
 def _items(name: str, values: msgspec.Raw) -> int:
     """Return how many items the lists of a column hold. Raises TheirFault where one is too long."""
+    try:
+        _NO_LISTS.decode(values)
+    except _UNREADABLE:
+        pass
+    else:
+        return 0  # most columns that may hold a list by their bytes hold none
     try:
         items = [_count(one) for one in _EACH_VALUE.decode(values)]
     except _UNREADABLE as error:

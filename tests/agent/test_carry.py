@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from carecordon.agent import carry
+from carecordon.agent.carry import Carrier
 from carecordon.agent.fill import Fresh
 from carecordon.agent.queued import Kept
 from carecordon.agent.rank import Rank
@@ -19,6 +20,7 @@ from carecordon.agent.run import Agent
 from carecordon.agent.spool import Spool
 from carecordon.wire.hub_session import HubSession
 from carecordon.wire.messages import Credit
+from carecordon.wire.session import NANOSECONDS
 from tests.agent.hubs import TestHub, enrolled, make_ca, running, until
 from tests.agent.spooling import Make, put, rows, tables, told
 
@@ -139,6 +141,29 @@ def test_a_session_that_has_lasted_long_is_begun_anew_and_nothing_is_lost(
     asyncio.run(play())
     assert hub.lines() == [f"event {number} 0" for number in range(6)]
     assert not any(is_resumed for _, is_resumed in hub.shown), "each with a new ticket"
+
+
+def test_a_session_that_was_resumed_is_begun_anew_when_the_first_is_old(
+    tmp_path: Path, hub: TestHub, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0]
+
+    async def play() -> None:
+        async with running(hub):
+            identity = enrolled(hub.authority, tmp_path / "state", hub.port)
+            one = Carrier(
+                make(tmp_path / "spool"), identity, host="ward", system="Linux", rng=Swift(), clock=lambda: now[0]
+            )
+            working = asyncio.ensure_future(one.run())
+            for times, age_s in enumerate((0, 3_000, 5_000, 6_001)):
+                now[0] = age_s * NANOSECONDS
+                await until(partial(said_hello, hub, times + 1))
+                await hub.cut()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(play())
+    assert [is_resumed for _, is_resumed in hub.shown[:4]] == [False, True, True, False]
 
 
 def test_what_piled_up_while_the_hub_was_away_comes_whole_and_in_order(

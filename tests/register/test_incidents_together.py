@@ -43,7 +43,8 @@ def _shown(register: Register) -> object:
         (row, register.cases.alerts(AlertQuery(incident=row.number)))
         for row in register.cases.incidents(IncidentQuery(limit=100))
     ]
-    return [(replace(row, body=b""), sorted(alerts, key=lambda one: one.id)) for row, alerts in incidents]
+    named = {name: None if (row := register.cases.incident(name)) is None else row.number for name in NAMES}
+    return named, [(replace(row, body=b""), sorted(alerts, key=lambda one: one.id)) for row, alerts in incidents]
 
 
 @pytest.fixture(scope="module")

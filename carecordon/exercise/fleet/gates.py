@@ -17,8 +17,9 @@ CONTEXTS = 48
 class Contexts:
     """TLS contexts, lent out for a handshake.
 
-    One for each device costs 30 KB and spares 2 ms whenever it comes again; else a few are shared: a connection keeps
-    the certificate that its context had when it began, so that the context may take another then.
+    One for each device costs 30 KB, spares 2 ms whenever it comes again, and resumes its TLS session; else a few are
+    shared, which resume none: a connection keeps the certificate that its context had when it began, so that the
+    context may take another then.
     """
 
     def __init__(self, *, is_kept: bool, limit: int = CONTEXTS) -> None:

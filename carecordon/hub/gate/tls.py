@@ -33,7 +33,7 @@ hub's own keys is in it before the gate loads them.
 def devices_context(keys: Path) -> ssl.SSLContext:
     """Return the TLS that takes only who holds the key of a certificate that this hub's CA made.
 
-    Each device gets a ticket: when ten thousand come back at once, a resumed session costs both sides less than half.
+    Each device gets a ticket: when ten thousand come back at once, a resumed session costs both sides together half.
     A ticket is good for two hours (OpenSSL's own limit), and Admission judges whoever comes with one as any other.
     """
     context = _made_at_import.pop() if _made_at_import else _empty()

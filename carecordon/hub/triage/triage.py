@@ -44,7 +44,7 @@ PULL_BYTES = 256 * 1024
 TELLING = ("carecordon.pipeline.triage", "carecordon.report.story", "carecordon.register")
 """Where what an incident says is made."""
 TURN_S = 0.5
-"""How long what was found gathers: a commit costs much the same for little as for much, and nothing is told before."""
+"""How long what was found gathers, unless incidents are to be told before: a commit costs much the same for little."""
 IDLE_S = 0.1
 LOOK_S = 10.0
 GC_THRESHOLD = (50_000, 20, 50)

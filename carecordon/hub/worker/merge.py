@@ -21,10 +21,8 @@ from carecordon.model.batch import ABSENT, Columns, Table
 from carecordon.model.event import Value
 from carecordon.model.gather import told_apart
 from carecordon.model.merged import Merged
-from carecordon.wire.codec import MAX_ROWS
 
 _NONE = np.zeros(0, np.int32)
-_NOUGHTS = np.zeros(MAX_ROWS, np.int32)
 _NO_COLUMNS = np.zeros(0, np.int64)
 MIXTURES = 1_000
 """Sets of names that are kept in mind."""
@@ -163,7 +161,7 @@ class _Names:
         """and its index."""
 
     def add(self, names: Sequence[Any], index: npt.NDArray[np.int32]) -> None:
-        """Take a batch's names, and which of them each row has."""
+        """Take a batch's names, and which of them each row has: every row has one, ABSENT is none."""
         known = self._known
         self._starts.append(len(self._numbers))
         self._numbers += [known.setdefault(name, len(known)) for name in names]
@@ -202,7 +200,7 @@ class Merger:
         if one.name is None:
             self._devices.add(table.devices, table.device)
         else:
-            self._devices.add((one.name,), _NOUGHTS[:size])
+            self._devices.add((one.name,), np.zeros(size, np.int32))
         self._time.append(table.time)
         self._lengths.append(size)
         self._sender.append(self._senders.setdefault(one.sender, len(self._senders)))

@@ -59,6 +59,8 @@ SETTLE_NS = 1_000_000_000
 """How long changes may wait before incidents are looked at again, and by how much longer for each unit looked at last.
 """
 SETTLE_UNIT_NS = 1_000_000
+SWEPT = 20
+"""So many units are gone through, where room must be made, for what it costs to look at one."""
 SWEEP_NS = 60_000_000_000
 """Time between two looks for what is settled."""
 UNITS_KEPT = 60_000
@@ -199,7 +201,7 @@ class Grouper:
         if crowd > 0:
             self._tally[Unseen.RECORD, CROWDED] += crowd
             crowd += UNITS_KEPT // 4  # room for some looks to come: each time all that is open is gone through
-            self.looked_at += len(self._units)
+            self.looked_at += len(self._units) // SWEPT
         elif self._changes.is_kept and abs(over - self._swept) < SWEEP_NS:
             return
         self._swept = over
@@ -209,8 +211,9 @@ class Grouper:
                 self._settle_part(part)
         for name in self._as_told.keys() - self._parts.names:
             self._name(name)
-        needed = (self._start_of(unit) for unit in self._units.values())
-        self._forget(self.processes.forget_before(over, (start for start in needed if start is not None)))
+        told = ((unit, unit.subject) for unit in self._units.values())
+        needed = (self.processes.find(unit.device, one.guid, one.pid, unit.first) for unit, one in told)
+        self._forget(self.processes.forget_before(over, filter(None, needed)))
 
     def _settle_part(self, part: Part) -> None:
         self._parts.drop(part)
@@ -390,10 +393,6 @@ class Grouper:
             incident = tell(name, others, units, self.processes, spread, self.estate)
         told = Told(state, digest(incident), AsTold(len(units), frozenset(others)), tuple(asked))
         return told, None if known is not None and known.digest == told.digest else incident
-
-    def _start_of(self, unit: Unit) -> ProcessStart | None:
-        told = unit.subject
-        return self.processes.find(unit.device, told.guid, told.pid, unit.first)
 
     def spread(self) -> Mapping[str, int]:
         """Return on how many devices each rule has matched so far; of what is kept, in what is open."""
