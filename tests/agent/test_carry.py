@@ -144,7 +144,7 @@ def test_a_session_that_has_lasted_long_is_begun_anew_and_nothing_is_lost(
 
 
 def test_a_session_that_was_resumed_is_begun_anew_when_the_first_is_old(
-    tmp_path: Path, hub: TestHub, make: Make, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, hub: TestHub, make: Make
 ) -> None:
     now = [0]
 

@@ -59,7 +59,7 @@ SETTLE_NS = 1_000_000_000
 """How long changes may wait before incidents are looked at again, and by how much longer for each unit looked at last.
 """
 SETTLE_UNIT_NS = 1_000_000
-SWEPT = 20
+SWEPT = 10
 """So many units are gone through, where room must be made, for what it costs to look at one."""
 SWEEP_NS = 60_000_000_000
 """Time between two looks for what is settled."""

@@ -151,6 +151,7 @@ def test_where_too_much_is_open_room_is_made_for_some_time(monkeypatch: pytest.M
     grouper.feed([match(f"s{number}", HOUR, f"fs{number}") for number in range(40)])
     assert len(grouper.settle()) == 60
     assert sum(grouper.spread().values()) == 38, "a quarter below what may be open"
+    assert grouper.looked_at == 60 + 60 // room.SWEPT, "what is only gone through is cheap"
 
 
 def test_what_is_no_incident_makes_room_for_older_ones_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
