@@ -138,6 +138,12 @@ class Columns:
             found = self._values[place] = self._load(place)
         return found
 
+    def value(self, name: str, row: int) -> Value:
+        """Return what a row has in one field, None where it does not carry it; see `RowView` for many."""
+        place = self.places.get(name)
+        at = ABSENT if place is None else int(self.index[place, row])
+        return None if place is None or at == ABSENT else self.values(place)[at]
+
     def all_values(self) -> Sequence[tuple[Value, ...]]:
         """Return the distinct values of every field, in the order of `names`: for whoever needs them all.
 
@@ -216,10 +222,7 @@ class Table:
 
     def header(self, row: int) -> Header:
         """Return what a row says of itself; its sequence is its position."""
-        time, place, record_id = int(self.time[row]), self.columns.places.get("EventRecordID"), None
-        at = ABSENT if place is None else int(self.columns.index[place, row])
-        if place is not None and at != ABSENT:
-            record_id = self.columns.values(place)[at]
+        time, record_id = int(self.time[row]), self.columns.value("EventRecordID", row)
         return Header(
             self.kinds[int(self.kind[row])],
             self.devices[int(self.device[row])],

@@ -169,10 +169,7 @@ def _small(raw: bytes) -> Table | None:
         or bytes_a_row != tuple(rows * one for one in (4, 4, 8, 8, 4 * columns))
     ):
         return None
-    names, values = tuple(batch.names), batch.values
-    # Unsigned, a negative index is huge and ABSENT plus one is 0, as in `_columns`.
-    above = np.frombuffer(batch.index, "<u4").reshape(columns, rows) + np.uint32(1)
-    needed: list[int] = above.max(axis=1, initial=0).tolist()
+    names, values, needed = tuple(batch.names), batch.values, _needed(batch.index, columns, rows)
     is_whole = len(set(names)) == columns == len(values) and all(map(le, needed, map(len, values)))
     if not is_whole or max(map(len, values), default=0) > rows:
         return None
@@ -291,9 +288,7 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
         counts = [_count(some) for some in values]
         _check_counts(names, counts, rows)
         _check_items(names, values, counts)
-    # Unsigned, a negative index is huge and ABSENT plus one is 0: one figure a column tells both ends of the range.
-    above = np.frombuffer(batch.index, "<u4").reshape(len(names), rows) + np.uint32(1)
-    needed: list[int] = above.max(axis=1, initial=0).tolist()
+    needed = _needed(batch.index, len(names), rows)
 
     def load(place: int) -> tuple[Value, ...]:
         try:
@@ -315,6 +310,14 @@ def _columns(batch: _Batch, rows: int, text: memoryview) -> Columns:
 
     index = np.frombuffer(batch.index, "<i4").reshape(len(names), rows)
     return Columns(names, index, load, _cutter(text, values), load_all)
+
+
+def _needed(index: bytes, columns: int, rows: int) -> list[int]:
+    """Return how many values each column must have for its indexes to be within its range."""
+    # Unsigned, a negative index is huge and ABSENT plus one is 0: one figure a column tells both ends of the range.
+    above = np.frombuffer(index, "<u4").reshape(columns, rows) + np.uint32(1)
+    found: list[int] = above.max(axis=1, initial=0).tolist()
+    return found
 
 
 def _cutter(text: memoryview, values: Sequence[msgspec.Raw]) -> Callable[[int], memoryview]:

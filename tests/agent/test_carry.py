@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from random import Random
 
-import pytest
-
-from carecordon.agent import carry
-from carecordon.agent.carry import Carrier
 from carecordon.agent.fill import Fresh
 from carecordon.agent.queued import Kept
 from carecordon.agent.rank import Rank
@@ -20,7 +15,6 @@ from carecordon.agent.run import Agent
 from carecordon.agent.spool import Spool
 from carecordon.wire.hub_session import HubSession
 from carecordon.wire.messages import Credit
-from carecordon.wire.session import NANOSECONDS
 from tests.agent.hubs import TestHub, enrolled, make_ca, running, until
 from tests.agent.spooling import Make, put, rows, tables, told
 
@@ -49,17 +43,8 @@ class Source:
             yield fresh
 
 
-def said_hello(hub: TestHub, times: int) -> bool:
-    return len(hub.hellos) >= times
-
-
 async def arrived(hub: TestHub, batches: int) -> None:
     await until(lambda: len(hub.kept) == batches)
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> TestHub:
-    return TestHub(make_ca(tmp_path / "keys"), tmp_path / "keys")
 
 
 def agent(hub: TestHub, folder: Path, spool: Spool) -> Agent:
@@ -121,49 +106,6 @@ def test_after_each_cut_it_goes_on_from_the_hubs_mark(tmp_path: Path, hub: TestH
     assert hub.lines() == [*(f"event {number} 0" for number in range(6)), "last 0"]
     assert len(hub.hellos) >= 6
     assert [is_resumed for _, is_resumed in hub.shown] == [False, *[True] * (len(hub.shown) - 1)]
-
-
-def test_a_session_that_has_lasted_long_is_begun_anew_and_nothing_is_lost(
-    tmp_path: Path, hub: TestHub, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(carry, "SESSION_S", 0.2)
-
-    async def play() -> None:
-        async with running(hub):
-            one, source = agent(hub, tmp_path, make(tmp_path / "spool")), Source()
-            working = asyncio.ensure_future(one.run(source.events()))
-            for number in range(6):
-                source.give(f"event {number}")
-                await until(partial(said_hello, hub, number + 2))
-            source.end()
-            await working
-
-    asyncio.run(play())
-    assert hub.lines() == [f"event {number} 0" for number in range(6)]
-    assert not any(is_resumed for _, is_resumed in hub.shown), "each with a new ticket"
-
-
-def test_a_session_that_was_resumed_is_begun_anew_when_the_first_is_old(
-    tmp_path: Path, hub: TestHub, make: Make
-) -> None:
-    now = [0]
-
-    async def play() -> None:
-        async with running(hub):
-            identity = enrolled(hub.authority, tmp_path / "state", hub.port)
-            one = Carrier(
-                make(tmp_path / "spool"), identity, host="ward", system="Linux", rng=Swift(), clock=lambda: now[0]
-            )
-            working = asyncio.ensure_future(one.run())
-            for times, age_s in enumerate((0, 3_000, 5_000, 6_001)):
-                now[0] = age_s * NANOSECONDS
-                await until(partial(said_hello, hub, times + 1))
-                await hub.cut()
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-
-    asyncio.run(play())
-    assert [is_resumed for _, is_resumed in hub.shown[:4]] == [False, True, True, False]
 
 
 def test_what_piled_up_while_the_hub_was_away_comes_whole_and_in_order(

@@ -9,7 +9,6 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,6 @@ from carecordon.hub.trust.enrolment import Answer
 from carecordon.hub.trust.identity import DAY_NS, proof_text
 from carecordon.model.device import DeviceKind, Standing
 from tests.hub.gate_kit import Hub, Member, Running, Talk, make_hub, member, request_of, running, wait_for
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 def context_of(hub: Hub) -> ssl.SSLContext:

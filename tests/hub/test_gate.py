@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ from websockets.exceptions import ConnectionClosed
 
 from carecordon.wire.session import Welcomed
 from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 @pytest.fixture

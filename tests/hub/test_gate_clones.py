@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,16 +15,8 @@ from carecordon.model.match import Match
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.wire.messages import Batch
 from carecordon.wire.session import Ended, Forked
-from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
+from tests.hub.gate_kit import Member, Running, Talk, member, wait_for
 from tests.wire.words import data_of
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 @pytest.fixture

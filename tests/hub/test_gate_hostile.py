@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,12 @@ from carecordon.hub.gate.link import MAX_FRAMES
 from carecordon.hub.gate.reception import MAX_LINKS
 from carecordon.wire.messages import Batch, FromHub, Ping
 from carecordon.wire.session import MAX_MESSAGE_BYTES, WORDS, Word, name_of, write
-from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
+from tests.hub.gate_kit import Member, Running, Talk, member, wait_for
 from tests.hub.strangers import Manner, strangers
 from tests.wire.words import WORD, data_of
 
 FLOOD = 400
 """Connections of the short form; the long one, `crowd` in `tests/chaos`, opens 10,000."""
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,6 @@ from carecordon.hub.trust.authority import Issued, make_authority
 from carecordon.hub.trust.identity import DAY_NS
 from carecordon.wire.session import Ended, Fault, Renewed
 from tests.hub.gate_kit import ODS, Member, Running, Talk, make_hub, member, request_of, running, wait_for
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 @pytest.fixture

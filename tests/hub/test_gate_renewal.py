@@ -7,10 +7,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from carecordon.agent.enrol import NotEnrolled, renew_expired
 from carecordon.agent.identity import Hub as AtHub
@@ -20,18 +17,10 @@ from carecordon.hub.trust.authority import Issued
 from carecordon.hub.trust.enrolment import Answer
 from carecordon.model.device import DeviceKind, NewDevice
 from tests.agent.hubs import pem
-from tests.hub.gate_kit import Running, make_hub, running, wait_for
+from tests.hub.gate_kit import Running, wait_for
 from tests.hub.strangers import HEAD, Manner, strangers
 
 DAY_NS = 86_400 * 10**9
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 def refused(gate: Running, folder: Path) -> NotEnrolled | None:

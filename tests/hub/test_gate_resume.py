@@ -5,14 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from carecordon.hub.trust.revocations import revoke_device
-from tests.hub.gate_kit import Member, Running, Talk, make_hub, member, running, wait_for
+from tests.hub.gate_kit import Member, Running, Talk, member, running, wait_for
 
 LIFE_S = 30 * 86_400.0
 """Of a certificate."""
@@ -20,14 +17,6 @@ UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-
-
-@pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    hub = make_hub(tmp_path_factory.mktemp("hub"))
-    with running(hub) as process:
-        yield process
-    hub.register.close()
 
 
 def came(gate: Running, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> tuple[ssl.SSLSession, bool]:

@@ -151,7 +151,6 @@ class Fleet:
     async def __aenter__(self) -> Self:
         """Begin to connect."""
         gc.freeze()  # the stories stay to the end
-        self._threshold = gc.get_threshold()
         gc.set_threshold(*GC_THRESHOLD)
         self._tasks = [asyncio.ensure_future(self._hold(member)) for member in self.members]
         return self

@@ -211,8 +211,7 @@ class Grouper:
                 self._settle_part(part)
         for name in self._as_told.keys() - self._parts.names:
             self._name(name)
-        told = ((unit, unit.subject) for unit in self._units.values())
-        needed = (self.processes.find(unit.device, one.guid, one.pid, unit.first) for unit, one in told)
+        needed = (unit.process(self.processes) for unit in self._units.values())
         self._forget(self.processes.forget_before(over, filter(None, needed)))
 
     def _settle_part(self, part: Part) -> None:

@@ -212,7 +212,7 @@ def _take_out(index: dict[_Name, dict[UnitKey, None]], names: Iterable[_Name], k
 def _tree(unit: Unit, tops: Tops) -> frozenset[Link]:
     """Return the link of a unit's process tree: what is at its top, below Windows' own programs."""
     found = unit.subject
-    start = tops.processes.find(unit.device, found.guid, found.pid, unit.first)
+    start = unit.process(tops.processes)
     if start is not None:
         top = tops.of(start)
         return frozenset() if top is None else frozenset({(Tie.TREE, unit.device, top)})

@@ -26,7 +26,7 @@ class Tree:
     def place(self, unit: Unit) -> str | None:
         """Return the key of the process that a unit stands in, None where its events name none."""
         told = unit.subject
-        start = self._processes.find(unit.device, told.guid, told.pid, unit.first)
+        start = unit.process(self._processes)
         if start is not None:
             key = _key(start)
             self._matched[key] = start

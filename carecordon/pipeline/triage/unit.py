@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from carecordon.model.incident import EntityKind, Place
 from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
+from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import HOUR, Link, Tie, links_of, moment
 from carecordon.pipeline.triage.ordinary import is_local, is_person, telling_address
+from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.subject import Subject, subject_of
 
 PLACES_KEPT = 100_000
@@ -108,6 +110,10 @@ class Unit(Struct, omit_defaults=True):
             self.entities = {key: self.entities[key] for key in _least(self.entities)}
         if len(self.links) > 2 * KEPT * len(Tie):
             self.links = set(_least(self.links))
+
+    def process(self, processes: Processes) -> ProcessStart | None:
+        """Return the start of the process that it stands in, None where that was not seen."""
+        return processes.find(self.device, self.subject.guid, self.subject.pid, self.first)
 
 
 def unit_key(match: Match, time: int, subject: Subject) -> UnitKey:
