@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 import carecordon
 from carecordon.cli.options import USAGE, fail, say
+from carecordon.hub.collector import at_rest
 
 READER_GONE = 141
 """What a shell makes of a program that wrote into a closed pipe: 128 + SIGPIPE."""
@@ -51,7 +52,8 @@ class _Quiet(TyperGroup):
             return super().get_command(ctx, cmd_name)
         module, name = LATE[cmd_name]
         try:
-            late = getattr(importlib.import_module(module), name)
+            with at_rest():
+                late = getattr(importlib.import_module(module), name)
         except ImportError as fault:
             if cmd_name not in OF_HUB:
                 raise

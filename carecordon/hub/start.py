@@ -80,23 +80,29 @@ def workers_wanted(settings: Settings) -> int:
 def jobs(paths: Paths, workers: int) -> list[Job]:
     """Return the hub's processes in the order in which they are to be ended: who takes in first, who keeps last.
 
-    All but the keeper are forks: the store is large, and no other needs it.
+    All are forks. The keeper imports by itself what it needs, after it: the store is large, and no other needs it.
     """
     where = (str(paths.data.resolve()), str(paths.keys.resolve()))
+    keeper = ("carecordon.hub.keeper", where[0])
 
     def job(name: str, command: str, *rest: str, module: str | None = None, slowness: int = 0) -> Job:
         words = (command, *where, *rest)
-        module = module or f"{command}.{command.rpartition('.')[2]}"
+        module = module or _main_of(command)
         return Job(name, (sys.executable, "-m", *words), partial(_do, module, words), (module,), slowness)
 
     return [
         replace(job(GATE, "carecordon.hub.gate", slowness=-1), waits_s=GATE_WAITS_S),
-        *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers), slowness=1) for one in range(workers)),
-        job(TRIAGE, "carecordon.hub.triage", slowness=2),
+        *(job(f"worker-{one}", "carecordon.hub.worker", str(one), str(workers), slowness=2) for one in range(workers)),
+        job(TRIAGE, "carecordon.hub.triage", slowness=3),
         job(CARRY, "carecordon.hub.carry"),
         job(API, CONSOLE, module=CONSOLE),
-        Job(KEEPER, (sys.executable, "-m", "carecordon.hub.keeper", where[0]), slowness=3),
+        Job(KEEPER, (sys.executable, "-m", *keeper), partial(_do, _main_of(keeper[0]), keeper), slowness=1),
     ]
+
+
+def _main_of(command: str) -> str:
+    """Return the module that has the main of `python -m` with this package."""
+    return f"{command}.{command.rpartition('.')[2]}"
 
 
 def _do(module: str, words: tuple[str, ...]) -> int | None:

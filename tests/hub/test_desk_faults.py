@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from carecordon.hub.news import found as stream2
@@ -91,6 +92,27 @@ def test_a_record_that_cannot_be_read_is_set_aside(register: Register) -> None:
     assert letter.letter.where == "state of triage: unit/x"
     assert [trouble.kind for trouble in register.cases.troubles()] == ["damage"]
     assert len(of(register, "ward-7")) == 1
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_unit_whose_body_is_damaged_is_set_aside_when_somebody_asks_for_it(register: Register, comes: bool) -> None:
+    """Bodies stay closed when the state is taken up: most are not asked for."""
+    desk(register).turn([entry(1, Found([match(1), match(2, device="pc-2")], [], T0))], T0)
+    records = register.cases.records()
+    ((key, record),) = [one for one in records if one[0][0] == "unit" and "pc-2" in one[0]]
+    fields = msgspec.msgpack.decode(record)
+    fields[5] = b"\xc1"
+    register.cases.commit(Commit(T0, 1, 1, {key: msgspec.msgpack.encode(fields), ("untold", "pc-2"): b"\xc3"}))
+    one = desk(register)
+    assert not register.letters.all()
+    later = [entry(2, Found([match(3)], [], T0))] if comes else []
+    one.turn(later, T0 + 5 * SECOND)
+    assert key not in dict(register.cases.records())
+    (letter,) = register.letters.all()
+    assert letter.letter.where == "state of triage: " + "/".join(key)
+    assert [trouble.kind for trouble in register.cases.troubles()] == ["damage"]
+    (row,) = of(register, "ward-7")
+    assert row.alerts == 1
 
 
 def test_a_clock_that_is_set_back_delays_no_incident(register: Register) -> None:

@@ -61,9 +61,17 @@ def test_who_is_ready_last_is_started_first_and_waits_for_no_other_ones_modules(
     all_of = jobs(Paths(tmp_path, tmp_path), 1)
     Supervisor(all_of, tmp_path, lambda *_: None).start()
     assert [word for word, *_ in done] == [*(["import", "start"] * (len(all_of) - 1)), "import"], "the gate waits"
-    assert [one[1] for one in done if one[0] == "start"][:3] == [KEEPER, TRIAGE, "worker-0"]
-    assert done[0] == ("import",), "the keeper is no fork"
-    assert done[2] == ("import", "carecordon.hub.triage.triage")
+    assert [one[1] for one in done if one[0] == "start"][:3] == [TRIAGE, "worker-0", KEEPER]
+    assert done[0] == ("import", "carecordon.hub.triage.triage")
+    assert done[4] == ("import",), "the keeper's fork imports what no other needs"
+
+
+def test_what_is_imported_for_all_has_nothing_of_the_stores_library() -> None:
+    modules = [name for job in jobs(Paths(Path(), Path()), 1) for name in job.modules]
+    words = f"import sys; from carecordon.hub.forked import import_all; import_all({modules}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.split()
+    assert set(modules) <= set(done)
+    assert "chdb" not in done
 
 
 @pytest.mark.parametrize(("waits_s", "first"), [(600.0, "slow"), (0.001, "patient")])

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,12 +16,18 @@ from msgspec import structs
 from sqlalchemy import create_engine
 
 from carecordon.model.errors import TheirFault
-from carecordon.model.match import Level, Match, RuleHead
+from carecordon.model.incident import Place
+from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
+from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.group import Grouper
 from carecordon.pipeline.triage.records import Kept, Key
+from carecordon.pipeline.triage.subject import Subject
 from carecordon.pipeline.triage.unchanged import AsTold
+from carecordon.pipeline.triage.unit import Sighting, Unit
 from carecordon.register.backends.sql import migrate
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.tables import METADATA
+from tests.pipeline.triage.grouping import NOON, SECOND, match, rule, start
 
 
 def test_the_steps_lead_to_the_tables(place: Path) -> None:
@@ -101,6 +108,60 @@ def test_events_that_correlations_count_are_taken_over_each_under_its_rule(place
         ("s:1", 8, "rule-1"): structs.replace(match, position=8),
     }
     assert set(kept.bad) == {("member", "s:1", "9"), ("member", "s:1", "10")}, "triage sets them aside"
+
+
+def by_name(content: object) -> Any:
+    """Return what a record said before it was a list: each field by its name, what may be left out left out."""
+    if isinstance(content, Subject):
+        fields = structs.asdict(content)
+        return {name: value for name, value in fields.items() if value not in {None, ()}}
+    if isinstance(content, Sighting | Place | RuleHead | ProcessStart):
+        return structs.asdict(content)
+    if isinstance(content, Match | CorrelationMatch):
+        return {name: by_name(value) for name, value in structs.asdict(content).items()}
+    if isinstance(content, Unit):
+        body = structs.asdict(content.body)
+        fields = structs.asdict(content) | body
+        del fields["content"], fields["seen"]
+        return {name: by_name(value) for name, value in fields.items() if value not in (None, 0, "", set(), {}, [])}
+    if isinstance(content, dict):
+        return {name: by_name(value) for name, value in content.items()}
+    return [by_name(one) for one in content] if isinstance(content, list | set) else content
+
+
+@pytest.mark.parametrize("are_named", [True, False])
+def test_units_and_processes_are_taken_over_as_lists(place: Path, *, are_named: bool) -> None:
+    pack, store = msgspec.msgpack.encode, dict[Key, bytes]()
+    grouper = Grouper(frozenset({"base"}), is_kept=True, counted=lambda: frozenset({("log", 7)}))
+    base = match("base", 0, "ws2", level=Level.INFORMATIONAL, position=7, User="WPH\\a.nurse", IpAddress="192.0.2.1")
+    fan = CorrelationMatch(rule("fan"), {"User": "x"}, 1, NOON, NOON + SECOND, (("log", 7),))
+    grouper.feed([match("a", 0, ProcessGuid="a-1", ProcessId="4"), base], [start("a-1")], [fan])
+    grouper.settle()
+    store |= {key: record for key, record in grouper.changes().items() if record is not None}
+    kept = Kept(store.items())
+    assert len(kept.units) == 3
+    assert any(unit.chain for unit in kept.units.values())
+    old = dict(store)
+    for unit in kept.units.values():
+        said = by_name(unit)
+        for part in (said, said["sample"], *filter(None, [said.get("chain")])):
+            name = kept.heads.name(unit.rule if part is not said["sample"] else unit.body.sample.rule)
+            part["rule"] = by_name(name if are_named else kept.heads.named(name))
+        old["unit", *unit.key] = pack(said)
+    for one in kept.starts:
+        old["start", one.device, one.file, str(one.position)] = pack(by_name(one))
+    if not are_named:
+        old = {key: record for key, record in old.items() if key[0] not in {"rule", "member"}}
+    other: dict[Key, bytes] = {
+        ("unit", "x", "y"): b"\xc1",
+        ("start", "a", "b", "3"): pack([1]),
+        ("unit", "z"): pack({}),
+    }
+    records = taken_over(place, "0003", old | other)
+    assert {key: records.pop(key) for key in other} == other, "which triage sets aside"
+    new = Kept(records.items())
+    assert (new.units, new.starts, new.bad) == (kept.units, kept.starts, {})
+    assert {key for key in store if key[0] != "member"} <= records.keys()
 
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:

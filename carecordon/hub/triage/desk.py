@@ -35,6 +35,7 @@ from carecordon.pipeline.triage.alike import Alike
 from carecordon.pipeline.triage.records import Kept, Key, member_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
+from carecordon.pipeline.triage.unit import Damaged
 from carecordon.register.identity import AlertMemory, told
 from carecordon.register.register import Cases
 from carecordon.report.story.samples import sample_events
@@ -162,6 +163,9 @@ class Desk:
             step = self._worked(entries, now)
         except (OSError, MemoryError):
             raise
+        except Damaged:
+            self._state = self._resumed()  # which opens all, and sets aside what does not open
+            return self.turn(entries, now)
         except Exception as fault:  # noqa: BLE001  # what cannot be worked on is set aside
             if not entries:  # what is open cannot be worked on: without the windows of correlations it can
                 self._state = self._without_members(fault)
@@ -286,7 +290,7 @@ class Desk:
     def _resumed(self, *, is_first: bool = False) -> journey.TriageState:
         """Return the state as the register has it; records that cannot be read are set aside, once."""
         with at_rest(is_first=is_first):
-            kept = self._kept()
+            kept = self._kept(opens=not is_first)
             self._set_records_aside(kept.bad)
             try:
                 return self._resuming(kept)
@@ -311,10 +315,14 @@ class Desk:
             text = f"set aside, {why}"
             self._aside.troubles[named] = Trouble(f"damage/state/{named}", "damage", None, text, since, None, count)
 
-    def _kept(self) -> Kept:
-        """Return the state as the register has it; what is ours and not triage's is left out."""
+    def _kept(self, *, opens: bool = True) -> Kept:
+        """Return the state as the register has it; what is ours and not triage's is left out.
+
+        `opens`: the bodies of units are read at once. The first time they need not be: who meets one that is damaged
+        takes up the state again.
+        """
         records = ((key, record) for key, record in self._cases.records() if key != STREAM)
-        return Kept(records, lambda: journey.triage_heads(self._rules))
+        return Kept(records, lambda: journey.triage_heads(self._rules), opens=opens)
 
     def _without_members(self, fault: Exception) -> journey.TriageState:
         """Return the state without the events that correlations may come to be made of: something is wrong with one."""

@@ -53,11 +53,10 @@ from carecordon.pipeline.triage.spread import Spread
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
 from carecordon.pipeline.triage.unchanged import AsTold, Told, Unchanged
-from carecordon.pipeline.triage.unit import Unit, UnitKey, chain_unit, member_link, unit_key
+from carecordon.pipeline.triage.unit import Body, Damaged, Unit, UnitKey, chain_unit, member_link, unit_key
 
 SETTLE_NS = 1_000_000_000
-"""How long changes may wait before incidents are looked at again, and by how much longer for each unit looked at last.
-"""
+"""How long changes may wait before incidents are looked at again, and how much longer for each unit that was."""
 SETTLE_UNIT_NS = 1_000_000
 SWEPT = 10
 """So many units are gone through, where room must be made, for what it costs to look at one."""
@@ -155,7 +154,7 @@ class Grouper:
             try:
                 told, incident = self._tell(part.name, part.units, spread, before)
             except Exception as fault:  # one incident must not keep the others from being told; a scan says so
-                if not self._changes.is_kept:
+                if isinstance(fault, Damaged) or not self._changes.is_kept:
                     raise
                 self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
                 if before is not None:
@@ -205,7 +204,10 @@ class Grouper:
         elif self._changes.is_kept and abs(over - self._swept) < SWEEP_NS:
             return
         self._swept = over
-        for part in sorted(self._parts, key=lambda part: (crowd > 0 and part.name is not None, self._order(part))):
+        parts = list(self._parts)
+        if crowd > 0:
+            parts.sort(key=lambda part: (part.name is not None, self._order(part)))
+        for part in parts:
             if part.end(self.now) < over or part.is_ahead(self.now) or crowd > 0:
                 crowd -= len(part.units)
                 self._settle_part(part)
@@ -319,7 +321,7 @@ class Grouper:
         subject = subject_of(match)
         key = unit_key(match, time, subject)
         known = self._units.get(key)
-        unit = known or Unit(key, match.rule, match.device or "", time, time, match, subject)
+        unit = known or Unit(key, match.rule, match.device or "", time, time, subject, Body(match))
         unit.add(match, time, subject)
         if is_member:
             unit.links.add(member_link(match.file, match.position))

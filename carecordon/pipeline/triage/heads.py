@@ -62,6 +62,10 @@ class Heads:
             self._unwritten.pop(name.removeprefix(NAMED), None)
         return [name.removeprefix(NAMED) for name in gone]
 
+    def of(self, name: str) -> RuleHead | None:
+        """Return the head that the id of what `name` returns stands for; None where its record was not read yet."""
+        return self._of_name.get(name)
+
     def named(self, name: RuleHead) -> RuleHead | None:
         """Return the head that this stands for, itself where it is one; None where the record was not read yet."""
         found = self._of_name.get(name.id)

@@ -7,7 +7,7 @@ costs what has changed, not what is open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,28 +17,31 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.links import GAP_NS, HORIZON_NS, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.processes import Id, Processes, Tops, ids_of
-from carecordon.pipeline.triage.unit import Unit, UnitKey, earliest, incident_id
+from carecordon.pipeline.triage.unit import Unit, UnitKey, first_of, incident_id
 
 _Name = TypeVar("_Name")
 
 
 @dataclass(eq=False, slots=True)
 class Part:
-    """Units that hang together, in time order, and the earliest match in them."""
+    """Units that hang together, in time order."""
 
     units: list[Unit]
-    first: Match
+    first: Match | None
+    """The earliest match in them; None where nothing in it has weight."""
     name: str | None
-    """The id of the incident that it is; None where nothing in it has weight."""
+    """The id of the incident that it is; None where it is none, for nothing in it has weight."""
     asked: tuple[Id, ...] | None = None
     """The ids of processes that were asked for when it was told; None where that is not known."""
 
     def end(self, now: int | None) -> int:
         """Return when something happened or, live (`now`: the hub's clock, UTC ns), was added last."""
-        last = max(unit.last for unit in self.units)
-        if now is None:
-            return last
-        return max([last, *(unit.touched for unit in self.units if unit.touched <= now)])
+        last = self.units[0].last
+        for unit in self.units:
+            last = max(last, unit.last)
+            if now is not None and last < unit.touched <= now:
+                last = unit.touched
+        return last
 
     def hangs_on(self, ids: AbstractSet[Id]) -> bool:
         """Return whether it is told, and may be told otherwise where something became known of these processes."""
@@ -46,7 +49,7 @@ class Part:
 
     def is_ahead(self, now: int | None) -> bool:
         """Return whether all of it lies where the hub's clock was once and is no more: nothing will be added to it."""
-        return now is not None and min(unit.first for unit in self.units) > now + HORIZON_NS
+        return now is not None and all(unit.first > now + HORIZON_NS for unit in self.units)
 
 
 @dataclass(eq=False, slots=True)
@@ -117,7 +120,7 @@ class Parts:
         keys = dict.fromkeys([*(unit.key for part in reached.values() for unit in part.units), *dirty])
         for part in reached.values():
             self._dissolve(part)
-        known = {id(part.first): part for part in reached.values()}
+        known = {id(part.first): part.name for part in reached.values() if part.first is not None}
         formed = [self._form(units, known) for units in self._grouped([self._held[key].unit for key in keys])]
         return list(reached.values()), [*(part for part in shaken if id(part) not in reached), *formed]
 
@@ -180,13 +183,12 @@ class Parts:
             groups.setdefault(_top(root, number), []).append(unit)
         return list(groups.values())
 
-    def _form(self, units: list[Unit], former: dict[int, Part]) -> Part:
-        """Return a new part; `former` are those that it is made from, by the `id()` of their first match."""
-        first = earliest([unit.sample for unit in units])
-        name = None
+    def _form(self, units: list[Unit], former: Mapping[int, str | None]) -> Part:
+        """Return a new part; `former` names those that it is made from, by the `id()` of their first match."""
+        first = name = None
         if any(unit.rule.level.rank for unit in units):
-            before = former.get(id(first))
-            name = incident_id(first) if before is None or before.name is None else before.name
+            first = first_of(units)
+            name = former.get(id(first)) or incident_id(first)
         part = Part(units, first, name)
         self._parts[id(part)] = part
         if name is not None:

@@ -1,7 +1,7 @@
 """What grouping keeps, as small records under keys: a step names those it changed, and only these are written.
 
     unit      one unit, without the places beyond the first and without the identities of events
-              it has met: what comes from a stream comes once
+              it has met: what comes from a stream comes once; its body closed, for most are not asked for it
     start     one process of a device
     member    one rule's match of an event that a correlation may come to be made of
     incident  an incident as it was told last: of how many units, and the ids that it had before
@@ -10,24 +10,29 @@
     rule      the head of a rule, by a name that stands for it in the others
     passed    the event time up to which correlations were told
 
-Read back, in any order, they give the same incidents.
+Read back, in any order, they give the same incidents. Units and processes are many, and read at each start: their
+records are lists, and what stands in the key is not said again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from sys import intern
 from typing import ClassVar
 
 import msgspec
+from msgspec import Struct
 from msgspec.msgpack import Decoder
 from msgspec.structs import force_setattr, replace
 
-from carecordon.model.match import Match, RuleHead
+from carecordon.model.match import CorrelationMatch, Match, RuleHead
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
+from carecordon.pipeline.triage.links import Link
 from carecordon.pipeline.triage.members import Member
+from carecordon.pipeline.triage.subject import Subject
 from carecordon.pipeline.triage.unchanged import AsTold, LastTold
-from carecordon.pipeline.triage.unit import Unit
+from carecordon.pipeline.triage.unit import OWN, Body, Damaged, Unit
 
 Key = tuple[str, ...]
 """What sort of record it is, then what names it among them."""
@@ -37,8 +42,32 @@ PLACES_WRITTEN = 100
 Item = Unit | ProcessStart | Match | AsTold | RuleHead | LastTold | bool
 """What a record is made of; that of an untold device says nothing but that it is there."""
 Records = Iterable[tuple[Key, bytes]]
-_UNIT: Decoder[Unit] = Decoder(Unit)
-_START: Decoder[ProcessStart] = Decoder(ProcessStart)
+
+
+class _Unit(Struct, array_like=True):
+    """A unit's record: what its key does not say, by the name of its rule."""
+
+    rule: str
+    device: str
+    first: int
+    last: int
+    subject: Subject
+    body: bytes
+    chain: CorrelationMatch | None
+    count: int
+    version: int
+    links: set[Link]
+    devices: set[str]
+    is_late: bool
+    incident: str
+    touched: int
+
+
+_Text = str | None
+_Start = tuple[int, tuple[int | None, _Text, int | None, _Text], tuple[_Text, _Text, _Text, _Text], _Text]
+"""A process's record: its time; ids and the parent's; image, the parent's, command line and account; logon."""
+_UNIT: Decoder[_Unit] = Decoder(_Unit)
+_START: Decoder[_Start] = Decoder(_Start)
 _MEMBER: Decoder[Match] = Decoder(Match)
 _AS_TOLD: Decoder[AsTold] = Decoder(AsTold)
 _HEAD: Decoder[RuleHead] = Decoder(RuleHead)
@@ -80,21 +109,46 @@ def head_key(name: str) -> Key:
 
 def written(item: Item, heads: Heads) -> bytes:
     """Return the record of something; `heads` gives the names of the rules in it."""
+    content: object = item
     if isinstance(item, Unit):
-        beyond = max(0, len(item.places) - PLACES_WRITTEN)
-        chain = item.chain and replace(item.chain, rule=heads.name(item.chain.rule))
-        item = replace(
-            item,
-            rule=heads.name(item.rule),
-            sample=replace(item.sample, rule=heads.name(item.sample.rule)),
-            chain=chain,
-            places=item.places[:PLACES_WRITTEN],
-            left_out=item.left_out + beyond,
-            seen=set(),
-        )
+        content = _of_unit(item, heads)
+    elif isinstance(item, ProcessStart):
+        content = _of_start(item)
     elif isinstance(item, Match):
-        item = replace(item, rule=heads.name(item.rule))
-    return msgspec.msgpack.encode(item)
+        content = replace(item, rule=heads.name(item.rule))
+    return msgspec.msgpack.encode(content)
+
+
+def _of_unit(unit: Unit, heads: Heads) -> _Unit:
+    return _Unit(
+        rule=heads.name(unit.rule).id,
+        device=unit.device,
+        first=unit.first,
+        last=unit.last,
+        subject=unit.subject,
+        body=unit.content if isinstance(unit.content, bytes) else _of_body(unit.content, unit.rule),
+        chain=unit.chain and replace(unit.chain, rule=OWN),
+        count=unit.count,
+        version=unit.version,
+        links=unit.links,
+        devices=unit.devices,
+        is_late=unit.is_late,
+        incident=unit.incident,
+        touched=unit.touched,
+    )
+
+
+def _of_body(body: Body, rule: RuleHead) -> bytes:
+    beyond = max(0, len(body.places) - PLACES_WRITTEN)
+    sample = replace(body.sample, rule=OWN) if body.sample.rule == rule else body.sample
+    return msgspec.msgpack.encode(
+        Body(sample, body.entities, body.places[:PLACES_WRITTEN], body.left_out + beyond),
+    )
+
+
+def _of_start(start: ProcessStart) -> _Start:
+    ids = start.pid, start.guid, start.parent_pid, start.parent_guid
+    return start.time, ids, (start.image, start.parent_image, start.command_line, start.account), start.logon
 
 
 def time_record(time: int) -> bytes:
@@ -108,9 +162,17 @@ class Kept:
     `bad` are those that are none of ours: why, and what is in them.
     """
 
-    def __init__(self, records: Records = (), spare: Callable[[], Iterable[RuleHead]] = tuple) -> None:
-        """Read them, in any order. `spare` gives heads that may be among those that others name and are not there."""
+    def __init__(
+        self, records: Records = (), spare: Callable[[], Iterable[RuleHead]] = tuple, *, opens: bool = True
+    ) -> None:
+        """Read them, in any order. `spare` gives heads that may be among those that others name and are not there.
+
+        `opens`: the bodies of units are read too. Else whoever asks for one that is damaged meets Damaged.
+        """
         self.heads = Heads()
+        self._opens = opens
+        self._texts: dict[str, str] = {}
+        """Of processes, each held once: most are those of others."""
         self.units: dict[tuple[str, ...], Unit] = {}
         self.starts: list[ProcessStart] = []
         self.members: dict[Member, Match] = {}
@@ -130,9 +192,6 @@ class Kept:
         """Yield the heads that units and members have, most of them many times."""
         for unit in self.units.values():
             yield unit.rule
-            yield unit.sample.rule
-            if unit.chain is not None:
-                yield unit.chain.rule
         for member in self.members.values():
             yield member.rule
 
@@ -144,29 +203,50 @@ class Kept:
             return True
         try:
             return take(self, key, record)
-        except (msgspec.DecodeError, ValueError) as fault:
+        except (msgspec.DecodeError, ValueError, Damaged) as fault:
             self.bad[key] = f"the record cannot be read: {fault}", record
             if key[0] == START:
                 self.untold.update(key[1:2])  # what its device's incidents say may be otherwise without it
             return True
 
-    def _take_unit(self, _: Key, record: bytes) -> bool:
-        unit = _UNIT.decode(record)
-        rule, sample = self.heads.named(unit.rule), self._match(unit.sample)
-        if rule is None or sample is None:
+    def _take_unit(self, key: Key, record: bytes) -> bool:
+        read = _UNIT.decode(record)
+        rule = self.heads.of(read.rule)
+        if rule is None:
             return False
-        if unit.chain is not None:
-            head = self.heads.named(unit.chain.rule)
-            if head is None:
-                return False
-            unit.chain = replace(unit.chain, rule=head)
-        unit.rule, unit.sample = rule, sample
+        unit = Unit(
+            key=key[1:],
+            rule=rule,
+            device=read.device,
+            first=read.first,
+            last=read.last,
+            subject=read.subject,
+            content=read.body,
+            chain=read.chain and replace(read.chain, rule=rule),
+            count=read.count,
+            version=read.version,
+            links=read.links,
+            devices=read.devices,
+            is_late=read.is_late,
+            incident=read.incident,
+            touched=read.touched,
+        )
+        if self._opens:
+            _ = unit.body
         self.units[unit.key] = unit
         return True
 
-    def _take_start(self, _: Key, record: bytes) -> bool:
-        self.starts.append(_START.decode(record))
+    def _take_start(self, key: Key, record: bytes) -> bool:
+        _, device, file, position = key
+        time, ids, (image, above, line, account), logon = _START.decode(record)
+        share = self._share
+        texts = share(image), share(above), share(line), share(account)
+        self.starts.append(ProcessStart(intern(device), time, *ids, *texts, logon, intern(file), int(position)))
         return True
+
+    def _share(self, text: str | None) -> str | None:
+        """Return a text that processes have in common as the one object for it."""
+        return None if text is None else self._texts.setdefault(text, text)
 
     def _take_member(self, key: Key, record: bytes) -> bool:
         name = member_named(key)

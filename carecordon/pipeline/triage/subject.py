@@ -35,7 +35,7 @@ _SERVICE_LOGONS = frozenset({"0x0", "0x3e7", "0x3e4", "0x3e5"})
 """Logons of the system, the network service and the local service. Source: MS-DTYP 2.4.2.4 (their SIDs), winnt.h."""
 
 
-class Subject(Struct, frozen=True, omit_defaults=True):
+class Subject(Struct, frozen=True, array_like=True):
     """The fields of one event, read. `accounts` as spelt, the actor first; `logons` of people only, lower case.
 
     `source` the address that something came from, `destination` the one it went to,

@@ -12,7 +12,7 @@ from carecordon.pipeline.triage.links import ACROSS, Tie
 from carecordon.pipeline.triage.processes import Processes
 from carecordon.pipeline.triage.score import IMPACT, Estate, level_of, score
 from carecordon.pipeline.triage.tree import Tree
-from carecordon.pipeline.triage.unit import EntityKey, Sighting, Unit, birth
+from carecordon.pipeline.triage.unit import EntityKey, Sighting, Unit, first_of
 
 LINKS_TOLD = 6
 ENTITIES_TOLD = 500
@@ -115,7 +115,7 @@ def _alerts(units: Sequence[Unit], tree: Tree) -> tuple[Alert, ...]:
             first=min(part.first for part in parts),
             last=max(part.last for part in parts),
             count=sum(part.count for part in parts),
-            sample=parts[0].sample if len(parts) == 1 else min((part.sample for part in parts), key=birth),
+            sample=first_of(parts),
         )
         for key, parts in folded.items()
     ]
@@ -125,7 +125,7 @@ def _alerts(units: Sequence[Unit], tree: Tree) -> tuple[Alert, ...]:
 def _chain(unit: Unit, chain: CorrelationMatch) -> Chain:
     """Return a correlation as it is told."""
     devices = tuple(sorted(filter(None, unit.devices)))
-    return Chain(unit.rule, chain.count, unit.first, unit.last, chain.group, devices, unit.count, unit.sample)
+    return Chain(unit.rule, chain.count, unit.first, unit.last, chain.group, devices, unit.count, unit.body.sample)
 
 
 def _entities(units: Sequence[Unit]) -> tuple[Entity, ...]:
@@ -136,7 +136,7 @@ def _entities(units: Sequence[Unit]) -> tuple[Entity, ...]:
             if device:
                 key: EntityKey = (EntityKind.DEVICE, device.lower(), None)
                 _merge(met, key, unit.first, unit.last, unit.count, device)
-        for key, sighting in unit.entities.items():
+        for key, sighting in unit.body.entities.items():
             _merge(met, key, sighting.first, sighting.last, sighting.count, sighting.name)
     told = [Entity(kind, one.name, device, one.first, one.last, one.count) for (kind, _, device), one in met.items()]
     kinds = list(EntityKind)
@@ -156,7 +156,7 @@ def _merge(met: dict[EntityKey, Sighting], key: EntityKey, first: int, last: int
 
 
 def _places(units: Sequence[Unit]) -> tuple[Place, ...]:
-    places = {place for unit in units for place in unit.places}
+    places = {place for unit in units for place in unit.body.places}
     places |= {
         Place(file, position, unit.rule.id)
         for unit in units

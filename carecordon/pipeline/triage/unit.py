@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import MsgspecError, Struct
+from msgspec.msgpack import Decoder
+from msgspec.structs import force_setattr, replace
 
+from carecordon.model.errors import OurFault
 from carecordon.model.incident import EntityKind, Place
 from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
 from carecordon.model.process import ProcessStart
@@ -30,7 +32,15 @@ EntityKey = tuple[EntityKind, str, str | None]
 """Kind, name in lower case, device for what is one device's."""
 
 
-class Sighting(Struct):
+OWN = RuleHead("\0", "", Level.INFORMATIONAL, (), "", 0)
+"""What stands for a unit's own rule in its record."""
+
+
+class Damaged(OurFault):
+    """The record of a unit does not say what it was made from."""
+
+
+class Sighting(Struct, array_like=True):
     """One entity in a unit: as first spelt, first and last time (UTC ns), events."""
 
     name: str
@@ -39,10 +49,27 @@ class Sighting(Struct):
     count: int = 1
 
 
-class Unit(Struct, omit_defaults=True):
+class Body(Struct, array_like=True):
+    """What of a unit is needed where something is added to it or it is told: its earliest match, who took part, where.
+
+    Most of what is open is only held against what comes, so that a body that was read back stays closed until then.
+    """
+
+    sample: Match
+    entities: dict[EntityKey, Sighting] = {}
+    places: list[Place] = []
+    left_out: int = 0
+    """Places beyond those kept."""
+
+
+_BODY: Decoder[Body] = Decoder(Body)
+
+
+class Unit(Struct):
     """See above; or a correlation, `chain`, with the events that make it up, on all their `devices`.
 
-    `device` '' where no event names one; `count` events, each once; `version` rises with each change.
+    `device` '' where no event names one; `subject` of the earliest match; `count` events, each once; `version` rises
+    with each change.
     """
 
     key: UnitKey
@@ -50,17 +77,14 @@ class Unit(Struct, omit_defaults=True):
     device: str
     first: int
     last: int
-    sample: Match
     subject: Subject
+    content: Body | bytes
+    """Its body, or that of its record while nobody has asked for it."""
     chain: CorrelationMatch | None = None
     count: int = 0
     version: int = 0
     links: set[Link] = set()
-    entities: dict[EntityKey, Sighting] = {}
     devices: set[str] = set()
-    places: list[Place] = []
-    left_out: int = 0
-    """Places beyond those kept."""
     is_late: bool = False
     incident: str = ""
     """The id of the incident it was last told in."""
@@ -69,15 +93,30 @@ class Unit(Struct, omit_defaults=True):
     touched: int = 0
     """When the last of it came, where it comes as it happens (UTC ns, the hub's clock)."""
 
+    @property
+    def body(self) -> Body:
+        """Return its body. Raises Damaged where its record has none."""
+        if isinstance(self.content, bytes):
+            self.content = _opened(self.content, self.rule)
+        return self.content
+
+    @property
+    def origin(self) -> tuple[int, str, str]:
+        """Return what tells its earliest match from those of others, mostly: as `birth` does, but for the event."""
+        if self.chain is None:
+            return self.first, self.device, self.rule.id
+        return birth(self.body.sample)[:3]
+
     def add(self, match: Match, time: int, subject: Subject) -> None:
         """Take in one more match; an event met before in another file adds its place only."""
         self.version += 1
-        if len(self.places) < PLACES_KEPT:
-            self.places.append(Place(match.file, match.position, match.rule.id))
+        body = self.body
+        if len(body.places) < PLACES_KEPT:
+            body.places.append(Place(match.file, match.position, match.rule.id))
         else:
-            self.left_out += 1
-        if earliest((self.sample, match)) is not self.sample:
-            self.sample, self.subject = match, subject
+            body.left_out += 1
+        if earliest((body.sample, match)) is not body.sample:
+            body.sample, self.subject = match, subject
         identity = hash((time, match.channel, match.record_id, _frozen(match)))
         if identity in self.seen:
             return
@@ -90,15 +129,16 @@ class Unit(Struct, omit_defaults=True):
         """Note who took part, and what the match is tied by."""
         device = match.device or ""
         self.devices.add(device)
+        body = self.body
         for kind, name, owner in entities_of(subject, device):
             key = (kind, name.lower(), owner)
-            known = self.entities.get(key)
+            known = body.entities.get(key)
             if known is not None:
                 known.count += 1
                 known.name = min((known.first, known.name), (time, name))[1]
                 known.first, known.last = min(known.first, time), max(known.last, time)
             else:
-                self.entities[key] = Sighting(name, time, time)
+                body.entities[key] = Sighting(name, time, time)
         ties = links_of(subject, self.rule.id, self.rule.level, device or f"in {match.file}")
         # What a correlation counts may last for hours: that it went on at the same time says nothing.
         self.links.update(link for link in ties if self.chain is None or link[0] is not Tie.NEAR)
@@ -106,8 +146,8 @@ class Unit(Struct, omit_defaults=True):
             self.links.add(moment(device, time))
         elif self.rule.level.rank >= Level.HIGH.rank:
             self.links.update((moment(device, time), moment(device, time, -1)))
-        if len(self.entities) > 2 * KEPT * len(EntityKind):
-            self.entities = {key: self.entities[key] for key in _least(self.entities)}
+        if len(body.entities) > 2 * KEPT * len(EntityKind):
+            body.entities = {key: body.entities[key] for key in _least(body.entities)}
         if len(self.links) > 2 * KEPT * len(Tie):
             self.links = set(_least(self.links))
 
@@ -163,16 +203,33 @@ def earliest(matches: Sequence[Match]) -> Match:
     return min(same, key=lambda match: (birth(match), match.file, match.position))
 
 
+def first_of(units: Sequence[Unit]) -> Match:
+    """Return the earliest match of units, the same whatever their order."""
+    first = min(unit.origin for unit in units)
+    return earliest([unit.body.sample for unit in units if unit.origin == first])
+
+
 def chain_unit(chain: CorrelationMatch, members: Sequence[Match]) -> Unit:
     """Return the unit of a correlation. `members` those of its events that are at hand, in time order, at least one."""
     first = replace(members[0], carried={})  # one object for as long as it is open: who compares it is quick
     key = ("correlation", chain.rule.id, str(chain.start), str(chain.end), first.device or "", repr(chain.group))
-    unit = Unit(key, chain.rule, first.device or "", chain.start, chain.end, first, subject_of(first), chain)
+    unit = Unit(key, chain.rule, first.device or "", chain.start, chain.end, subject_of(first), Body(first), chain)
     unit.count = unit.version = len(chain.members)
     for member in members[:MEMBERS_MET]:
         unit.meet(member, member.time or chain.start, subject_of(member))
         unit.links.add(member_link(member.file, member.position))
     return unit
+
+
+def _opened(content: bytes, rule: RuleHead) -> Body:
+    """Return the body that was written of a unit of this rule."""
+    try:
+        body = _BODY.decode(content)
+    except MsgspecError as fault:
+        raise Damaged(f"the record of a unit cannot be read: {fault}") from fault
+    if body.sample.rule == OWN:
+        force_setattr(body.sample, "rule", rule)  # nobody else has it yet, and a copy costs as much as reading it
+    return body
 
 
 def _least(keys: Iterable[_Kinded]) -> list[_Kinded]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from carecordon.model.errors import TheirFault
 
-REVISION = "0003"
+REVISION = "0004"
 """The last of the steps in `versions/`, which are numbered in order."""
 
 
