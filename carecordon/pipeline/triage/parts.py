@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TypeVar
 
 from carecordon.model.match import Match
 from carecordon.model.process import ProcessStart
+from carecordon.pipeline.triage.holders import Holders
 from carecordon.pipeline.triage.links import GAP_NS, HORIZON_NS, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
 from carecordon.pipeline.triage.processes import Id, Processes, Tops, ids_of
 from carecordon.pipeline.triage.unit import Unit, UnitKey, first_of, incident_id
-
-_Name = TypeVar("_Name")
 
 
 @dataclass(eq=False, slots=True)
@@ -54,11 +52,11 @@ class Part:
 
 @dataclass(eq=False, slots=True)
 class _Held:
-    """A unit as it was looked at last: its links, the one of its process tree apart, and its devices."""
+    """A unit as it was looked at last: its links, that of its process tree among them, and its devices."""
 
     unit: Unit
-    links: frozenset[Link]
-    tree: frozenset[Link]
+    links: tuple[Link, ...]
+    tree: Link | None
     devices: tuple[str, ...]
     part: Part | None = None
 
@@ -70,8 +68,8 @@ class Parts:
         """Ask `processes` which tree a unit's process stands in."""
         self._processes = processes
         self._held: dict[UnitKey, _Held] = {}
-        self._holders: dict[Link, dict[UnitKey, None]] = {}
-        self._on: dict[str, dict[UnitKey, None]] = {}
+        self._holders = Holders[Link]()
+        self._on = Holders[str]()
         self._named: dict[str, Part] = {}
         self._parts: dict[int, Part] = {}
         self._dirty: dict[UnitKey, Unit] = {}
@@ -109,7 +107,7 @@ class Parts:
         dirty, self._dirty = self._dirty, {}
         reached: dict[int, Part] = {}
         for link in self._indexed(dirty.values(), tops):
-            for key in self._holders.get(link, ()):
+            for key in self._holders.of(link):
                 part = self._held[key].part
                 if part is not None:
                     reached[id(part)] = part
@@ -130,15 +128,15 @@ class Parts:
         for unit in part.units:
             held = self._held.pop(unit.key)
             self._dirty.pop(unit.key, None)
-            _take_out(self._holders, held.links | held.tree, unit.key)
-            _take_out(self._on, held.devices, unit.key)
+            self._holders.take_out(held.links, unit.key)
+            self._on.take_out(held.devices, unit.key)
 
     def _shaken(self, tops: Tops) -> list[Part]:
         """Return the parts that hang on what is new; a unit in another tree than before is to be looked at."""
         stirred, self._stirred = self._stirred, {}
         shaken: dict[int, Part] = {}
         for device, ids in stirred.items():
-            for key in self._on.get(device, ()):
+            for key in self._on.of(device):
                 held = self._held[key]
                 if held.part is not None and held.part.hangs_on(ids):
                     shaken[id(held.part)] = held.part
@@ -151,18 +149,18 @@ class Parts:
         met: dict[Link, None] = {}
         for unit in units:
             before = self._held.get(unit.key)
-            held = _Held(unit, frozenset(unit.links), _tree(unit, tops), tuple(unit.devices))
-            new = held.links | held.tree
+            tree = _tree(unit, tops)
+            links = tuple(unit.links) if tree is None else (*unit.links, tree)
+            held = self._held[unit.key] = _Held(unit, links, tree, tuple(unit.devices))
             if before is not None:
                 held.part = before.part
-                _take_out(self._holders, (before.links | before.tree) - new, unit.key)
-                _take_out(self._on, set(before.devices).difference(held.devices), unit.key)
-            met.update(dict.fromkeys(new))
-            self._held[unit.key] = held
-            for link in new:
-                self._holders.setdefault(link, {})[unit.key] = None
+                self._holders.take_out(set(before.links).difference(links), unit.key)
+                self._on.take_out(set(before.devices).difference(held.devices), unit.key)
+            met.update(dict.fromkeys(links))
+            for link in links:
+                self._holders.put(link, unit.key)
             for device in held.devices:
-                self._on.setdefault(device, {})[unit.key] = None
+                self._on.put(device, unit.key)
         return met
 
     def _grouped(self, units: list[Unit]) -> list[list[Unit]]:
@@ -171,8 +169,7 @@ class Parts:
         root = list(range(len(units)))
         latest: dict[Link, tuple[int, int]] = {}  # per link: the unit that reaches furthest, and how far
         for number, unit in enumerate(units):
-            held = self._held[unit.key]
-            for link in (*held.links, *held.tree):
+            for link in self._held[unit.key].links:
                 before = latest.get(link)
                 if before is not None and unit.first - before[1] <= GAP_NS[link[0]]:
                     _join(root, before[0], number)
@@ -203,26 +200,18 @@ class Parts:
             del self._named[part.name]
 
 
-def _take_out(index: dict[_Name, dict[UnitKey, None]], names: Iterable[_Name], key: UnitKey) -> None:
-    for name in names:
-        held = index[name]
-        held.pop(key, None)
-        if not held:
-            del index[name]
-
-
-def _tree(unit: Unit, tops: Tops) -> frozenset[Link]:
-    """Return the link of a unit's process tree: what is at its top, below Windows' own programs."""
+def _tree(unit: Unit, tops: Tops) -> Link | None:
+    """Return the link of a unit's process tree: what is at its top, below Windows' own programs; None where none is."""
     found = unit.subject
     start = unit.process(tops.processes)
     if start is not None:
         top = tops.of(start)
-        return frozenset() if top is None else frozenset({(Tie.TREE, unit.device, top)})
+        return None if top is None else (Tie.TREE, unit.device, top)
     if is_root(found.image):
-        return frozenset()
+        return None
     if found.guid is not None:
-        return frozenset({(Tie.TREE, unit.device, found.guid)})
-    return frozenset() if found.pid is None else frozenset({(Tie.PID, unit.device, str(found.pid))})
+        return Tie.TREE, unit.device, found.guid
+    return None if found.pid is None else (Tie.PID, unit.device, str(found.pid))
 
 
 def _top(root: list[int], number: int) -> int:
