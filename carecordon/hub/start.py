@@ -80,7 +80,7 @@ def workers_wanted(settings: Settings) -> int:
 def jobs(paths: Paths, workers: int) -> list[Job]:
     """Return the hub's processes in the order in which they are to be ended: who takes in first, who keeps last.
 
-    All are forks. The keeper imports by itself what it needs, after it: the store is large, and no other needs it.
+    All are forks. The keeper's imports the store's library by itself: it is large, and no other needs it.
     """
     where = (str(paths.data.resolve()), str(paths.keys.resolve()))
     keeper = ("carecordon.hub.keeper", where[0])

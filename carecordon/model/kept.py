@@ -104,6 +104,14 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysUnder:
+    """The keys of triage's records that have so many parts and begin with these."""
+
+    begin: tuple[str, ...]
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that one step of triage changes, in one transaction: all of it is on disk, or none.
 

@@ -21,6 +21,7 @@ from carecordon.model.kept import (
     Committed,
     IncidentQuery,
     IncidentRow,
+    KeysUnder,
     Letter,
     LetterRow,
     Trouble,
@@ -140,8 +141,16 @@ class Cases(Protocol):
         """Return the position of stream 2 up to which everything is in the register; 0 at first."""
         ...
 
-    def records(self) -> Iterator[tuple[tuple[str, ...], bytes]]:
-        """Yield the state of triage as it stands now: its records, each with its key."""
+    def records(self, but: KeysUnder | None = None) -> Iterator[tuple[tuple[str, ...], bytes]]:
+        """Yield the state of triage as it stands now: its records, each with its key, all but those."""
+        ...
+
+    def records_under(self, keys: KeysUnder) -> list[tuple[tuple[str, ...], bytes]]:
+        """Return the records under these keys. Quick where they are few."""
+        ...
+
+    def count_under(self, keys: KeysUnder) -> int:
+        """Return how many records there are under these keys."""
         ...
 
     def record(self, key: tuple[str, ...]) -> bytes | None:

@@ -14,7 +14,7 @@ from carecordon.hub.news.found import Found
 from carecordon.hub.triage.desk import Desk, Office
 from carecordon.model.event import Fields
 from carecordon.model.incident import Incident
-from carecordon.model.kept import Commit, IncidentQuery, IncidentRow
+from carecordon.model.kept import AlertQuery, Commit, IncidentQuery, IncidentRow
 from carecordon.model.match import Level, Match
 from carecordon.model.stream import Part
 from carecordon.notify.teller import Teller
@@ -94,25 +94,48 @@ def test_a_record_that_cannot_be_read_is_set_aside(register: Register) -> None:
     assert len(of(register, "ward-7")) == 1
 
 
-@pytest.mark.parametrize("comes", [True, False])
-def test_a_unit_whose_body_is_damaged_is_set_aside_when_somebody_asks_for_it(register: Register, comes: bool) -> None:
+@pytest.mark.parametrize("body", [b"\xc1", b"\x94\xa1\xff", b"\x90"], ids=["no body", "no text", "too little"])
+@pytest.mark.parametrize("comes", ["ward-7", "pc-2", ""])
+def test_a_unit_whose_body_is_damaged_is_set_aside_when_somebody_asks_for_it(
+    register: Register, comes: str, body: bytes
+) -> None:
     """Bodies stay closed when the state is taken up: most are not asked for."""
     desk(register).turn([entry(1, Found([match(1), match(2, device="pc-2")], [], T0))], T0)
     records = register.cases.records()
     ((key, record),) = [one for one in records if one[0][0] == "unit" and "pc-2" in one[0]]
     fields = msgspec.msgpack.decode(record)
-    fields[5] = b"\xc1"
+    fields[5] = body
     register.cases.commit(Commit(T0, 1, 1, {key: msgspec.msgpack.encode(fields), ("untold", "pc-2"): b"\xc3"}))
     one = desk(register)
     assert not register.letters.all()
-    later = [entry(2, Found([match(3)], [], T0))] if comes else []
+    later = [entry(2, Found([match(3, device=comes)], [], T0))] if comes else []
     one.turn(later, T0 + 5 * SECOND)
+    one.turn([], T0 + 9 * SECOND)
+    assert one.position == 1 + len(later)
+    assert (key in dict(register.cases.records())) == (comes == "pc-2"), "what comes on it begins it anew"
+    (letter,) = register.letters.all()
+    assert letter.letter.where == "state of triage: " + "/".join(key)
+    assert letter.letter.reason.startswith("the record cannot be read: its body: ")
+    assert [trouble.kind for trouble in register.cases.troubles()] == ["damage"]
+    (row,) = of(register, "ward-7")
+    (alert,) = register.cases.alerts(AlertQuery(incident=row.number, device="ward-7"))
+    assert alert.count == 1 + (comes == "ward-7")
+
+
+def test_a_process_that_cannot_be_read_is_set_aside_when_somebody_asks_for_its_device(register: Register) -> None:
+    desk(register).turn([entry(1, Found([match(1)], [], T0))], T0)
+    key = ("start", "ward-7", "s:1", "5")
+    register.cases.commit(Commit(T0, 1, 1, {key: b"\x90"}))
+    one = desk(register)
+    assert not register.letters.all()
+    one.turn([entry(2, Found([match(2)], [], T0))], T0 + 5 * SECOND)
+    assert one.position == 2
     assert key not in dict(register.cases.records())
     (letter,) = register.letters.all()
     assert letter.letter.where == "state of triage: " + "/".join(key)
-    assert [trouble.kind for trouble in register.cases.troubles()] == ["damage"]
     (row,) = of(register, "ward-7")
-    assert row.alerts == 1
+    (alert,) = register.cases.alerts(AlertQuery(incident=row.number))
+    assert alert.count == 2
 
 
 def test_a_clock_that_is_set_back_delays_no_incident(register: Register) -> None:

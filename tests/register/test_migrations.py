@@ -28,6 +28,7 @@ from carecordon.register.backends.sql import migrate
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.tables import METADATA
 from tests.pipeline.triage.grouping import NOON, SECOND, match, rule, start
+from tests.replacing import replace
 
 
 def test_the_steps_lead_to_the_tables(place: Path) -> None:
@@ -122,7 +123,7 @@ def by_name(content: object) -> Any:
     if isinstance(content, Unit):
         body = structs.asdict(content.body)
         fields = structs.asdict(content) | body
-        del fields["content"], fields["seen"]
+        del fields["content"], fields["seen"], fields["tree"]
         return {name: by_name(value) for name, value in fields.items() if value not in (None, 0, "", set(), {}, [])}
     if isinstance(content, dict):
         return {name: by_name(value) for name, value in content.items()}
@@ -135,7 +136,8 @@ def test_units_and_processes_are_taken_over_as_lists(place: Path, *, are_named: 
     grouper = Grouper(frozenset({"base"}), is_kept=True, counted=lambda: frozenset({("log", 7)}))
     base = match("base", 0, "ws2", level=Level.INFORMATIONAL, position=7, User="WPH\\a.nurse", IpAddress="192.0.2.1")
     fan = CorrelationMatch(rule("fan"), {"User": "x"}, 1, NOON, NOON + SECOND, (("log", 7),))
-    grouper.feed([match("a", 0, ProcessGuid="a-1", ProcessId="4"), base], [start("a-1")], [fan])
+    starts = [replace(start(f"a-{place}"), position=place) for place in range(1_500)]  # more than are read at once
+    grouper.feed([match("a", 0, ProcessGuid="a-1", ProcessId="4"), base], starts, [fan])
     grouper.settle()
     store |= {key: record for key, record in grouper.changes().items() if record is not None}
     kept = Kept(store.items())
@@ -156,7 +158,10 @@ def test_units_and_processes_are_taken_over_as_lists(place: Path, *, are_named: 
         ("unit", "x", "y"): b"\xc1",
         ("start", "a", "b", "3"): pack([1]),
         ("unit", "z"): pack({}),
+        ("start", "a", "b", "4"): b"\x81\xa5image\xa1\xff",
     }
+    for unit in kept.units.values():
+        unit.tree = None  # it is looked for at the next look
     records = taken_over(place, "0003", old | other)
     assert {key: records.pop(key) for key in other} == other, "which triage sets aside"
     new = Kept(records.items())

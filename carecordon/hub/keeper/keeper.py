@@ -52,8 +52,9 @@ def serve(paths: Paths) -> int:
     """Own the store, tell where it listens, and answer until told to stop."""
     os.umask(0o077)
     _hold_memory()
-    # The server takes this signal for itself while it runs and hands it on when it has ended; this ends the rest.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # The server takes these signals for itself while it runs and hands them on when it has ended; this ends the rest.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     paths.run.mkdir(parents=True, exist_ok=True)
     retention = read_settings(paths.settings).retention_days if paths.settings.exists() else RETENTION_DAYS
     lock = (paths.run / LOCK).open("w")

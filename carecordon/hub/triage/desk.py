@@ -19,6 +19,7 @@ from carecordon.hub.collector import at_rest
 from carecordon.hub.news import found as stream2
 from carecordon.hub.news.found import Found
 from carecordon.hub.triage.blindness import Blindness
+from carecordon.hub.triage.sleeping import SleepingStarts
 from carecordon.model.effect import Effect, Keep
 from carecordon.model.errors import TheirFault, defect
 from carecordon.model.incident import Incident
@@ -32,7 +33,7 @@ from carecordon.notify.teller import Teller
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.triage.alike import Alike
-from carecordon.pipeline.triage.records import Kept, Key, member_key
+from carecordon.pipeline.triage.records import STARTS, Kept, Key, member_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.unit import Damaged
@@ -288,16 +289,25 @@ class Desk:
         return self._office.teller.notices(incident, Texts(story.summary, story.next_steps), now)
 
     def _resumed(self, *, is_first: bool = False) -> journey.TriageState:
-        """Return the state as the register has it; records that cannot be read are set aside, once."""
+        """Return the state as the register has it; records that cannot be read are set aside, once.
+
+        The first time much of it stays closed: who meets what is damaged takes up the state again.
+        """
         with at_rest(is_first=is_first):
-            kept = self._kept(opens=not is_first)
-            self._set_records_aside(kept.bad)
             try:
-                return self._resuming(kept)
-            except (OSError, MemoryError):
-                raise
-            except Exception as fault:  # noqa: BLE001  # a state that nothing can go on from would stop us for ever
-                return self._without_members(fault)
+                return self._taken_up(opens=not is_first)
+            except Damaged:
+                return self._taken_up(opens=True)
+
+    def _taken_up(self, *, opens: bool) -> journey.TriageState:
+        kept = self._kept(opens=opens)
+        self._set_records_aside(kept.bad)
+        try:
+            return self._resuming(kept)
+        except (OSError, MemoryError, Damaged):
+            raise
+        except Exception as fault:  # noqa: BLE001  # a state that nothing can go on from would stop us for ever
+            return self._without_members(fault)
 
     def _set_records_aside(self, bad: Mapping[Key, tuple[str, bytes]]) -> None:
         since = self._latest or 0
@@ -318,15 +328,18 @@ class Desk:
     def _kept(self, *, opens: bool = True) -> Kept:
         """Return the state as the register has it; what is ours and not triage's is left out.
 
-        `opens`: the bodies of units are read at once. The first time they need not be: who meets one that is damaged
-        takes up the state again.
+        `opens`: the bodies of units and the processes of all devices are read at once.
         """
-        records = ((key, record) for key, record in self._cases.records() if key != STREAM)
-        return Kept(records, lambda: journey.triage_heads(self._rules), opens=opens)
+        every = self._cases.records(None if opens else STARTS)
+        records = ((key, record) for key, record in every if key != STREAM)
+        kept = Kept(records, lambda: journey.triage_heads(self._rules), opens=opens)
+        kept.asleep = None if opens else SleepingStarts(self._cases)
+        return kept
 
     def _without_members(self, fault: Exception) -> journey.TriageState:
         """Return the state without the events that correlations may come to be made of: something is wrong with one."""
         kept = self._kept()
+        self._set_records_aside(kept.bad)
         members = [member_key(member) for member in kept.members]
         if not members:
             raise fault

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
-from carecordon.pipeline.triage.records import Item, Kept, Key, head_key, start_key, written
+from carecordon.pipeline.triage.records import Item, Kept, Key, head_key, start_key, unit_key, written
+from carecordon.pipeline.triage.unit import Unit
 
 
 class Changes:
@@ -34,6 +35,11 @@ class Changes:
         """Note a process that is new, or gone."""
         if self.is_kept:
             self._starts[start_key(start)] = None if is_gone else start
+
+    def moved(self, units: Iterable[Unit]) -> None:
+        """Note units that stand in another process tree than before."""
+        if self.is_kept:
+            self._keys.update(map(unit_key, units))
 
     def take(self, item_of: Callable[[Key], Item | None]) -> dict[Key, bytes | None]:
         """Return the records; None for those that are gone. `item_of` gives what a key names now."""

@@ -115,8 +115,8 @@ class Grouper:
         """Take in what was found and which processes started, in any order."""
         for start in starts:
             self._is_stale = True
-            self._note_process(start)
-            self._forget(self.processes.add(start))
+            self._note_processes((start,))
+            self._note_processes(self.processes.add(start), are_gone=True)
         for match in matches:
             self._take(match)
         for chain in correlations:
@@ -144,6 +144,7 @@ class Grouper:
         self._is_stale = False
         spread = self.spread()
         gone, parts = self._parts.look()
+        self._changes.moved(self._parts.moved)
         parts += self._counted_otherwise(spread, {id(part) for part in parts})
         self.looked_at = sum(len(part.units) for part in parts)
         changed: list[Incident] = []
@@ -214,7 +215,7 @@ class Grouper:
         for name in self._as_told.keys() - self._parts.names:
             self._name(name)
         needed = (unit.process(self.processes) for unit in self._units.values())
-        self._forget(self.processes.forget_before(over, filter(None, needed)))
+        self._note_processes(self.processes.forget_before(over, filter(None, needed)), are_gone=True)
 
     def _settle_part(self, part: Part) -> None:
         self._parts.drop(part)
@@ -243,14 +244,16 @@ class Grouper:
         """Take up the state that these records are; return the events of correlations, in time order."""
         self._changes.resume(kept)
         for key, unit in kept.units.items():
-            self._put(key, unit)
+            self._units[key] = unit
+            self._spread.put(unit)
+            self._parts.take_up(unit, kept.untold)
         self._as_told.update(kept.incidents)
-        gone = self.processes.fill(kept.starts)
+        gone = self.processes.fill(kept.starts) if kept.asleep is None else self.processes.sleep(kept.asleep)
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         members = self._members.restore(kept.members)
         self._unchanged.resume(kept.told, kept.untold)
-        self._forget(gone)
+        self._note_processes(gone, are_gone=True)
         return members
 
     def _item(self, key: Key) -> Item | None:
@@ -270,14 +273,11 @@ class Grouper:
             case _:
                 raise OurFault(f"triage noted a change of {key}, of which there is no record")
 
-    def _forget(self, starts: Iterable[ProcessStart]) -> None:
+    def _note_processes(self, starts: Iterable[ProcessStart], *, are_gone: bool = False) -> None:
         for start in starts:
-            self._note_process(start, is_gone=True)
-
-    def _note_process(self, start: ProcessStart, *, is_gone: bool = False) -> None:
-        self._parts.stir(start)
-        self._stir((start.device,))
-        self._changes.started(start, is_gone=is_gone)
+            self._parts.stir(start)
+            self._stir((start.device,))
+            self._changes.started(start, is_gone=are_gone)
 
     def _stir(self, devices: Iterable[str]) -> None:
         if self._changes.is_kept:

@@ -1,6 +1,7 @@
 """The heads of rules: each is one object here and one record, by which other records name it.
 
-A rule that matches on ten thousand devices stands in ten thousand units, twice in each: a quarter of all that is kept.
+A rule that matches on ten thousand devices stands in ten thousand units. Only where the earliest event of a unit has
+another head than the unit (of a rule that was changed, of a correlation's event) does its body say that whole.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.holders import Holders
 from carecordon.pipeline.triage.links import GAP_NS, HORIZON_NS, Link, Tie
 from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.processes import Id, Processes, Tops, ids_of
+from carecordon.pipeline.triage.processes import Processes, Tops
+from carecordon.pipeline.triage.starts import Id, ids_of
 from carecordon.pipeline.triage.unit import Unit, UnitKey, first_of, incident_id
 
 
@@ -52,11 +53,10 @@ class Part:
 
 @dataclass(eq=False, slots=True)
 class _Held:
-    """A unit as it was looked at last: its links, that of its process tree among them, and its devices."""
+    """A unit as it was looked at last: its links, that of its process tree the last, and its devices."""
 
     unit: Unit
     links: tuple[Link, ...]
-    tree: Link | None
     devices: tuple[str, ...]
     part: Part | None = None
 
@@ -75,6 +75,10 @@ class Parts:
         self._dirty: dict[UnitKey, Unit] = {}
         self._stirred: dict[str, set[Id]] = {}
         """By device, the ids of processes of which something became known."""
+        self._standing: set[UnitKey] = set()
+        """Units that were taken up, whose trees are those of the last look."""
+        self.moved: list[Unit] = []
+        """Units that stood in another tree at the look before the last one, or in none that was known."""
 
     def __iter__(self) -> Iterator[Part]:
         """Yield all parts, as of the last look."""
@@ -92,6 +96,13 @@ class Parts:
     def touch(self, unit: Unit) -> None:
         """Note that a unit is new, has changed, or takes the place of the one with its key."""
         self._dirty[unit.key] = unit
+        self._standing.discard(unit.key)
+
+    def take_up(self, unit: Unit, untold: AbstractSet[str]) -> None:
+        """Note a unit that was kept; on `untold` devices something came since it was looked at."""
+        self._dirty[unit.key] = unit
+        if unit.tree is not None and unit.device not in untold:
+            self._standing.add(unit.key)
 
     def stir(self, start: ProcessStart) -> None:
         """Note that a process became known, or is forgotten."""
@@ -103,6 +114,7 @@ class Parts:
         A part of the second kind has a unit that has changed, or hangs on a process that became known.
         """
         tops = Tops(self._processes)
+        self.moved = []
         shaken = self._shaken(tops)
         dirty, self._dirty = self._dirty, {}
         reached: dict[int, Part] = {}
@@ -134,24 +146,31 @@ class Parts:
     def _shaken(self, tops: Tops) -> list[Part]:
         """Return the parts that hang on what is new; a unit in another tree than before is to be looked at."""
         stirred, self._stirred = self._stirred, {}
+        if self._standing:
+            self._standing = {key for key in self._standing if self._dirty[key].device not in stirred}
         shaken: dict[int, Part] = {}
         for device, ids in stirred.items():
             for key in self._on.of(device):
                 held = self._held[key]
                 if held.part is not None and held.part.hangs_on(ids):
                     shaken[id(held.part)] = held.part
-                if key not in self._dirty and _tree(held.unit, tops) != held.tree:
+                if key not in self._dirty and _tree(held.unit, tops) != held.unit.tree:
                     self._dirty[key] = held.unit
         return list(shaken.values())
 
     def _indexed(self, units: Iterable[Unit], tops: Tops) -> dict[Link, None]:
         """Write down what these are tied by, and return it: whom they were tied to by other links is in their part."""
         met: dict[Link, None] = {}
+        standing, self._standing = self._standing, set()
         for unit in units:
             before = self._held.get(unit.key)
-            tree = _tree(unit, tops)
-            links = tuple(unit.links) if tree is None else (*unit.links, tree)
-            held = self._held[unit.key] = _Held(unit, links, tree, tuple(unit.devices))
+            if unit.key not in standing:
+                tree = _tree(unit, tops)
+                if tree != unit.tree:
+                    unit.tree = tree
+                    self.moved.append(unit)
+            links = (*unit.links, *(unit.tree or ()))
+            held = self._held[unit.key] = _Held(unit, links, tuple(unit.devices))
             if before is not None:
                 held.part = before.part
                 self._holders.take_out(set(before.links).difference(links), unit.key)
@@ -200,18 +219,18 @@ class Parts:
             del self._named[part.name]
 
 
-def _tree(unit: Unit, tops: Tops) -> Link | None:
-    """Return the link of a unit's process tree: what is at its top, below Windows' own programs; None where none is."""
+def _tree(unit: Unit, tops: Tops) -> tuple[Link, ...]:
+    """Return the link of a unit's process tree, if any: what is at its top, below Windows' own programs."""
     found = unit.subject
     start = unit.process(tops.processes)
     if start is not None:
         top = tops.of(start)
-        return None if top is None else (Tie.TREE, unit.device, top)
+        return () if top is None else ((Tie.TREE, unit.device, top),)
     if is_root(found.image):
-        return None
+        return ()
     if found.guid is not None:
-        return Tie.TREE, unit.device, found.guid
-    return None if found.pid is None else (Tie.PID, unit.device, str(found.pid))
+        return ((Tie.TREE, unit.device, found.guid),)
+    return () if found.pid is None else ((Tie.PID, unit.device, str(found.pid)),)
 
 
 def _top(root: list[int], number: int) -> int:

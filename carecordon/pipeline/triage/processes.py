@@ -6,15 +6,14 @@ that are known, not on the order in which they came.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from operator import attrgetter
+from typing import Protocol
 
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.ordinary import base_name, is_root
+from carecordon.pipeline.triage.starts import DeviceStarts, Id, by_time, order, process_key
 
 LIMIT = 20_000
 """Processes remembered of one device."""
@@ -30,140 +29,20 @@ NAMED_REACH_NS = 30 * REACH_NS
 """The same where the child names its parent's program too: services live long."""
 SWEEP_NS = 3600 * 1_000_000_000
 """Event time between two looks for what may be forgotten."""
-
-_time = attrgetter("time")
-
-
-Order = tuple[int, bool, str, int, tuple[str, ...], tuple[int, int]]
-Id = str | int
-"""A process's own id, or its process id."""
+NEVER = -(1 << 80)
 
 
-def order(start: ProcessStart) -> Order:
-    """Return what starts are sorted by: time, those with an id of their own last, place, ids."""
-    texts = (start.guid or "", start.parent_guid or "", start.image or "", start.command_line or "")
-    numbers = (start.pid or 0, start.parent_pid or 0)
-    return start.time, start.guid is not None, start.file, start.position, texts, numbers
+class Asleep(Protocol):
+    """Starts that are known and not read yet: those of a device are when it is asked for."""
 
+    def count(self) -> int:
+        """Return how many there are."""
 
-def in_order(starts: Iterable[ProcessStart]) -> list[ProcessStart]:
-    """Return starts sorted by `order`: times mostly tell them apart, and are quicker to compare."""
-    ordered = sorted(starts, key=_time)
-    times = [start.time for start in ordered]
-    return ordered if len(set(times)) == len(times) else sorted(ordered, key=order)
+    def of(self, device: str) -> list[ProcessStart]:
+        """Return those of one device. Raises Damaged where one cannot be read."""
 
-
-def ids_of(start: ProcessStart) -> set[Id]:
-    """Return the ids by which it changes what is known: its own, and its parent's, whose child it is."""
-    return {one for one in (start.guid, start.pid, start.parent_guid, start.parent_pid) if one is not None}
-
-
-def process_key(start: ProcessStart) -> str:
-    """Return a process's name within its device: its own id, else its process id and start."""
-    return start.guid or f"{start.pid}@{start.time}"
-
-
-@dataclass(slots=True)
-class _Device:
-    """The starts of one device in order; by their own id, and by process id.
-
-    `children`, by the parent's own id or process id, is made when it is asked for.
-    """
-
-    ordered: list[ProcessStart] = field(default_factory=list)
-    guids: dict[str, ProcessStart] = field(default_factory=dict)
-    pids: dict[int, list[ProcessStart]] = field(default_factory=dict)
-    children: dict[str | int | None, list[ProcessStart]] | None = None
-    version: int = 0
-
-    def add(self, start: ProcessStart) -> list[ProcessStart]:
-        """Take in a start; return the one that is not kept where another event told of it too."""
-        if self._holds(start):
-            return []
-        known = self.guids.get(start.guid) if start.guid else None
-        if known is not None and order(known) <= order(start):
-            return [start]  # the first telling stands
-        if known is not None:
-            _take_out(self.ordered, known)
-            self._unlink(known)
-        if start.guid:
-            self.guids[start.guid] = start
-        _put(self.ordered, start)
-        if start.pid is not None:
-            _put(self.pids.setdefault(start.pid, []), start)
-        self._change()
-        return [] if known is None else [known]
-
-    def fill(self, starts: Iterable[ProcessStart]) -> list[ProcessStart]:
-        """Take in starts where there are none yet; return those that are not kept, as `add` would."""
-        gone = []
-        for start in in_order(starts):
-            if start.guid and self.guids.setdefault(start.guid, start) is not start:
-                gone.append(start)
-                continue
-            self.ordered.append(start)
-            if start.pid is not None:
-                self.pids.setdefault(start.pid, []).append(start)
-        self._change()
-        return gone
-
-    def forget(self, count: int) -> list[ProcessStart]:
-        """Let go of the oldest, and return them."""
-        gone = self.ordered[:count]
-        del self.ordered[:count]
-        self._let_go(gone)
-        return gone
-
-    def keep(self, kept: AbstractSet[int]) -> list[ProcessStart]:
-        """Let go of all whose `id()` is not among these, and return them."""
-        gone = [start for start in self.ordered if id(start) not in kept]
-        self.ordered = [start for start in self.ordered if id(start) in kept]
-        self._let_go(gone)
-        return gone
-
-    def started(self, by: str | int | None) -> Sequence[ProcessStart]:
-        """Return what the process of this own id, or process id, started."""
-        if self.children is None:
-            self.children = {}
-            for start in self.ordered:
-                self.children.setdefault(start.parent_guid or start.parent_pid, []).append(start)
-        return self.children.get(by, ())
-
-    def _holds(self, start: ProcessStart) -> bool:
-        if not self.ordered or self.ordered[-1].time < start.time or order(self.ordered[-1]) < order(start):
-            return False
-        at = bisect_left(self.ordered, order(start), key=order)
-        return self.ordered[at : at + 1] == [start]
-
-    def _let_go(self, gone: Sequence[ProcessStart]) -> None:
-        for start in gone:
-            self._unlink(start)
-        if gone:
-            self._change()
-
-    def _unlink(self, start: ProcessStart) -> None:
-        if start.guid and self.guids.get(start.guid) is start:
-            del self.guids[start.guid]
-        if start.pid is not None:
-            _take_out(self.pids[start.pid], start)
-            if not self.pids[start.pid]:
-                del self.pids[start.pid]
-
-    def _change(self) -> None:
-        self.version += 1
-        self.children = None
-
-
-def _put(held: list[ProcessStart], start: ProcessStart) -> None:
-    """Put a start where it belongs: mostly at the end."""
-    if not held or held[-1].time < start.time or order(held[-1]) <= order(start):
-        held.append(start)
-    else:
-        insort(held, start, key=order)
-
-
-def _take_out(held: list[ProcessStart], start: ProcessStart) -> None:
-    del held[bisect_left(held, order(start), key=order)]
+    def all(self) -> list[ProcessStart]:
+        """Return those of all devices. Raises Damaged where one cannot be read."""
 
 
 class Processes:
@@ -172,20 +51,25 @@ class Processes:
     def __init__(self, limit: int = LIMIT) -> None:
         """Remember `limit` starts of each device."""
         self._limit = limit
-        self._devices: dict[str, _Device] = {}
+        self._devices: dict[str, DeviceStarts] = {}
         self._size = 0
-        self._swept = -(1 << 80)
+        self._swept = NEVER
         self._asked: set[Id] | None = None
+        self._asleep: Asleep | None = None
+        self._awake: set[str] = set()
+        """The devices that have been asked for since, where others are asleep."""
+        self._surplus: list[ProcessStart] = []
+        """What was not kept of those that were woken."""
         self.forgotten = 0
         """Starts given up for want of room."""
 
     def add(self, start: ProcessStart) -> list[ProcessStart]:
         """Remember a start; return those that are forgotten for it."""
-        device = self._devices.get(start.device)
+        device = self._device(start.device)
         if device is None:
-            device = self._devices[start.device] = _Device()
+            device = self._devices[start.device] = DeviceStarts()
         before = len(device.ordered)
-        gone = device.add(start)
+        gone = [*self._told_surplus(), *device.add(start)]
         self._size += len(device.ordered) - before
         if len(device.ordered) > self._limit + self._limit // 4:
             gone += self._thin(device, self._limit)
@@ -197,15 +81,54 @@ class Processes:
         for start in starts:
             by_device.setdefault(start.device, []).append(start)
         if self._size or len(starts) > TOTAL or max(map(len, by_device.values()), default=0) > self._limit:
-            return [one for start in sorted(starts, key=_time) for one in self.add(start)]
+            return [one for start in sorted(starts, key=by_time) for one in self.add(start)]
         gone: list[ProcessStart] = []
         for name, some in by_device.items():
-            device = self._devices[name] = _Device()
+            device = self._devices[name] = DeviceStarts()
             gone += device.fill(some)
             self._size += len(device.ordered)
         return gone
 
-    def _thin(self, device: _Device, limit: int) -> list[ProcessStart]:
+    def sleep(self, asleep: Asleep) -> list[ProcessStart]:
+        """Know these, where none are known, without reading them yet; return those that are forgotten again."""
+        size = asleep.count()
+        if self._size or size > TOTAL:
+            return self.fill(asleep.all())
+        if size:
+            self._asleep, self._size = asleep, size
+        return []
+
+    def _device(self, name: str) -> DeviceStarts | None:
+        """Return what is known of a device."""
+        if self._asleep is not None and name not in self._awake:
+            self._wake(name, self._asleep.of(name))
+        return self._devices.get(name)
+
+    def _wake(self, name: str, starts: Collection[ProcessStart]) -> None:
+        self._awake.add(name)
+        if starts:
+            device = self._devices[name] = DeviceStarts()
+            surplus = device.fill(starts)
+            self._size -= len(surplus)
+            self._surplus += surplus
+
+    def _wake_all(self) -> None:
+        asleep, self._asleep = self._asleep, None
+        if asleep is None:
+            return
+        by_device: dict[str, list[ProcessStart]] = {}
+        for start in asleep.all():
+            if start.device not in self._awake:
+                by_device.setdefault(start.device, []).append(start)
+        for name, starts in by_device.items():
+            self._wake(name, starts)
+        self._awake.clear()
+
+    def _told_surplus(self) -> list[ProcessStart]:
+        surplus, self._surplus = self._surplus, []
+        return surplus
+
+    def _thin(self, device: DeviceStarts, limit: int) -> list[ProcessStart]:
         gone = device.forget(max(0, len(device.ordered) - limit))
         self.forgotten += len(gone)
         self._size -= len(gone)
@@ -213,6 +136,7 @@ class Processes:
 
     def _thin_all(self) -> list[ProcessStart]:
         """Let devices forget what they have beyond an equal share: who is loud must not make others forget."""
+        self._wake_all()
         room = TOTAL * 3 // 4
         sizes = sorted(len(device.ordered) for device in self._devices.values())
         share = 0
@@ -236,7 +160,8 @@ class Processes:
 
     def version(self, device: str) -> int:
         """Return a number that changes whenever what is known of a device's processes does."""
-        return self._devices[device].version if device in self._devices else 0
+        known = self._device(device)
+        return 0 if known is None else known.version
 
     @contextmanager
     def listening(self) -> Iterator[set[Id]]:
@@ -251,7 +176,7 @@ class Processes:
     def find(self, device: str, guid: str | None, pid: int | None, time: int) -> ProcessStart | None:
         """Return the start of the process that has this id at a time (UTC ns), None if it was not seen."""
         self._ask(guid if guid is not None else pid)
-        known = self._devices.get(device)
+        known = self._device(device)
         if known is None:
             return None
         if guid is not None and guid in known.guids:
@@ -262,7 +187,7 @@ class Processes:
         """Return when another process was seen to start with this one's process id (UTC ns), None if none was."""
         self._ask(start.pid or 0)
         held = self._devices[start.device].pids.get(start.pid or 0, [])
-        at = bisect_right(held, start.time + TWIN_NS, key=_time)
+        at = bisect_right(held, start.time + TWIN_NS, key=by_time)
         return held[at].time if at < len(held) else None
 
     def parent(self, start: ProcessStart) -> ProcessStart | None:
@@ -309,7 +234,7 @@ class Processes:
         above = self.parent(child)
         return above is not None and process_key(above) == process_key(start)
 
-    def _has_twin(self, known: _Device, start: ProcessStart) -> bool:
+    def _has_twin(self, known: DeviceStarts, start: ProcessStart) -> bool:
         """Return whether the same start is told by another event, with an id of its own."""
         if start.guid is not None or start.pid is None:
             return False
@@ -317,10 +242,10 @@ class Processes:
         twin = self._by_pid(known, start.pid, start.time)
         return twin is not None and twin.guid is not None
 
-    def _by_pid(self, known: _Device, pid: int, time: int) -> ProcessStart | None:
+    def _by_pid(self, known: DeviceStarts, pid: int, time: int) -> ProcessStart | None:
         """Return who had a process id at a time; of two tellings of one start the one with an id of its own."""
         held = known.pids.get(pid, [])
-        at = bisect_right(held, time + TWIN_NS, key=_time)
+        at = bisect_right(held, time + TWIN_NS, key=by_time)
         if not at:
             return None
         last = held[at - 1]
@@ -332,9 +257,13 @@ class Processes:
 
         Kept are the ancestors of later and of `needed` ones, and whoever had a process id last: it may still run.
         """
-        if 0 <= time - self._swept < SWEEP_NS:
+        is_time = not 0 <= time - self._swept < SWEEP_NS
+        if self._asleep is not None and self._swept == NEVER:  # taken up from who looked before
+            is_time, self._swept = False, time
+        if not is_time:
             return []
         self._swept = time
+        self._wake_all()
         gone: list[ProcessStart] = []
         wanted: dict[str, list[ProcessStart]] = {}
         for start in needed:
@@ -349,7 +278,7 @@ class Processes:
         for name in [name for name, device in self._devices.items() if not device.ordered]:
             del self._devices[name]
         self._size -= len(gone)
-        return gone
+        return gone + self._told_surplus()
 
 
 class Tops:

@@ -10,8 +10,8 @@
     rule      the head of a rule, by a name that stands for it in the others
     passed    the event time up to which correlations were told
 
-Read back, in any order, they give the same incidents. Units and processes are many, and read at each start: their
-records are lists, and what stands in the key is not said again.
+Read back, in any order, they give the same incidents. Units and processes are many: their records are lists, and do not
+say again where a process was told, or which unit it is.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder
 from msgspec.structs import force_setattr, replace
 
+from carecordon.model.kept import KeysUnder
 from carecordon.model.match import CorrelationMatch, Match, RuleHead
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.heads import Heads
 from carecordon.pipeline.triage.links import Link
 from carecordon.pipeline.triage.members import Member
+from carecordon.pipeline.triage.processes import Asleep
 from carecordon.pipeline.triage.subject import Subject
 from carecordon.pipeline.triage.unchanged import AsTold, LastTold
 from carecordon.pipeline.triage.unit import OWN, Body, Damaged, Unit
@@ -45,7 +47,7 @@ Records = Iterable[tuple[Key, bytes]]
 
 
 class _Unit(Struct, array_like=True):
-    """A unit's record: what its key does not say, by the name of its rule."""
+    """A unit's record, by the name of its rule."""
 
     rule: str
     device: str
@@ -61,6 +63,7 @@ class _Unit(Struct, array_like=True):
     is_late: bool
     incident: str
     touched: int
+    tree: tuple[Link, ...] | None
 
 
 _Text = str | None
@@ -78,6 +81,15 @@ _LAST_TOLD: Decoder[LastTold] = Decoder(LastTold)
 def unit_key(unit: Unit) -> Key:
     """Return the key of a unit's record."""
     return (UNIT, *unit.key)
+
+
+STARTS = KeysUnder((START,), 4)
+"""The keys of processes."""
+
+
+def starts_on(device: str) -> KeysUnder:
+    """Return the keys of a device's processes."""
+    return KeysUnder((*STARTS.begin, device), STARTS.parts)
 
 
 def start_key(start: ProcessStart) -> Key:
@@ -135,6 +147,7 @@ def _of_unit(unit: Unit, heads: Heads) -> _Unit:
         is_late=unit.is_late,
         incident=unit.incident,
         touched=unit.touched,
+        tree=unit.tree,
     )
 
 
@@ -149,6 +162,14 @@ def _of_body(body: Body, rule: RuleHead) -> bytes:
 def _of_start(start: ProcessStart) -> _Start:
     ids = start.pid, start.guid, start.parent_pid, start.parent_guid
     return start.time, ids, (start.image, start.parent_image, start.command_line, start.account), start.logon
+
+
+def start_of(key: Key, record: bytes) -> ProcessStart:
+    """Return the process that a record is of. Raises msgspec.DecodeError or ValueError where it is of none."""
+    _, device, file, position = key
+    time, ids, (image, above, line, account), logon = _START.decode(record)
+    texts = image and intern(image), above and intern(above), line, account and intern(account)  # those of others too
+    return ProcessStart(intern(device), time, *ids, *texts, logon, intern(file), int(position))
 
 
 def time_record(time: int) -> bytes:
@@ -171,10 +192,10 @@ class Kept:
         """
         self.heads = Heads()
         self._opens = opens
-        self._texts: dict[str, str] = {}
-        """Of processes, each held once: most are those of others."""
         self.units: dict[tuple[str, ...], Unit] = {}
         self.starts: list[ProcessStart] = []
+        self.asleep: Asleep | None = None
+        """Where processes are not among the records: these."""
         self.members: dict[Member, Match] = {}
         self.incidents: dict[str, AsTold] = {}
         self.passed: int | None = None
@@ -230,6 +251,7 @@ class Kept:
             is_late=read.is_late,
             incident=read.incident,
             touched=read.touched,
+            tree=read.tree,
         )
         if self._opens:
             _ = unit.body
@@ -237,16 +259,8 @@ class Kept:
         return True
 
     def _take_start(self, key: Key, record: bytes) -> bool:
-        _, device, file, position = key
-        time, ids, (image, above, line, account), logon = _START.decode(record)
-        share = self._share
-        texts = share(image), share(above), share(line), share(account)
-        self.starts.append(ProcessStart(intern(device), time, *ids, *texts, logon, intern(file), int(position)))
+        self.starts.append(start_of(key, record))
         return True
-
-    def _share(self, text: str | None) -> str | None:
-        """Return a text that processes have in common as the one object for it."""
-        return None if text is None else self._texts.setdefault(text, text)
 
     def _take_member(self, key: Key, record: bytes) -> bool:
         name = member_named(key)

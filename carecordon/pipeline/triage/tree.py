@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from carecordon.model.incident import ProcessSeen
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.ordinary import is_root
-from carecordon.pipeline.triage.processes import Processes, order, process_key
+from carecordon.pipeline.triage.processes import Processes
+from carecordon.pipeline.triage.starts import order, process_key
 from carecordon.pipeline.triage.unit import Unit
 
 PROCESSES_TOLD = 400

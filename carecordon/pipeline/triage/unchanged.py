@@ -15,8 +15,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from carecordon.pipeline.triage.processes import Id
 from carecordon.pipeline.triage.score import Estate, rarity
+from carecordon.pipeline.triage.starts import Id
 from carecordon.pipeline.triage.unit import Unit
 
 

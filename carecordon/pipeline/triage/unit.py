@@ -10,7 +10,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.msgpack import Decoder
 from msgspec.structs import force_setattr, replace
 
-from carecordon.model.errors import OurFault
+from carecordon.model.errors import TheirFault
 from carecordon.model.incident import EntityKind, Place
 from carecordon.model.match import CorrelationMatch, Level, Match, RuleHead
 from carecordon.model.process import ProcessStart
@@ -36,8 +36,8 @@ OWN = RuleHead("\0", "", Level.INFORMATIONAL, (), "", 0)
 """What stands for a unit's own rule in its record."""
 
 
-class Damaged(OurFault):
-    """The record of a unit does not say what it was made from."""
+class Damaged(TheirFault):
+    """What was left closed when the state was taken up cannot be read."""
 
 
 class Sighting(Struct, array_like=True):
@@ -92,6 +92,8 @@ class Unit(Struct):
     """What tells the events it has met from each other, in this process only."""
     touched: int = 0
     """When the last of it came, where it comes as it happens (UTC ns, the hub's clock)."""
+    tree: tuple[Link, ...] | None = None
+    """The link of its process tree as it was looked at last, if there is one; None where it was not looked at."""
 
     @property
     def body(self) -> Body:
@@ -105,7 +107,8 @@ class Unit(Struct):
         """Return what tells its earliest match from those of others, mostly: as `birth` does, but for the event."""
         if self.chain is None:
             return self.first, self.device, self.rule.id
-        return birth(self.body.sample)[:3]
+        sample = self.body.sample
+        return sample.time or 0, sample.device or "", sample.rule.id
 
     def add(self, match: Match, time: int, subject: Subject) -> None:
         """Take in one more match; an event met before in another file adds its place only."""
@@ -225,8 +228,8 @@ def _opened(content: bytes, rule: RuleHead) -> Body:
     """Return the body that was written of a unit of this rule."""
     try:
         body = _BODY.decode(content)
-    except MsgspecError as fault:
-        raise Damaged(f"the record of a unit cannot be read: {fault}") from fault
+    except (MsgspecError, ValueError, RecursionError) as fault:  # a text that is none is a ValueError of its own
+        raise Damaged(f"its body: {fault}") from fault
     if body.sample.rule == OWN:
         force_setattr(body.sample, "rule", rule)  # nobody else has it yet, and a copy costs as much as reading it
     return body

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carecordon.model.process import ProcessStart
-from carecordon.pipeline.triage.processes import Processes, Tops, order, process_key
+from carecordon.pipeline.triage.processes import Processes, Tops
+from carecordon.pipeline.triage.starts import order, process_key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, start
 from tests.pipeline.triage.test_parts import started
 from tests.replacing import replace
@@ -47,6 +48,64 @@ def test_taken_in_together_they_are_as_one_by_one(starts: list[ProcessStart]) ->
         name: (one.ordered, one.guids, one.pids) for name, one in added._devices.items()
     }
     assert filled._size == added._size
+
+
+class Sleeping:
+    """Starts that are read when their device is asked for."""
+
+    def __init__(self, starts: list[ProcessStart]) -> None:
+        """Have these."""
+        self._starts = starts
+        self.asked: list[str] = []
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(self._starts)
+
+    def of(self, device: str) -> list[ProcessStart]:
+        """Return those of a device."""
+        self.asked.append(device)
+        return [one for one in self._starts if one.device == device]
+
+    def all(self) -> list[ProcessStart]:
+        """Return all."""
+        return list(self._starts)
+
+
+@given(st.lists(started(), max_size=12, unique_by=order), st.data())
+def test_who_sleeps_answers_as_who_is_awake(starts: list[ProcessStart], data: st.DataObject) -> None:
+    asleep, awake = Processes(), Processes()
+    gone = [[*asleep.sleep(Sleeping(starts))], [*awake.fill(starts)]]
+    now = NOON
+    for new in data.draw(st.lists(st.one_of(started(), st.just(None)), max_size=8)):
+        now += 2 * HOUR
+        for table, told in zip((asleep, awake), gone, strict=True):
+            told.extend(table.forget_before(now - 24 * HOUR, []) if new is None else table.add(new))
+        if new is not None:
+            ids = new.device, new.parent_guid, new.parent_pid, new.time
+            assert asleep.find(*ids) == awake.find(*ids)
+            assert list(asleep.ancestors(new)) == list(awake.ancestors(new))
+    for table, told in zip((asleep, awake), gone, strict=True):
+        for moment in (now + 48 * HOUR, now + 50 * HOUR):  # who was just taken up is not swept at once
+            told.extend(table.forget_before(moment, []))
+    assert sorted(gone[0], key=order) == sorted(gone[1], key=order)
+    assert asleep._size == awake._size
+    assert {name: one.ordered for name, one in asleep._devices.items()} == {
+        name: one.ordered for name, one in awake._devices.items()
+    }
+
+
+def test_one_device_wakes_alone_and_all_where_room_must_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carecordon.pipeline.triage.processes.TOTAL", 8)
+    starts = [start(f"g{at}", at=at * SECOND, device=f"ws{at % 2}") for at in range(8)]
+    sleeping, table = Sleeping(starts), Processes()
+    assert table.sleep(sleeping) == []
+    assert table.find("ws1", "g3", None, NOON + HOUR) == starts[3]
+    assert table.find("ws1", "g5", None, NOON + HOUR) == starts[5]
+    assert sleeping.asked == ["ws1"]
+    assert len(table.add(start("g9", at=MINUTE, device="ws2"))) == 4, "each that has four keeps two"
+    assert table.find("ws0", "g6", None, NOON + HOUR) == starts[6]
+    assert sleeping.asked == ["ws1", "ws2"]
 
 
 def test_more_than_there_is_room_for_is_taken_in_as_it_would_one_by_one() -> None:

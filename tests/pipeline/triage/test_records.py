@@ -12,7 +12,7 @@ from carecordon.model.match import CorrelationMatch, Level, Match
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage import members, processes
 from carecordon.pipeline.triage.group import Grouper
-from carecordon.pipeline.triage.records import Kept, Key
+from carecordon.pipeline.triage.records import Kept, Key, start_of
 from carecordon.pipeline.triage.unchanged import AsTold
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, match, rule, start
 from tests.pipeline.triage.test_group import MATCHES, STARTS
@@ -54,9 +54,34 @@ def counting(*rules: str) -> Grouper:
     return Grouper(frozenset(rules), is_kept=True, counted=lambda: places)
 
 
-def restored(store: Store) -> Grouper:
+class Sleeping:
+    """Processes of a store, read when they are asked for."""
+
+    def __init__(self, store: Store) -> None:
+        """Read them from what the store has then."""
+        self._store = store
+        self.woken: list[str] = []
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return sum(key[0] == "start" for key in self._store)
+
+    def of(self, device: str) -> list[ProcessStart]:
+        """Return those of a device."""
+        self.woken.append(device)
+        return [one for one in self.all() if one.device == device]
+
+    def all(self) -> list[ProcessStart]:
+        """Return all."""
+        return [start_of(key, record) for key, record in self._store.items() if key[0] == "start"]
+
+
+def restored(store: Store, *, opens: bool = True) -> Grouper:
     grouper = counting("base")
-    grouper.restore(Kept(store.items()))
+    records = [(key, record) for key, record in store.items() if opens or key[0] != "start"]
+    kept = Kept(records, opens=opens)
+    kept.asleep = None if opens else Sleeping(store)
+    grouper.restore(kept)
     return grouper
 
 
@@ -76,8 +101,10 @@ def test_without_a_writer_nothing_is_noted() -> None:
     assert grouper.changes() == {}
 
 
-@given(st.lists(st.tuples(st.one_of(MATCHES, STARTS), st.booleans(), st.booleans()), max_size=16))
-def test_a_process_that_dies_goes_on_from_its_records(drawn: list[tuple[Match | ProcessStart, bool, bool]]) -> None:
+@given(st.lists(st.tuples(st.one_of(MATCHES, STARTS), st.booleans(), st.booleans()), max_size=16), st.booleans())
+def test_a_process_that_dies_goes_on_from_its_records(
+    drawn: list[tuple[Match | ProcessStart, bool, bool]], opens: bool
+) -> None:
     """Whenever processes end, before or after incidents were told, in the end the same was told as by one alone."""
     placed = [
         replace(one, position=place, record_id=place) if isinstance(one, Match) else replace(one, position=place)
@@ -98,7 +125,7 @@ def test_a_process_that_dies_goes_on_from_its_records(drawn: list[tuple[Match | 
         if is_told:
             tell()
         if is_end:
-            grouper = restored(store)
+            grouper = restored(store, opens=opens)
     tell()
     assert _plain(told) == _plain(expected)
     assert not [key for key in store if key[0] == "untold"]
@@ -187,6 +214,28 @@ def test_too_many_members_are_forgotten_by_event_oldest_first(monkeypatch: pytes
         step(grouper, store, *(match(name, place, position=place) for name in ("base", "other")))
     kept = Kept(store.items()).members
     assert sorted(kept) == [("log", place, name) for place in (2, 3) for name in ("base", "other")]
+
+
+def test_who_is_taken_up_where_nothing_came_is_looked_at_without_its_processes() -> None:
+    store = Store()
+    first = [start(f"a-{name}", device=name) for name in ("ws1", "ws2")]
+    found = [match("a", 0, name, ProcessGuid=f"a-{name}") for name in ("ws1", "ws2", "ws3")]
+    feed(grouper := Grouper(is_kept=True), store, *first, *found)
+    grouper.settle()
+    write(grouper, store)
+    sleeping = Sleeping(store)
+    kept = Kept([one for one in store.items() if one[0][0] != "start"], opens=False)
+    kept.asleep = sleeping
+    again = Grouper(is_kept=True)
+    again.restore(kept)
+    assert step(again, store) == []
+    assert sleeping.woken == []
+    above = start("a-0", device="ws1", at=-MINUTE)
+    step(again, store, above, replace(match("b", MINUTE, "ws1", ProcessGuid="a-0"), position=9))
+    assert set(sleeping.woken) == {"ws1"}
+    trees = {key: unit.tree for key, unit in Kept(store.items()).units.items()}
+    assert trees == {key: unit.tree for key, unit in again._units.items()}
+    assert None not in trees.values()
 
 
 def test_processes_that_are_too_many_to_be_taken_up_lose_their_records(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, func, not_, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from carecordon.model.errors import OurFault
@@ -17,6 +17,7 @@ from carecordon.model.kept import (
     Committed,
     IncidentQuery,
     IncidentRow,
+    KeysUnder,
     Status,
     Trouble,
 )
@@ -46,7 +47,21 @@ _UNLISTED = frozenset({"body", "digest"})
 _WRITE_RECORD = written_out(replacing(RECORDS, ["record"]))
 _DROP_RECORD = written_out(delete(RECORDS).where(RECORDS.c.key == bindparam("key")))
 
+_UNDER = written_out(select(RECORDS.c.key, RECORDS.c.record).where(RECORDS.c.key.between(b"", b"")))
+_MOST_PARTS = 15
+"""Of a key whose number of parts is one byte."""
+_BEHIND = b"\xff"
+"""What comes behind all that a text may begin with. Source: the MessagePack specification."""
+
 Step = Callable[[Connection, Commit], None]
+
+
+def _bounds(keys: KeysUnder) -> tuple[bytes, bytes]:
+    """Return what all these keys, as they are written, lie between."""
+    if not len(keys.begin) < keys.parts <= _MOST_PARTS:
+        raise OurFault(f"no keys of {keys.parts} parts are told from others by {len(keys.begin)} of them")
+    low = b"".join([bytes([0x90 + keys.parts]), *map(msgspec.msgpack.encode, keys.begin)])
+    return low, low + _BEHIND
 
 
 class SqlCases:
@@ -61,11 +76,27 @@ class SqlCases:
         with self._door.reading() as connection:
             return counter(connection, FOUND)
 
-    def records(self) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    def records(self, but: KeysUnder | None = None) -> Iterator[tuple[tuple[str, ...], bytes]]:
         """Yield the state of triage as it stands now."""
+        wanted = select(RECORDS.c.key, RECORDS.c.record)
+        if but is not None:
+            low, high = _bounds(but)
+            wanted = wanted.where(not_(RECORDS.c.key.between(low, high)))  # in place: an index would jump about
         with self._door.reading() as connection:
-            for some in connection.execute(select(RECORDS.c.key, RECORDS.c.record)).partitions(READ_AT_ONCE):
+            for some in connection.execute(wanted).partitions(READ_AT_ONCE):
                 yield from [(_KEY.decode(key), record) for key, record in some]
+
+    def records_under(self, keys: KeysUnder) -> list[tuple[tuple[str, ...], bytes]]:
+        """Return the records under these keys."""
+        with self._door.reading() as connection:
+            return [(_KEY.decode(key), record) for key, record in connection.exec_driver_sql(_UNDER, _bounds(keys))]
+
+    def count_under(self, keys: KeysUnder) -> int:
+        """Return how many records there are under these keys."""
+        low, high = _bounds(keys)
+        with self._door.reading() as connection:
+            wanted = select(func.count()).where(RECORDS.c.key.between(low, high))
+            return int(connection.execute(wanted).scalar_one())
 
     def record(self, key: tuple[str, ...]) -> bytes | None:
         """Return one record of it."""

@@ -1,4 +1,4 @@
-"""Records of units and processes are lists, and do not say what their keys say: all of them are read at each start."""
+"""Records of units and processes are lists, a unit's body bytes of their own: most are read at each start."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _rewrite(connection: sa.Connection, low: bytes, high: bytes, new: Callable[[
         for key, record in some:
             try:
                 changed.append({"at": key, "new": msgspec.msgpack.encode(new(msgspec.msgpack.decode(record)))})
-            except (msgspec.DecodeError, TypeError, KeyError, AttributeError):
+            except (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue
         if changed:
             connection.execute(change, changed)
@@ -83,7 +83,7 @@ def _unit(old: dict[str, Any], heads: _Heads) -> list[Any]:
         body,
         None if chain is None else chain | {"rule": OWN},
         *(old.get("count", 0), old.get("version", 0), old.get("links", []), old.get("devices", [])),
-        *(old.get("is_late", False), old.get("incident", ""), old.get("touched", 0)),
+        *(old.get("is_late", False), old.get("incident", ""), old.get("touched", 0), None),
     ]
 
 
@@ -107,8 +107,13 @@ class _Heads:
         return NAMED + name
 
     def whole(self, head: dict[str, Any]) -> dict[str, Any]:
-        """Return a head itself; where it is not there, what stands for the unit's own."""
-        return self._read(head["id"].removeprefix(NAMED)) or OWN if head["id"].startswith(NAMED) else head
+        """Return a head itself. Raises KeyError where it is named and not there."""
+        if not head["id"].startswith(NAMED):
+            return head
+        found = self._read(head["id"].removeprefix(NAMED))
+        if found is None:
+            raise KeyError(head["id"])
+        return found
 
     def _read(self, name: str) -> dict[str, Any] | None:
         if name not in self._known:
