@@ -45,7 +45,7 @@ class Job:
     slowness: int = 0
     """Who is ready last is started first, since what the others need is imported meanwhile."""
     waits_s: float = 0.0
-    """How long it lets the others come first when all start, unless they are ready before; 0: not at all."""
+    """How long it lets the others come first when all start, unless all but one are ready before; 0: not at all."""
 
 
 @dataclass(slots=True)
@@ -177,8 +177,8 @@ class Supervisor:
             self._let_in()
 
     def _let_in(self) -> None:
-        """Where all are ready but those that let the others come first, let them start now."""
-        if all(child.is_ready or child.is_held for child in self._children.values()):
+        """Where all but one are ready, or let the others come first, let these start now: that takes them a while."""
+        if sum(not child.is_ready and not child.is_held for child in self._children.values()) <= 1:
             for child in self._children.values():
                 child.due = 0.0 if child.is_held else child.due
 

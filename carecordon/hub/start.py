@@ -96,7 +96,7 @@ def jobs(paths: Paths, workers: int) -> list[Job]:
         job(TRIAGE, "carecordon.hub.triage", slowness=3),
         job(CARRY, "carecordon.hub.carry"),
         job(API, CONSOLE, module=CONSOLE),
-        Job(KEEPER, (sys.executable, "-m", *keeper), partial(_do, _main_of(keeper[0]), keeper), slowness=1),
+        Job(KEEPER, (sys.executable, "-m", *keeper), partial(_do, _main_of(keeper[0]), keeper), slowness=4),
     ]
 
 

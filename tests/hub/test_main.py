@@ -61,9 +61,9 @@ def test_who_is_ready_last_is_started_first_and_waits_for_no_other_ones_modules(
     all_of = jobs(Paths(tmp_path, tmp_path), 1)
     Supervisor(all_of, tmp_path, lambda *_: None).start()
     assert [word for word, *_ in done] == [*(["import", "start"] * (len(all_of) - 1)), "import"], "the gate waits"
-    assert [one[1] for one in done if one[0] == "start"][:3] == [TRIAGE, "worker-0", KEEPER]
-    assert done[0] == ("import", "carecordon.hub.triage.triage")
-    assert done[4] == ("import",), "the keeper's fork imports what no other needs"
+    assert [one[1] for one in done if one[0] == "start"][:3] == [KEEPER, TRIAGE, "worker-0"]
+    assert done[0] == ("import",), "the keeper's fork imports what no other needs"
+    assert done[2] == ("import", "carecordon.hub.triage.triage")
 
 
 def test_what_is_imported_for_all_has_nothing_of_the_stores_library() -> None:
@@ -96,6 +96,23 @@ def test_who_lets_the_others_come_first_starts_when_they_are_ready_or_its_time_i
         assert before is not None
         os.kill(before, signal.SIGKILL)
         until(supervisor, lambda: supervisor.pid("patient") not in {None, before})
+    finally:
+        supervisor.stop()
+
+
+def test_who_lets_the_others_come_first_does_not_wait_for_the_last_of_them(tmp_path: Path) -> None:
+    go, told = tmp_path / "go", list[str]()
+    slow = f"import os,time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n{STEADY}"
+    patient = Job("patient", (sys.executable, "-c", STEADY), waits_s=600.0)
+    supervisor = Supervisor(
+        [patient, job("slow", slow), job("quick", STEADY)], tmp_path, lambda name, _: told.append(name)
+    )
+    supervisor.start()
+    try:
+        until(supervisor, lambda: len(told) == 2)
+        assert told == ["quick", "patient"]
+        go.touch()
+        until(supervisor, lambda: supervisor.is_ready)
     finally:
         supervisor.stop()
 

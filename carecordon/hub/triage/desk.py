@@ -120,7 +120,7 @@ class Desk:
         self._register_position = cases.position()
         self._base = 0
         self.figures: dict[str, float] = dict.fromkeys(("matches_total", "starts_total", "incidents_total"), 0)
-        self._state = self._resumed(is_first=True)
+        self._state = self._resumed(is_first=True, opens=False)
         if epoch is not None:
             self._take_up(epoch)
 
@@ -145,7 +145,7 @@ class Desk:
     def change_rules(self, rules: RuleSet, estate: Estate) -> None:
         """Go on with other rules; what is open stays open."""
         self._rules, self._estate = rules, estate
-        self._state = self._resumed()
+        self._state = self._resumed(opens=False)
 
     def change_estate(self, estate: Estate) -> None:
         """Go by what is known of the devices now."""
@@ -158,7 +158,7 @@ class Desk:
         """
         if self._latest is not None and now < self._latest - HORIZON_NS:
             self._latest = now
-            self._state = self._resumed()  # windows that were closed by a clock that was ahead
+            self._state = self._resumed(opens=False)  # windows that were closed by a clock that was ahead
         self._latest = max(self._latest or 0, now)
         try:
             step = self._worked(entries, now)
@@ -288,14 +288,14 @@ class Desk:
         story = tell_story(incident, sample_events(incident), (), self._office.words)
         return self._office.teller.notices(incident, Texts(story.summary, story.next_steps), now)
 
-    def _resumed(self, *, is_first: bool = False) -> journey.TriageState:
+    def _resumed(self, *, is_first: bool = False, opens: bool = True) -> journey.TriageState:
         """Return the state as the register has it; records that cannot be read are set aside, once.
 
-        The first time much of it stays closed: who meets what is damaged takes up the state again.
+        Unless it `opens` much of it stays closed, and who meets what is damaged takes up the state again.
         """
         with at_rest(is_first=is_first):
             try:
-                return self._taken_up(opens=not is_first)
+                return self._taken_up(opens=opens)
             except Damaged:
                 return self._taken_up(opens=True)
 

@@ -48,4 +48,4 @@ class Changes:
         items: dict[Key, Item | None] = {key: item_of(key) for key in keys} | starts
         found = {key: None if item is None else written(item, self.heads) for key, item in items.items()}
         found |= {head_key(name): written(head, self.heads) for name, head in self.heads.unwritten().items()}
-        return dict(sorted(found.items()))
+        return {key: found[key] for key in sorted(found)}

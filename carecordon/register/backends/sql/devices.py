@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from carecordon.model.audit import Act
 from carecordon.model.device import Certificate, Device, DeviceKind, EnrolRefusal, EnrolToken, NewDevice, Standing
@@ -18,7 +18,24 @@ from carecordon.register.tables import CERTIFICATES, DEVICES, ENROL_TOKENS, REST
 HUB = "hub"
 SLACK_NS = 600 * 1_000_000_000
 """Certificates tell their time in whole seconds, and a backup takes a while to begin."""
-_DEVICE = select(DEVICES, SEEN.c.last).outerjoin(SEEN, SEEN.c.device == DEVICES.c.id)
+_SAID = (
+    "id",
+    "name",
+    "system",
+    "kind",
+    "standing",
+    "why",
+    "enrolled",
+    "enrolled_with",
+    "fingerprint",
+    "serial",
+    "expires",
+)
+_DEVICE = select(*(DEVICES.c[name] for name in _SAID), SEEN.c.last, DEVICES.c.revision).outerjoin(
+    SEEN, SEEN.c.device == DEVICES.c.id
+)
+_KINDS = {kind.value: kind for kind in DeviceKind}
+_STANDINGS = {standing.value: standing for standing in Standing}
 
 
 class SqlDevices:
@@ -58,7 +75,7 @@ class SqlDevices:
             if now == revision:
                 return now, []
             statement = _DEVICE.where(DEVICES.c.revision > revision).order_by(DEVICES.c.revision)
-            return now, list(map(_device, connection.execute(statement)))
+            return now, list(map(_device, connection.execute(statement).all()))
 
     def use_enrol_token(self, secret_hash: str, now: int) -> EnrolToken | EnrolRefusal:
         """Return the token of this secret with one use less."""
@@ -228,19 +245,20 @@ def _certificate_row(device_id: str, certificate: Certificate) -> dict[str, Any]
     return {"device": device_id, "issued": certificate.issued, **_newest(certificate)}
 
 
-def _device(row: Row[Any]) -> Device:
+def _device(row: Sequence[Any]) -> Device:
+    """Return the device of a row of `_DEVICE`: a gate and each worker read all of them at each start."""
+    id_, name, system, kind, standing, why, enrolled, label, fingerprint, serial, expires, last, revision = row
+    certificate = fingerprint, serial, expires
     return Device(
-        id=row.id,
-        name=row.name,
-        system=row.system,
-        kind=DeviceKind(row.kind),
-        standing=Standing(row.standing),
-        why=row.why,
-        enrolled=row.enrolled,
-        enrolled_with=row.enrolled_with,
-        fingerprint=row.fingerprint,
-        serial=row.serial,
-        expires=row.expires,
-        last_seen=row.last or None,
-        revision=row.revision,
+        id_,
+        name,
+        system,
+        _KINDS[kind],
+        _STANDINGS[standing],
+        why,
+        enrolled,
+        label,
+        *certificate,
+        last or None,
+        revision,
     )
