@@ -33,7 +33,7 @@ from carecordon.notify.teller import Teller
 from carecordon.pipeline import journey
 from carecordon.pipeline.detect.sigma.ir import RuleSet
 from carecordon.pipeline.triage.alike import Alike
-from carecordon.pipeline.triage.records import STARTS, Kept, Key, member_key
+from carecordon.pipeline.triage.records import START, STARTS, Kept, Key, member_key, untold_key
 from carecordon.pipeline.triage.score import Estate
 from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.unit import Damaged
@@ -316,6 +316,8 @@ class Desk:
         for key, (why, record) in fresh.items():
             name = "/".join(key)
             self._aside.records[key] = None
+            if key[0] == START and len(key) > 1:  # what is told of its device may be otherwise without it
+                self._aside.records[untold_key(key[1])] = msgspec.msgpack.encode(True)
             self._aside.letters.append(
                 Letter(f"state of triage: {name}", f"state of triage: {name}", why, record, since)
             )

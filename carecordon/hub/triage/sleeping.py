@@ -15,7 +15,7 @@ class SleepingStarts:
     """Those of triage's records that are processes."""
 
     def __init__(self, cases: Cases) -> None:
-        """Read them from this register, which nobody else changes them in."""
+        """Read them from this register, where those of a device are changed only after they were asked for."""
         self._cases = cases
 
     def count(self) -> int:

@@ -155,7 +155,7 @@ class Grouper:
             try:
                 told, incident = self._tell(part.name, part.units, spread, before)
             except Exception as fault:  # one incident must not keep the others from being told; a scan says so
-                if isinstance(fault, Damaged) or not self._changes.is_kept:
+                if isinstance(fault, (Damaged, OSError)) or not self._changes.is_kept:
                     raise
                 self._tally[Unseen.RECORD, f"incidents: one cannot be told: {defect(fault)}"] += 1
                 if before is not None:
@@ -243,16 +243,16 @@ class Grouper:
     def restore(self, kept: Kept) -> list[Match]:
         """Take up the state that these records are; return the events of correlations, in time order."""
         self._changes.resume(kept)
+        self._unchanged.resume(kept.told, kept.untold)
         for key, unit in kept.units.items():
             self._units[key] = unit
             self._spread.put(unit)
-            self._parts.take_up(unit, kept.untold)
+            self._parts.take_up(unit, stands=self._unchanged.goes_on and unit.device not in kept.untold)
         self._as_told.update(kept.incidents)
         gone = self.processes.fill(kept.starts) if kept.asleep is None else self.processes.sleep(kept.asleep)
         self._is_stale = bool(self._units)  # what was written may not have been told
         self._newest = max([self._newest, *(unit.last for unit in self._units.values())])
         members = self._members.restore(kept.members)
-        self._unchanged.resume(kept.told, kept.untold)
         self._note_processes(gone, are_gone=True)
         return members
 

@@ -98,10 +98,10 @@ class Parts:
         self._dirty[unit.key] = unit
         self._standing.discard(unit.key)
 
-    def take_up(self, unit: Unit, untold: AbstractSet[str]) -> None:
-        """Note a unit that was kept; on `untold` devices something came since it was looked at."""
+    def take_up(self, unit: Unit, *, stands: bool) -> None:
+        """Note a unit that was kept; `stands`: nothing came on its device since it was looked at, as we would."""
         self._dirty[unit.key] = unit
-        if unit.tree is not None and unit.device not in untold:
+        if stands and unit.tree is not None:
             self._standing.add(unit.key)
 
     def stir(self, start: ProcessStart) -> None:

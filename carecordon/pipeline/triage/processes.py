@@ -64,7 +64,7 @@ class Processes:
         """Starts given up for want of room."""
 
     def add(self, start: ProcessStart) -> list[ProcessStart]:
-        """Remember a start; return those that are forgotten for it."""
+        """Remember a start; return those that are forgotten meanwhile."""
         device = self._device(start.device)
         if device is None:
             device = self._devices[start.device] = DeviceStarts()
@@ -90,7 +90,10 @@ class Processes:
         return gone
 
     def sleep(self, asleep: Asleep) -> list[ProcessStart]:
-        """Know these, where none are known, without reading them yet; return those that are forgotten again."""
+        """Know these, where none are known; return those that are forgotten again.
+
+        They are not read yet, unless there is no room for all.
+        """
         size = asleep.count()
         if self._size or size > TOTAL:
             return self.fill(asleep.all())
@@ -113,11 +116,11 @@ class Processes:
             self._surplus += surplus
 
     def _wake_all(self) -> None:
-        asleep, self._asleep = self._asleep, None
-        if asleep is None:
+        if self._asleep is None:
             return
+        every, self._asleep = self._asleep.all(), None
         by_device: dict[str, list[ProcessStart]] = {}
-        for start in asleep.all():
+        for start in every:
             if start.device not in self._awake:
                 by_device.setdefault(start.device, []).append(start)
         for name, starts in by_device.items():
@@ -255,12 +258,13 @@ class Processes:
     def forget_before(self, time: int, needed: Iterable[ProcessStart]) -> list[ProcessStart]:
         """Forget starts before a time (UTC ns), and return them.
 
+        Where others are asleep, who looked before has just done so: not the first time that it is asked for.
         Kept are the ancestors of later and of `needed` ones, and whoever had a process id last: it may still run.
         """
-        is_time = not 0 <= time - self._swept < SWEEP_NS
-        if self._asleep is not None and self._swept == NEVER:  # taken up from who looked before
-            is_time, self._swept = False, time
-        if not is_time:
+        if self._asleep is not None and self._swept == NEVER:
+            self._swept = max(time, NEVER)
+            return []
+        if 0 <= time - self._swept < SWEEP_NS:
             return []
         self._swept = time
         self._wake_all()

@@ -63,7 +63,7 @@ class _Unit(Struct, array_like=True):
     is_late: bool
     incident: str
     touched: int
-    tree: tuple[Link, ...] | None
+    tree: tuple[Link, ...] | None = None
 
 
 _Text = str | None

@@ -66,6 +66,11 @@ class Unchanged:
         if former is not None and former.stamp == self.record.stamp:
             self._former = self.record = former
 
+    @property
+    def goes_on(self) -> bool:
+        """Return whether this teller told what was told last, with the same assets."""
+        return self._former is not None
+
     def is_untold(self, device: str) -> bool:
         """Return whether something came on a device since incidents were told."""
         return device in self._untold

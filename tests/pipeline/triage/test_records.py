@@ -236,6 +236,11 @@ def test_who_is_taken_up_where_nothing_came_is_looked_at_without_its_processes()
     trees = {key: unit.tree for key, unit in Kept(store.items()).units.items()}
     assert trees == {key: unit.tree for key, unit in again._units.items()}
     assert None not in trees.values()
+    kept.asleep = sleeping = Sleeping(store)
+    other = Grouper(is_kept=True, teller="another program")
+    other.restore(kept)
+    other.settle()
+    assert set(sleeping.woken) == {"ws1", "ws2", "ws3"}, "who looks otherwise looks at all"
 
 
 def test_processes_that_are_too_many_to_be_taken_up_lose_their_records(monkeypatch: pytest.MonkeyPatch) -> None:
