@@ -334,9 +334,8 @@ class Desk:
         """
         every = self._cases.records(None if opens else STARTS)
         records = ((key, record) for key, record in every if key != STREAM)
-        kept = Kept(records, lambda: journey.triage_heads(self._rules), opens=opens)
-        kept.asleep = None if opens else SleepingStarts(self._cases)
-        return kept
+        asleep = None if opens else SleepingStarts(self._cases)
+        return Kept(records, lambda: journey.triage_heads(self._rules), asleep)
 
     def _without_members(self, fault: Exception) -> journey.TriageState:
         """Return the state without the events that correlations may come to be made of: something is wrong with one."""

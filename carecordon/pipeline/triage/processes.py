@@ -77,9 +77,7 @@ class Processes:
 
     def fill(self, starts: Collection[ProcessStart]) -> list[ProcessStart]:
         """Remember starts, each of them once, where none are remembered; return those that are forgotten again."""
-        by_device: dict[str, list[ProcessStart]] = {}
-        for start in starts:
-            by_device.setdefault(start.device, []).append(start)
+        by_device = _by_device(starts)
         if self._size or len(starts) > TOTAL or max(map(len, by_device.values()), default=0) > self._limit:
             return [one for start in sorted(starts, key=by_time) for one in self.add(start)]
         gone: list[ProcessStart] = []
@@ -119,12 +117,9 @@ class Processes:
         if self._asleep is None:
             return
         every, self._asleep = self._asleep.all(), None
-        by_device: dict[str, list[ProcessStart]] = {}
-        for start in every:
-            if start.device not in self._awake:
-                by_device.setdefault(start.device, []).append(start)
-        for name, starts in by_device.items():
-            self._wake(name, starts)
+        for name, starts in _by_device(every).items():
+            if name not in self._awake:
+                self._wake(name, starts)
         self._awake.clear()
 
     def _told_surplus(self) -> list[ProcessStart]:
@@ -283,6 +278,13 @@ class Processes:
             del self._devices[name]
         self._size -= len(gone)
         return gone + self._told_surplus()
+
+
+def _by_device(starts: Iterable[ProcessStart]) -> dict[str, list[ProcessStart]]:
+    found: dict[str, list[ProcessStart]] = {}
+    for start in starts:
+        found.setdefault(start.device, []).append(start)
+    return found
 
 
 class Tops:

@@ -184,18 +184,20 @@ class Kept:
     """
 
     def __init__(
-        self, records: Records = (), spare: Callable[[], Iterable[RuleHead]] = tuple, *, opens: bool = True
+        self,
+        records: Records = (),
+        spare: Callable[[], Iterable[RuleHead]] = tuple,
+        asleep: Asleep | None = None,
     ) -> None:
         """Read them, in any order. `spare` gives heads that may be among those that others name and are not there.
 
-        `opens`: the bodies of units are read too. Else whoever asks for one that is damaged meets Damaged.
+        Where processes are not among the records but `asleep`, the bodies of units stay closed too, and whoever asks
+        for what is damaged meets Damaged.
         """
         self.heads = Heads()
-        self._opens = opens
         self.units: dict[tuple[str, ...], Unit] = {}
         self.starts: list[ProcessStart] = []
-        self.asleep: Asleep | None = None
-        """Where processes are not among the records: these."""
+        self.asleep = asleep
         self.members: dict[Member, Match] = {}
         self.incidents: dict[str, AsTold] = {}
         self.passed: int | None = None
@@ -253,7 +255,7 @@ class Kept:
             touched=read.touched,
             tree=read.tree,
         )
-        if self._opens:
+        if self.asleep is None:
             _ = unit.body
         self.units[unit.key] = unit
         return True

@@ -79,9 +79,7 @@ class Sleeping:
 def restored(store: Store, *, opens: bool = True) -> Grouper:
     grouper = counting("base")
     records = [(key, record) for key, record in store.items() if opens or key[0] != "start"]
-    kept = Kept(records, opens=opens)
-    kept.asleep = None if opens else Sleeping(store)
-    grouper.restore(kept)
+    grouper.restore(Kept(records, asleep=None if opens else Sleeping(store)))
     return grouper
 
 
@@ -224,8 +222,7 @@ def test_who_is_taken_up_where_nothing_came_is_looked_at_without_its_processes()
     grouper.settle()
     write(grouper, store)
     sleeping = Sleeping(store)
-    kept = Kept([one for one in store.items() if one[0][0] != "start"], opens=False)
-    kept.asleep = sleeping
+    kept = Kept([one for one in store.items() if one[0][0] != "start"], asleep=sleeping)
     again = Grouper(is_kept=True)
     again.restore(kept)
     assert step(again, store) == []

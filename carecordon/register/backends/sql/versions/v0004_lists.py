@@ -1,4 +1,4 @@
-"""Records of units and processes are lists, a unit's body bytes of their own: most are read at each start."""
+"""Records of units and processes are lists, a unit's body bytes of their own that need not be read at a start."""
 
 from __future__ import annotations
 
