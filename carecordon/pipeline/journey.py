@@ -21,7 +21,7 @@ from carecordon.model.match import BlindSpot, CorrelationMatch, Match, RuleHead
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.detect.sigma.engine import Engine
 from carecordon.pipeline.detect.sigma.heads import correlation_rule, head_of
-from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.detect.sigma.ir import Abridged, RuleSet
 from carecordon.pipeline.ingest.normalise import Normaliser
 from carecordon.pipeline.ingest.process4688 import ADDED
 from carecordon.pipeline.ingest.watch import Watch
@@ -89,7 +89,7 @@ def detecting(rules: RuleSet, engine: Engine, *, carries_all: bool = False) -> D
 
 
 def triaging(
-    rules: RuleSet,
+    rules: RuleSet | Abridged,
     estate: Estate | None = None,
     *,
     is_kept: bool = False,
@@ -121,7 +121,7 @@ def triaging(
 
 
 def resuming(
-    rules: RuleSet,
+    rules: RuleSet | Abridged,
     kept: Kept,
     estate: Estate | None = None,
     horizon_ns: int | None = None,
@@ -244,7 +244,7 @@ def triage_untold(state: TriageState, incidents: Sequence[Incident]) -> list[Eff
     return [Keep(key, record) for key, record in state.grouper.changes().items()]
 
 
-def triage_heads(rules: RuleSet) -> list[RuleHead]:
+def triage_heads(rules: RuleSet | Abridged) -> list[RuleHead]:
     """Return the heads of all rules and correlations."""
     return [*map(head_of, rules.rules), *(correlation_rule(one).head for one in rules.correlations)]
 

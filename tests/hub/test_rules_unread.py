@@ -10,12 +10,24 @@ import pytest
 
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.worker import rules
-from carecordon.hub.worker.rules import cache_of, read_rules
+from carecordon.hub.worker.rules import RuleWatch, cache_of, read_rules
 from carecordon.pipeline.detect.disk import rulebook
 from carecordon.pipeline.detect.disk.rulebook import Rulebook, recalled
+from carecordon.pipeline.detect.sigma.heads import head_of
+from carecordon.pipeline.detect.sigma.ir import Abridged, RuleSet
 from tests.hub.test_exceptions import OWNED, RULE
 
 TODAY = date(2026, 11, 27)
+BURST = """
+title: Many bad words
+id: 9c1d6f0e-0c5b-4f5e-9f0e-7f1f4a3b2c1d
+correlation:
+  type: event_count
+  rules: [11111111-2222-4333-8444-555555555555]
+  group-by: [User]
+  timespan: 1m
+  condition: {gte: 3}
+"""
 SETTINGS = Settings("XX1", "Example", own_rules=False)
 
 
@@ -105,3 +117,19 @@ def test_a_note_that_is_none_is_as_if_it_were_not_there(tmp_path: Path) -> None:
     assert recalled("a", cache) is None
     cache.save("book-a", b"\xc1")
     assert recalled("a", cache) is None
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_there_is_to_tell_of_rules_is_the_same_whether_they_are_read_whole_or_not(reading: Reading) -> None:
+    (reading.paths.rules / "burst.yml").write_text(BURST)
+
+    def heads(rules: RuleSet | Abridged) -> list[object]:
+        return [*map(head_of, rules.rules), *rules.correlations]
+
+    made = RuleWatch(SETTINGS, reading.paths).first_abridged()  # nothing is kept of them yet
+    watch = RuleWatch(SETTINGS, reading.paths)
+    kept = watch.first_abridged()
+    assert reading.times == 1
+    assert [one.title for one in kept.rules] == ["Bad word"]
+    assert [one.title for one in kept.correlations] == ["Many bad words"]
+    assert heads(made) == heads(kept) == heads(watch.first().rules)

@@ -11,8 +11,8 @@ from carecordon.hub.keeper.address import Role
 from carecordon.hub.keeper.engine import QUESTION_MEMORY
 from carecordon.telemetry.answer import Denied
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
+from carecordon.telemetry.question.asked import rebuild
 from carecordon.telemetry.question.parameters import Parameter
-from carecordon.telemetry.question.rebuild import rebuild
 
 
 def _words(text: str) -> frozenset[str]:

@@ -31,7 +31,7 @@ from carecordon.model.stream import Entry
 from carecordon.notify.compose import Texts
 from carecordon.notify.teller import Teller
 from carecordon.pipeline import journey
-from carecordon.pipeline.detect.sigma.ir import RuleSet
+from carecordon.pipeline.detect.sigma.ir import Abridged, RuleSet
 from carecordon.pipeline.triage.alike import Alike
 from carecordon.pipeline.triage.records import START, STARTS, Kept, Key, member_key, untold_key
 from carecordon.pipeline.triage.score import Estate
@@ -94,7 +94,7 @@ class Desk:
     def __init__(
         self,
         cases: Cases,
-        rules: RuleSet,
+        rules: RuleSet | Abridged,
         estate: Estate,
         office: Office,
         epoch: int | None = None,
@@ -142,7 +142,7 @@ class Desk:
         key = f"damage/stream-2/{epoch}"
         self._aside.troubles[key] = Trouble(key, "damage", None, text, self._latest or 0)
 
-    def change_rules(self, rules: RuleSet, estate: Estate) -> None:
+    def change_rules(self, rules: RuleSet | Abridged, estate: Estate) -> None:
         """Go on with other rules; what is open stays open."""
         self._rules, self._estate = rules, estate
         self._state = self._resumed(opens=False)

@@ -22,12 +22,13 @@ from carecordon.hub.triage.passing import Passing
 from carecordon.hub.triage.silence import Silence
 from carecordon.hub.triage.unproven import Unproven
 from carecordon.hub.triage.upkeep import Upkeep
-from carecordon.hub.worker.rules import RuleWatch, read_rules, today
+from carecordon.hub.worker.rules import RuleWatch
 from carecordon.model.errors import OurFault, TheirFault
 from carecordon.model.match import Level
 from carecordon.model.stream import Stream
 from carecordon.notify.teller import Teller
 from carecordon.pipeline.detect.disk.source import source_hash
+from carecordon.pipeline.detect.sigma.ir import abridged
 from carecordon.pipeline.triage.disk.assets import read_assets
 from carecordon.pipeline.triage.score import Asset, Estate
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
@@ -60,8 +61,7 @@ def main() -> None:
     stream = STREAM.open(str(paths.found), None)
     watch = RuleWatch(settings, paths)
     estate = _Estate(register, paths.devices)
-    rules = read_rules(settings, paths, today()).rules
-    desk = Desk(register.cases, rules, estate.now(), _office(settings), stream.epoch, time.time_ns())
+    desk = Desk(register.cases, watch.first_abridged(), estate.now(), _office(settings), stream.epoch, time.time_ns())
     silence = Silence(register, settings.limits.silent_after_s)
     passing = Passing(register.cases)
     unproven = Unproven(register, lambda matches, now: hand_over(stream, CONSUMER, matches, now))
@@ -86,7 +86,7 @@ def main() -> None:
             _look(looks, process.log)
             book = watch.changed()
             if book is not None:
-                desk.change_rules(book.rules, estate.now())
+                desk.change_rules(abridged(book.rules), estate.now())
             desk.change_estate(estate.now())
         process.beat(desk.figures)
         is_behind = sum(len(entry.part.data) for entry in entries) > PULL_BYTES // 2

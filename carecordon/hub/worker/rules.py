@@ -18,7 +18,8 @@ from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.worker.exceptions import SUFFIXES, rule_files, sort_files
 from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk.cache import DiskCache
-from carecordon.pipeline.detect.disk.rulebook import Rulebook, note, read_rulebook, recalled
+from carecordon.pipeline.detect.disk.rulebook import Rulebook, note, read_rulebook, recalled, recalled_abridged
+from carecordon.pipeline.detect.sigma.ir import Abridged, abridged
 
 SETTLED_NS = 2_000_000_000
 """A file that changed since may change once more without a sign: what it holds is not taken for known."""
@@ -29,14 +30,15 @@ def cache_of(paths: Paths) -> DiskCache:
     return DiskCache(paths.data / "cache")
 
 
-def read_rules(settings: Settings, paths: Paths, today: date) -> Rulebook:
+def read_rules(settings: Settings, paths: Paths, today: date, looked: State | None = None) -> Rulebook:
     """Return our own rules, those that the settings name, and those in the hub's own folder, compiled.
 
     Exceptions that are over on the day `today` (UTC) are left out. Files that are as they were the last time are not
-    read again: there are thousands. Raises TheirFault where a path that the settings name cannot be read.
+    read again: there are thousands. `looked`: what was just found of them. Raises TheirFault where a path that the
+    settings name cannot be read.
     """
     began, cache = time.time_ns(), cache_of(paths)
-    state = _state(settings, paths, today)
+    state = looked or _state(settings, paths, today)
     book = recalled(state.name, cache)
     if book is None:
         beside = sort_files(rule_files(paths.rules), today).used
@@ -66,6 +68,15 @@ class RuleWatch:
         self._making: subprocess.Popen[bytes] | None = None
         self._tried = self._known
         self.trouble: str | None = None
+
+    def first(self) -> Rulebook:
+        """Return the rules to begin with. Raises TheirFault as `read_rules` does."""
+        return read_rules(self._settings, self._paths, today(), self._known)
+
+    def first_abridged(self) -> Abridged:
+        """Return what there is to tell of them. Raises TheirFault as `read_rules` does."""
+        kept = recalled_abridged(self._known.name, cache_of(self._paths))
+        return abridged(self.first().rules) if kept is None else kept
 
     def changed(self) -> Rulebook | None:
         """Return the new rules where they have changed and compile; what is wrong with them stands in `trouble`."""
@@ -107,14 +118,14 @@ class RuleWatch:
         return book
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
     """A name that is another one whenever a rule is, or which are used, and when a file changed last (UTC ns)."""
 
     name: str
     changed: int
 
 
-def _state(settings: Settings, paths: Paths, today: date) -> _State:
+def _state(settings: Settings, paths: Paths, today: date) -> State:
     changed = 0
     digest = hashlib.sha256(f"{today} {settings.own_rules}\n".encode())  # an exception may end
     own = [Path(str(resources.files(carecordon) / "rules"))] if settings.own_rules else []
@@ -123,7 +134,7 @@ def _state(settings: Settings, paths: Paths, today: date) -> _State:
         for line, at in sorted(_stamps(str(place))):
             digest.update(line.encode("utf-8", "surrogatepass"))
             changed = max(changed, at)
-    return _State(digest.hexdigest(), changed)
+    return State(digest.hexdigest(), changed)
 
 
 def _stamps(place: str) -> Iterator[tuple[str, int]]:

@@ -18,7 +18,7 @@ from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.worker.costly import Costs
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.notes import Notes
-from carecordon.hub.worker.rules import RuleWatch, cache_of, read_rules, today
+from carecordon.hub.worker.rules import RuleWatch, cache_of
 from carecordon.pipeline.detect.disk.rulebook import Rulebook
 from carecordon.pipeline.detect.sigma.ir import Rule
 
@@ -55,7 +55,7 @@ class RulesInUse:
         self._name = f"rules-off/{number}"
         self._noted: dict[str, Off] | None = notes.read(self._name, _NOTED.decode)
         self._is_told = False
-        self._book = read_rules(settings, paths, today())
+        self._book = self._watch.first()
         self._off = _still_off(self._noted or {}, self._book)
         if self._off:
             log.warning("rules stay switched off", rules=sorted(self._off))

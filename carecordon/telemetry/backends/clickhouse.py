@@ -19,8 +19,8 @@ from carecordon.telemetry.answer import Answer, Ceiling, Denied, Page, Place, Pr
 from carecordon.telemetry.backend import Backend
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
 from carecordon.telemetry.question import ready
+from carecordon.telemetry.question.asked import rebuild
 from carecordon.telemetry.question.ready import Ready, Span
-from carecordon.telemetry.question.rebuild import rebuild
 from carecordon.telemetry.restore import stored
 from carecordon.telemetry.store import block_of
 

@@ -12,11 +12,14 @@ from itertools import count
 from typing import NamedTuple
 
 import sqlglot
+from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from carecordon.telemetry.answer import Denied
-from carecordon.telemetry.question.parameters import Parameters, literal_of
+from carecordon.telemetry.question.parameters import Parameter, Parameters
 from carecordon.telemetry.question.words import DIALECT, unknown_word
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 class Slot(NamedTuple):
@@ -85,3 +88,20 @@ class Slots:
                 return Denied("a parameter stands where a name or a word would be")
         pieces = self._mark.split(text)
         return Prepared(tuple(pieces[::2]), tuple(self._slots[int(number)] for number in pieces[1::2]), is_joined)
+
+
+def literal_of(kind: str, value: Parameter) -> exp.Expr | None:
+    """Return a value as a literal of a type, whatever stands before it; None where it is none of that type."""
+    inner = re.fullmatch(r"Array\((String|Int64|UInt64)\)", kind)
+    if inner is not None:
+        if isinstance(value, str | int):
+            return None
+        made = [literal_of(inner.group(1), one) for one in value]
+        return None if None in made else exp.Array(expressions=made)
+    if kind == "String":
+        return exp.Literal.string(value) if isinstance(value, str) else None
+    if kind in ("Int64", "UInt64") and isinstance(value, str | int) and _WHOLE.fullmatch(str(value)):
+        number = int(value)
+        made_number = exp.Literal.number(str(abs(number)))
+        return exp.Paren(this=exp.Neg(this=made_number)) if number < 0 else made_number
+    return None

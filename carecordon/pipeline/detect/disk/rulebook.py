@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import yaml
@@ -17,7 +18,7 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.paths import shown_path
 from carecordon.model.ports import Cache
 from carecordon.pipeline.detect.disk.source import source_hash
-from carecordon.pipeline.detect.sigma.ir import IR_VERSION, RuleSet
+from carecordon.pipeline.detect.sigma.ir import IR_VERSION, Abridged, RuleSet
 from carecordon.pipeline.detect.sigma.texts import RuleText, Values, rule_set_hash
 
 SUFFIXES = (".yml", ".yaml")
@@ -26,6 +27,7 @@ MAX_MEMBERS = 100_000
 MAX_ZIP_BYTES = 256 * 1024 * 1024
 """What the rules of one zip may unpack to."""
 COMPILER = "carecordon.pipeline.detect.sigma"
+T = TypeVar("T", RuleSet, Abridged)
 LICENCE_NAMES = ("license", "license.md", "license.txt", "licence", "licence.md", "licence.txt", "copying")
 
 
@@ -92,7 +94,7 @@ def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = N
         raise empty[0]
     rule_texts = [RuleText(path, text) for path, text in sorted(texts.items())]
     key = _key(rule_texts, values or {})
-    rules = _kept(key, cache)
+    rules = _kept(key, cache, RuleSet)
     was_cached = rules is not None
     if rules is None:
         rules = _compiled(rule_texts, values or {})
@@ -110,12 +112,15 @@ def recalled(name: str, cache: Cache) -> Rulebook | None:
 
     Nor where another program compiled it.
     """
-    try:
-        found = msgspec.msgpack.decode(cache.load(_note_key(name)) or b"", type=_Note)
-    except msgspec.DecodeError:
-        return None
-    rules = _kept(found.key, cache) if found.key.startswith(_made_by()) else None
-    return None if rules is None else Rulebook(rules, found.collections, True, found.empty, found.key)
+    found = _noted(name, cache)
+    rules = None if found is None else _kept(found.key, cache, RuleSet)
+    return None if found is None or rules is None else Rulebook(rules, found.collections, True, found.empty, found.key)
+
+
+def recalled_abridged(name: str, cache: Cache) -> Abridged | None:
+    """Return what there is to tell of the rules that `recalled` gives: what they ask is not decoded."""
+    found = _noted(name, cache)
+    return None if found is None else _kept(found.key, cache, Abridged)
 
 
 def read_files(path: Path, beside: tuple[str, ...] = ()) -> Files:
@@ -233,10 +238,18 @@ def _made_by() -> str:
     return f"rules-{carecordon.__version__}-{metadata.version('pysigma')}-{IR_VERSION}-{source_hash(COMPILER)}-"
 
 
-def _kept(key: str, cache: Cache) -> RuleSet | None:
+def _noted(name: str, cache: Cache) -> _Note | None:
+    try:
+        found = msgspec.msgpack.decode(cache.load(_note_key(name)) or b"", type=_Note)
+    except msgspec.DecodeError:
+        return None
+    return found if found.key.startswith(_made_by()) else None
+
+
+def _kept(key: str, cache: Cache, kind: type[T]) -> T | None:
     blob = cache.load(key)
     try:
-        return None if blob is None else msgspec.msgpack.decode(blob, type=RuleSet)
+        return None if blob is None else msgspec.msgpack.decode(blob, type=kind)
     except msgspec.DecodeError:  # written by another layout of the program
         return None
 

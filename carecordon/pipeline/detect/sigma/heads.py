@@ -11,7 +11,7 @@ from carecordon.pipeline.detect.sigma import ir
 NS = 1_000_000_000
 
 
-def head_of(rule: ir.Rule | ir.Correlation) -> RuleHead:
+def head_of(rule: ir.About) -> RuleHead:
     """Return what readers need to know of a rule."""
     return RuleHead(
         id=rule.id,

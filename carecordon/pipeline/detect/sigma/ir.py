@@ -98,12 +98,12 @@ class Always(msgspec.Struct, frozen=True, array_like=True, tag="c", gc=False):
 Node = Item | And | Or | Not | Always
 
 
-class Rule(msgspec.Struct, frozen=True):
-    """One compiled Sigma rule.
+class About(msgspec.Struct, frozen=True):
+    """What is told of a rule or correlation, whatever it asks.
 
     `id` is the document's id, else its name, else `path:line`. `path` and `line` say where
-    it stands. `silent` rules only feed correlations (a correlation without `generate` refers
-    to them). `fields` are all field names that the detection mentions, sorted.
+    it stands. `silent` ones only feed correlations (a correlation without `generate` refers
+    to them).
     """
 
     id: str
@@ -112,17 +112,22 @@ class Rule(msgspec.Struct, frozen=True):
     techniques: tuple[str, ...]
     path: str
     line: int
-    logsource: LogSource
-    condition: Node
     name: str = ""
     silent: bool = False
-    fields: tuple[str, ...] = ()
     tactics: tuple[str, ...] = ()
     triage: tuple[str, ...] = ()
     benign: tuple[str, ...] = ()
 
 
-class Correlation(msgspec.Struct, frozen=True):
+class Rule(About, frozen=True, kw_only=True):
+    """One compiled Sigma rule. `fields` are all field names that the detection mentions, sorted."""
+
+    logsource: LogSource
+    condition: Node
+    fields: tuple[str, ...] = ()
+
+
+class Correlation(About, frozen=True, kw_only=True):
     """One correlation rule. Source: Sigma correlation rules specification 2.1.
 
     `rules` are ids of rules or correlations in this set, in the order given. `aliases` maps
@@ -130,12 +135,6 @@ class Correlation(msgspec.Struct, frozen=True):
     op one of gt gte lt lte eq neq. `percentile` is for value_percentile.
     """
 
-    id: str
-    title: str
-    level: str
-    techniques: tuple[str, ...]
-    path: str
-    line: int
     type: str
     rules: tuple[str, ...]
     group_by: tuple[str, ...]
@@ -145,11 +144,6 @@ class Correlation(msgspec.Struct, frozen=True):
     percentile: float = 50.0
     aliases: dict[str, dict[str, str]] = {}
     expression: Node | None = None
-    name: str = ""
-    silent: bool = False
-    tactics: tuple[str, ...] = ()
-    triage: tuple[str, ...] = ()
-    benign: tuple[str, ...] = ()
 
 
 class RefusedRule(msgspec.Struct, frozen=True):
@@ -169,3 +163,17 @@ class RuleSet(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...]
     correlations: tuple[Correlation, ...]
     refused: tuple[RefusedRule, ...]
+
+
+class Abridged(msgspec.Struct, frozen=True):
+    """A rule set without what its rules ask: for who is told what matched and tells it on."""
+
+    rules: tuple[About, ...]
+    correlations: tuple[Correlation, ...]
+
+
+def abridged(rules: RuleSet) -> Abridged:
+    """Return what there is to tell of a rule set, as it is when only that is read from the cache."""
+    names = About.__struct_fields__
+    heads = (About(**{name: getattr(rule, name) for name in names}) for rule in rules.rules)
+    return Abridged(tuple(heads), rules.correlations)

@@ -18,10 +18,22 @@ A, B, C = (Item((Atom(name, Op.EQ, "1"),)) for name in "abc")
 
 def rule(condition: Node) -> Rule:
     """Return a rule with this condition and nothing else of interest."""
-    return Rule("r", "R", "low", (), "x.yml", 1, LogSource(), condition, name="base")
+    return Rule("r", "R", "low", (), "x.yml", 1, logsource=LogSource(), condition=condition, name="base")
 
 
-BURST = Correlation("c", "C", "low", (), "x.yml", 9, "event_count", ("base",), ("u",), 60, (("gte", 2.0),))
+BURST = Correlation(
+    "c",
+    "C",
+    "low",
+    (),
+    "x.yml",
+    9,
+    type="event_count",
+    rules=("base",),
+    group_by=("u",),
+    timespan_s=60,
+    bounds=(("gte", 2.0),),
+)
 
 
 def holds(node: Node, event: Event) -> bool:
