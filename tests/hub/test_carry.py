@@ -240,7 +240,8 @@ def test_a_digest_that_may_have_arrived_goes_again_as_the_same_one(tmp_path: Pat
             assert process.wait(DEADLINE_S) == -signal.SIGKILL
         hub.put("later")
         with hub.carrying():
-            until(lambda: hub.states().get("done") == 10, "the digest of five is told")
+            # the killed one may not have begun the other receiver's: then that goes with what came later
+            until(lambda: hub.states().get("done", 0) >= 10, "the digest of five is told")
         hub.register.close()
     ids = Counter(str(mail["Message-ID"]) for _, mail in box.mails) + Counter(
         head["webhook-id"] for head, _ in hooks.got
