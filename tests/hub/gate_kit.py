@@ -20,7 +20,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from carecordon.hub.config import Paths
 from carecordon.hub.gate.gate import Ports, ports_path
@@ -34,6 +33,7 @@ from carecordon.register.register import Register
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 from carecordon.wire.device_session import DeviceSession
 from carecordon.wire.session import Acknowledged, DeviceEvent, Ended, Send, State, Welcomed
+from tests.hub.web_kit import Web
 from tests.wire.words import data_of
 
 ODS = "RX9"
@@ -209,7 +209,7 @@ class Talk:
     events: list[DeviceEvent] = field(default_factory=list)
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     session: DeviceSession = field(init=False)
-    web: ClientConnection = field(init=False)
+    web: Web = field(init=False)
 
     def __enter__(self) -> Self:
         """Connect, say hello and wait for the answer."""
@@ -220,10 +220,7 @@ class Talk:
     def connect(self, *, says_hello: bool = True) -> None:
         """Connect and say hello."""
         self.session = DeviceSession("1.0", "ward-pc-07", "Windows 11", self.epoch, self.next_number, self.now())
-        link = connect(
-            f"wss://127.0.0.1:{self.port}/", ssl=self.member.context(), open_timeout=WAIT_S, compression=None
-        )
-        self.web = self.stack.enter_context(link)
+        self.web = self.stack.enter_context(Web(self.port, self.member.context(), WAIT_S))
         if not says_hello:
             return
         hello = self.session.hello()
@@ -256,7 +253,6 @@ class Talk:
                 continue
             except ConnectionClosed as closed:
                 raise AssertionError(f"the gate closed ({closed}); until then: {self.events}") from closed
-            assert isinstance(message, bytes)
             for event in self.session.receive(message, self.now()):
                 if isinstance(event, Send):
                     with contextlib.suppress(ConnectionClosed):
