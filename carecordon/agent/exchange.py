@@ -49,6 +49,10 @@ class Queue(Protocol):
         """Return batches of an epoch behind a number, in order."""
         ...
 
+    def agrees(self, epoch: int, mark: int, check: int) -> bool:
+        """Return whether nothing here says that the batch which ends at `mark` has another CRC-32 than `check`."""
+        ...
+
     def ack(self, epoch: int, mark: int) -> None:
         """Forget everything of an epoch up to `mark`."""
         ...
@@ -150,10 +154,15 @@ class Exchange:
                 out.append(message)
             case Acknowledged(mark):
                 self._queue.ack(self.session.epoch, mark)
-            case Welcomed(mark, clock):
+            case Welcomed(mark, clock, check):
                 self.clock_ahead = clock - now
-                self._queue.ack(self.session.epoch, mark)
-                self._after = max(self._after, mark)
+                if check is None or self._queue.agrees(self.session.epoch, mark, check):
+                    self._queue.ack(self.session.epoch, mark)
+                    self._after = max(self._after, mark)
+                else:  # numbers that we give anew after we were set back are another's at the hub
+                    out.append(self.session.disown())
+                    self._queue.renumber(self.session.epoch)
+                    self.ended = Ended("the hub holds other events under our numbers", Fault.NOBODY, 0.0)
             case Turned(first, last, reason, retry_s):
                 if retry_s < 0:
                     self._refused(first, last, reason)

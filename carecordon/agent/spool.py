@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -161,6 +162,14 @@ class Spool:
             found.append(Kept(epoch, place.first, place.last, data))
             size, after = size + place.size, place.last
         return found
+
+    def agrees(self, epoch: int, mark: int, check: int) -> bool:
+        """Return whether nothing here says that the batch which ends at `mark` has another CRC-32 than `check`.
+
+        What is here of that number waits for its receipt; where nothing is, it was acknowledged, or is lost.
+        """
+        found = next((one for one in self.read(epoch, mark - 1, 1) if one.first <= mark), None)
+        return found is None or (found.last == mark and zlib.crc32(found.data) == check)
 
     def note(self, loss: Loss) -> None:
         """Remember a loss, and tell of it by an event as soon as there is room."""

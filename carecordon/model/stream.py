@@ -42,6 +42,17 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Tail:
+    """What a sender's epoch ends with on disk: the highest number (-1: nothing), the CRC-32 of the part that it ends.
+
+    The sender can tell by that whether the part is its own; None where it is not known.
+    """
+
+    mark: int
+    check: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One part as it lies in the log.
 
@@ -107,6 +118,10 @@ class Stream(Protocol):
 
     def mark(self, sender: str, epoch: int) -> int | None:
         """Return the highest number on disk of a sender's epoch; None where nothing is."""
+        ...
+
+    def tail(self, sender: str, epoch: int) -> Tail:
+        """Return what a sender's epoch ends with on disk."""
         ...
 
     def pull(self, partition: int, after: int, limit_bytes: int, upto: int | None = None) -> list[Entry]:

@@ -18,6 +18,8 @@ class Held(NamedTuple):
 
     mark: int
     missing: tuple[Range, ...]
+    check: int | None = None
+    """CRC-32 of the data of the part that ends at `mark`; None: not known."""
 
 
 NOTHING = Held(-1, ())
@@ -31,24 +33,26 @@ class Taken(NamedTuple):
     held: Held
 
 
-def take(held: Held, first: int, last: int) -> Taken:
-    """Return what the numbers `first` to `last` add to what is held. Taken again, they add nothing.
+def take(held: Held, first: int, last: int, check: int | None = None) -> Taken:
+    """Return what the numbers `first` to `last`, with this CRC-32, add to what is held. Taken again, they add nothing.
 
     A part that comes late fills what is missing, so that no order of arrival loses anything.
     """
-    mark, missing = held
+    mark, missing, known = held
     if first == mark + 1:
-        return Taken(Outcome.APPENDED, ((first, last),), Held(last, missing))
+        return Taken(Outcome.APPENDED, ((first, last),), Held(last, missing, check))
     if first > mark:
         kept = (*missing, (mark + 1, first - 1))[-MAX_MISSING:]
-        return Taken(Outcome.GAP, ((first, last),), Held(last, kept))
+        return Taken(Outcome.GAP, ((first, last),), Held(last, kept, check))
     pieces = [(max(low, first), min(high, last)) for low, high in missing if low <= last and high >= first]
     if last > mark:
         pieces.append((mark + 1, last))
     if not pieces:
         return Taken(Outcome.ALREADY, (), held)
     left = tuple(rest for gap in missing for rest in _without(gap, first, last))
-    return Taken(Outcome.APPENDED, tuple(pieces), Held(max(mark, last), left[-MAX_MISSING:]))
+    return Taken(
+        Outcome.APPENDED, tuple(pieces), Held(max(mark, last), left[-MAX_MISSING:], check if last > mark else known)
+    )
 
 
 def _without(gap: Range, first: int, last: int) -> list[Range]:

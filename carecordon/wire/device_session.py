@@ -12,6 +12,7 @@ from carecordon.wire.messages import (
     Batch,
     Bye,
     Credit,
+    Disown,
     Hello,
     Issued,
     Ping,
@@ -127,6 +128,11 @@ class DeviceSession:
         self._must_be(State.OPEN)
         return write(Renew(request))
 
+    def disown(self) -> bytes:
+        """Return the last word where what the hub holds of our epoch is not ours; the session is ended."""
+        self.state = State.ENDED
+        return write(Disown())
+
     def bye(self, reason: str) -> bytes:
         """Return the last message; the session is ended."""
         self.state = State.ENDED
@@ -193,7 +199,7 @@ class DeviceSession:
         self._sent_at = now
         self._take_credit(word.credit)
         self._land(word.mark)
-        return [Welcomed(self.mark, word.now)]
+        return [Welcomed(self.mark, word.now, word.check)]
 
     def _on_receipt(self, word: Receipt, now: int) -> list[DeviceEvent]:
         if word.epoch != self.epoch:

@@ -12,6 +12,7 @@ from carecordon.wire.messages import (
     Batch,
     Bye,
     Credit,
+    Disown,
     Hello,
     Issued,
     Ping,
@@ -27,6 +28,7 @@ from carecordon.wire.session import (
     GREETING_S,
     NANOSECONDS,
     Answered,
+    Disowned,
     Ended,
     Fault,
     Greeted,
@@ -78,12 +80,12 @@ class HubSession:
         """Return whether a ping of `tick` has not been answered yet."""
         return self._silence.is_asking
 
-    def welcome(self, clock: int, mark: int, credit: Credit) -> bytes:
-        """Return the answer to a hello: the hub's time (UTC ns), the device's mark on disk, credit."""
+    def welcome(self, clock: int, mark: int, credit: Credit, check: int | None = None) -> bytes:
+        """Return the answer to a hello: the hub's time (UTC ns), its mark on disk, credit, the mark's check."""
         if self.state is not State.GREETING:
             raise OurFault(f"session: it is {self.state.value}, and a welcome answers a hello")
         self.state = State.OPEN
-        return write(Welcome(PROTOCOL, clock, mark, credit))
+        return write(Welcome(PROTOCOL, clock, mark, credit, check))
 
     def receipt(self, mark: int, credit: Credit) -> bytes:
         """Return the word that everything of the session's epoch up to `mark` is on disk."""
@@ -173,6 +175,10 @@ class HubSession:
     def _on_renew(self, word: Renew) -> list[HubEvent]:
         return [RenewalAsked(word.request)]
 
+    def _on_disown(self, word: Disown) -> list[HubEvent]:
+        self.state = State.ENDED
+        return [Disowned(), Ended("it goes on with a count of its own", Fault.NOBODY)]
+
     def _on_ping(self, word: Ping) -> list[HubEvent]:
         return [Send(write(Pong()))]
 
@@ -196,6 +202,7 @@ class HubSession:
         (State.GREETING, Bye): _on_bye,
         (State.OPEN, Batch): _on_batch,
         (State.OPEN, Renew): _on_renew,
+        (State.OPEN, Disown): _on_disown,
         (State.OPEN, Ping): _on_ping,
         (State.OPEN, Pong): _on_pong,
         (State.OPEN, Bye): _on_bye,

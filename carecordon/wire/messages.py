@@ -51,6 +51,10 @@ class Renew(msgspec.Struct, array_like=True, frozen=True, tag="renew"):
     request: Annotated[str, msgspec.Meta(max_length=16_384)]
 
 
+class Disown(msgspec.Struct, array_like=True, frozen=True, tag="disown"):
+    """What the hub holds of the session's epoch is somebody else's: the device goes on in a new one. Its last word."""
+
+
 class Ping(msgspec.Struct, array_like=True, frozen=True, tag="ping"):
     """Are you there? Either side may ask."""
 
@@ -60,12 +64,17 @@ class Pong(msgspec.Struct, array_like=True, frozen=True, tag="pong"):
 
 
 class Welcome(msgspec.Struct, array_like=True, frozen=True, tag="welcome"):
-    """The hub's first word: its clock (UTC ns), the highest number on disk of the device's epoch (-1: none), credit."""
+    """The hub's first word: its clock (UTC ns), the highest number on disk of the device's epoch (-1: none), credit.
+
+    `check`: the CRC-32 of the data of the batch that ends at `mark`, None where that is not known. By it a device that
+    was set back (a restored image, a copy) sees that numbers which it has given anew mean something else to the hub.
+    """
 
     protocol: int
     now: int
     mark: int
     credit: Credit
+    check: int | None = None
 
 
 class Receipt(msgspec.Struct, array_like=True, frozen=True, tag="receipt"):
@@ -109,5 +118,5 @@ class Bye(msgspec.Struct, array_like=True, frozen=True, tag="bye"):
     retry_s: float
 
 
-FromDevice = Hello | Batch | Renew | Ping | Pong | Bye
+FromDevice = Hello | Batch | Renew | Disown | Ping | Pong | Bye
 FromHub = Welcome | Receipt | Refusal | Recount | Issued | Ping | Pong | Bye

@@ -17,6 +17,7 @@ from carecordon.model.errors import TheirFault
 from carecordon.wire.messages import (
     Batch,
     Bye,
+    Disown,
     FromDevice,
     FromHub,
     Hello,
@@ -48,15 +49,19 @@ GREETING_S = 20.0
 MAX_RETRY_S = 86_400.0
 
 Word = FromDevice | FromHub
-WORDS = (Hello, Batch, Renew, Ping, Pong, Bye, Welcome, Receipt, Refusal, Recount, Issued)
+WORDS = (Hello, Batch, Renew, Disown, Ping, Pong, Bye, Welcome, Receipt, Refusal, Recount, Issued)
 _SAYS: dict[type, str] = {
     kind: (
-        "a device's word" if kind in (Hello, Batch, Renew) else "a hub's word" if kind not in (Ping, Pong, Bye) else ""
+        "a device's word"
+        if kind in (Hello, Batch, Renew, Disown)
+        else "a hub's word"
+        if kind not in (Ping, Pong, Bye)
+        else ""
     )
     for kind in WORDS
 }
 _READ: msgspec.msgpack.Decoder[Word] = msgspec.msgpack.Decoder(
-    Hello | Batch | Renew | Ping | Pong | Bye | Welcome | Receipt | Refusal | Recount | Issued
+    Hello | Batch | Renew | Disown | Ping | Pong | Bye | Welcome | Receipt | Refusal | Recount | Issued
 )
 _WRITE = msgspec.msgpack.Encoder()
 
@@ -99,10 +104,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The hub answered: our epoch up to `mark` is on its disk (-1: nothing of it). `clock` is its time, UTC ns."""
+    """The hub answered: our epoch up to `mark` is on its disk (-1: nothing of it). `clock` is its time, UTC ns.
+
+    `check` as in Welcome: where what ends here at `mark` has another, `disown` it and take nothing for acknowledged.
+    """
 
     mark: int
     clock: int
+    check: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +176,13 @@ class Answered:
     """A pong came."""
 
 
+@dataclass(frozen=True, slots=True)
+class Disowned:
+    """The device says that what is on disk under its numbers is not its own. An `Ended` follows."""
+
+
 DeviceEvent = Send | Ended | Welcomed | Acknowledged | Turned | Forked | Renewed
-HubEvent = Send | Ended | Greeted | Offered | RenewalAsked | Answered
+HubEvent = Send | Ended | Greeted | Offered | RenewalAsked | Answered | Disowned
 
 
 def read(message: bytes) -> Word:

@@ -144,7 +144,9 @@ def test_evidence_in_batches() -> None:
     trail.greet(7, 0, -1)
     assert trail.offer(batch(0, 4), 1, -1).evidence is None
     assert trail.offer(batch(0, 4), 2, -1).evidence is None  # the same once more
-    assert trail.offer(batch(3, 6), 2, -1).evidence is None  # cut otherwise
+    cut_otherwise = trail.offer(batch(3, 6), 3, -1)
+    assert cut_otherwise.evidence is None
+    assert cut_otherwise.is_foreign, "taken, its first numbers would be lost if they are another's"
     different = trail.offer(batch(0, 4, b"b"), 2, -1)
     assert different.evidence is Evidence.DIFFERENT
     assert different.is_foreign

@@ -90,7 +90,7 @@ def test_receipts_say_what_is_on_disk_and_nothing_lies_there_twice(
                 own |= fresh
                 assert published.outcome is (kind if fresh else Outcome.ALREADY)
                 assert (published.expected, published.mark) == (expected, max(own))
-            assert list(answer.marks) == [max(own) if own else None for own in held.values()]
+            assert [tail.mark for tail in answer.tails] == [max(own, default=-1) for own in held.values()]
     assert lying(path) == sorted((sender, number) for sender, own in held.items() for number in own)
 
 

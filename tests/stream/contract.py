@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carecordon.model.errors import OurFault, TheirFault
-from carecordon.model.stream import Entry, Lag, Outcome, Part, Published, Stream
+from carecordon.model.stream import Entry, Lag, Outcome, Part, Published, Stream, Tail
 from tests.stream.plain import MANY, NOW, Plain, ack_all, numbers_of, part, pull_all
 
 
@@ -103,6 +105,22 @@ class StreamContract:
         stream.publish([part("a", 0, 4, epoch=1)], NOW)
         assert stream.publish([part("a", 0, 4, epoch=2)], NOW) == [Published(Outcome.APPENDED, 0, 4)]
         assert (stream.mark("a", 1), stream.mark("a", 2), stream.mark("a", 3)) == (4, 4, None)
+
+    def test_the_end_of_an_epoch_is_known_by_the_part_that_it_ends(self, log: Log) -> None:
+        stream = log()
+        assert stream.tail("a", 7) == Tail(-1, None)
+        parts = [replace(part("a", first, first + 4), data=bytes([first])) for first in (0, 5, 20)]
+        for number, one in enumerate(parts):
+            stream.publish([one], NOW)
+            assert stream.tail("a", 7) == Tail(one.last, zlib.crc32(one.data)), number
+        last = Tail(24, zlib.crc32(parts[-1].data))
+        stream.publish([replace(parts[-1], data=b"said otherwise"), replace(part("a", 10, 12), data=b"late")], NOW)
+        assert stream.tail("a", 7) == last, "what adds nothing at the end is not its end"
+        ack_all(stream, "worker")
+        assert stream.trim(["worker"])
+        assert stream.tail("a", 7) == last
+        stream.close()
+        assert log().tail("a", 7) == last
 
     @pytest.mark.parametrize(
         ("bad", "says"),

@@ -45,9 +45,10 @@ def test_pieces_alone_lead_to_the_same(parts: list[tuple[int, int]]) -> None:
     """What is rebuilt from a log, which holds the pieces, is what was known when they were taken."""
     held, rebuilt = NOTHING, NOTHING
     for first, more in parts:
-        taken = take(held, first, first + more)
+        check = 100 * first + more
+        taken = take(held, first, first + more, check)
         for low, high in taken.pieces:
-            rebuilt = take(rebuilt, low, high).held
+            rebuilt = take(rebuilt, low, high, check).held
         held = taken.held
         assert rebuilt == held
 

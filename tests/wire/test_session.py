@@ -22,6 +22,7 @@ from carecordon.wire.session import (
     WINDOW_BATCHES,
     Acknowledged,
     Answered,
+    Disowned,
     Ended,
     Fault,
     Forked,
@@ -42,13 +43,13 @@ from tests.wire.words import CREDIT, EPOCH, PEM, data_of, seconds
 class Pair:
     """A device and a hub that talk at once, at a time that the test sets."""
 
-    def __init__(self, next_number: int = 0, mark: int = -1, credit: Credit = CREDIT) -> None:
+    def __init__(self, next_number: int = 0, mark: int = -1, credit: Credit = CREDIT, check: int | None = None) -> None:
         self.now = 0
         self.device = DeviceSession("1.0.0", "ward-pc-07", "Windows 11", EPOCH, next_number, 0)
         self.hub = HubSession(0)
         (greeted,) = self.to_hub(self.device.hello())
         assert isinstance(greeted, Greeted)
-        self.first = self.to_device(self.hub.welcome(77, mark, credit))
+        self.first = self.to_device(self.hub.welcome(77, mark, credit, check))
 
     def to_hub(self, message: bytes) -> list[Any]:
         return self._said(self.hub.receive(message, self.now), self.device)
@@ -85,6 +86,16 @@ def test_a_welcome_lets_go_of_what_is_on_disk() -> None:
     pair = Pair(next_number=9, mark=7)
     assert pair.first == [Welcomed(7, 77)]
     assert pair.device.mark == 7
+
+
+def test_a_device_that_disowns_what_the_hub_holds_says_so_and_is_done() -> None:
+    pair = Pair(next_number=9, mark=7, check=12)
+    assert pair.first == [Welcomed(7, 77, 12)]
+    disowned, ended = pair.to_hub(pair.device.disown())
+    assert disowned == Disowned()
+    assert isinstance(ended, Ended)
+    assert ended.fault is Fault.NOBODY
+    assert (pair.device.state, pair.hub.state) == (State.ENDED, State.ENDED)
 
 
 def test_the_window_holds_until_a_receipt_comes() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from carecordon.wire.device_session import DeviceSession
 from carecordon.wire.hub_session import HubSession
-from carecordon.wire.messages import Bye, FromDevice, FromHub
+from carecordon.wire.messages import Bye, FromDevice, FromHub, Welcome
 from carecordon.wire.session import WORDS, Ended, Fault, Send, State, Word, read, write
 from tests.wire.words import CREDIT, EPOCH, WORD, data_of
 
@@ -20,7 +20,7 @@ TO_DEVICE = {
 TO_HUB = {
     State.NEW: {"hello", "bye"},
     State.GREETING: {"ping", "pong", "bye"},
-    State.OPEN: {"batch", "renew", "ping", "pong", "bye"},
+    State.OPEN: {"batch", "renew", "disown", "ping", "pong", "bye"},
 }
 """What may come, written down a second time: the protocol itself."""
 PAIRS = list(itertools.product(State, WORDS))
@@ -31,7 +31,7 @@ def device_in(state: State) -> DeviceSession:
     if state is not State.NEW:
         session.hello()
     if state is State.OPEN:
-        session.receive(write(WORD[WORDS[6]]), 0)
+        session.receive(write(WORD[Welcome]), 0)
         session.batch(10, 11, data_of(10, 11), 0)
     if state is State.ENDED:
         session.bye("done")

@@ -15,6 +15,7 @@ import zstandard
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import Kind, LogSource
 from carecordon.wire import codec, frame
+from carecordon.wire.messages import Welcome
 from carecordon.wire.session import WORDS, Word, name_of, read, write
 from tests.wire.test_codec import table_of
 from tests.wire.words import WORD, data_of
@@ -48,6 +49,10 @@ def test_a_word_is_written_and_read_as_ever(kind: type[Word]) -> None:
         assert type(word) is kind
     assert write(word) == vector(name_of(kind))
     assert read(vector(name_of(kind))) == word
+
+
+def test_a_welcome_of_before_it_told_what_the_mark_ends_is_still_read() -> None:
+    assert read(vector("welcome-without-check")) == msgspec.structs.replace(WORD[Welcome], check=None)
 
 
 @pytest.mark.parametrize("name", BATCHES)

@@ -56,6 +56,10 @@ class Store(Protocol):
         """Return batches behind a number."""
         ...
 
+    def agrees(self, epoch: int, mark: int, check: int) -> bool:
+        """Return whether nothing here says that what ends at `mark` has another CRC-32."""
+        ...
+
     def ack(self, epoch: int, mark: int) -> None:
         """Forget everything up to `mark`."""
         ...
@@ -183,6 +187,10 @@ class Member:
     def read(self, epoch: int, after: int, limit_bytes: int) -> list[Kept]:
         """Return batches behind a number."""
         return self.spool.read(epoch, after, limit_bytes)
+
+    def agrees(self, epoch: int, mark: int, check: int) -> bool:
+        """Return whether nothing here says that what ends at `mark` has another CRC-32."""
+        return self.spool.agrees(epoch, mark, check)
 
     def ack(self, epoch: int, mark: int) -> None:
         """Take in a receipt."""

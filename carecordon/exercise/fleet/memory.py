@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -54,6 +55,11 @@ class MemorySpool:
             found.append(item)
             size += len(item.data)
         return found
+
+    def agrees(self, epoch: int, mark: int, check: int) -> bool:
+        """Return whether nothing here says that the batch which ends at `mark` has another CRC-32 than `check`."""
+        found = next((one for one in self._items if one.epoch == epoch and one.first <= mark <= one.last), None)
+        return found is None or (found.last == mark and zlib.crc32(found.data) == check)
 
     def ack(self, epoch: int, mark: int) -> None:
         """Forget everything up to `mark`."""

@@ -2,7 +2,8 @@
 
 An honest device counts upwards in one epoch, has one session at a time, and never answers on an old one. So this is
 evidence: a hello whose next number the hub already holds, the same numbers with different content, an answer on the
-older of two sessions after the newer one was greeted, and a return to an epoch that was left behind.
+older of two sessions after the newer one was greeted, a return to an epoch that was left behind, and its own word that
+what the hub holds under its numbers is not what it has.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Evidence(StrEnum):
     DIFFERENT = "it sent the same numbers twice with different content"
     TWO_ANSWER = "two sessions of it answer at the same time"
     RETURNED = "it went back to an epoch that it had left"
+    DISOWNED = "the hub holds other events under numbers that it gave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,13 @@ class Trail:
             count.mark = min(count.mark, first - 1)
 
     def _again(self, batch: Batch, digest: bytes, session: int, count: Count) -> Verdict:
-        """Judge a batch with numbers that came before."""
+        """Judge a batch with numbers that came before.
+
+        A device does not cut what it keeps anew: numbers of another session in other pieces are not safely the same.
+        """
         before = [one for one in count.recent if one[0] <= batch.last and batch.first <= one[1]]
         for first, last, known, _ in before:
             if (first, last) == (batch.first, batch.last):
                 return TAKE if known == digest else Verdict(Evidence.DIFFERENT, is_foreign=True)
         is_own = any(who == session for *_, who in before)
-        return Verdict(is_foreign=True) if self.is_doubted and not is_own else TAKE
+        return Verdict(is_foreign=True) if (before or self.is_doubted) and not is_own else TAKE

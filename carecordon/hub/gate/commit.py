@@ -15,23 +15,23 @@ from functools import partial
 from pathlib import Path
 
 from carecordon.hub.gate.pressure import CONSUMER
-from carecordon.model.stream import Part, Published, Stream
+from carecordon.model.stream import Part, Published, Stream, Tail
 
 NANOSECONDS = 1_000_000_000
 LOOK_S = 0.5
 """How often disk and lag are looked at."""
 JOIN_S = 30.0
 
-MarkOf = tuple[str, int]
+TailOf = tuple[str, int]
 """A sender and its epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is written together, and whose marks are asked for after that."""
+    """What is written together, and of whom it is asked after that what is on disk."""
 
     parts: Sequence[Part]
-    marks: Sequence[MarkOf]
+    tails: Sequence[TailOf]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Written:
     """What became of a group; `failure`: nothing of it was written, and why. `took_s` the commit alone."""
 
     published: Sequence[Published]
-    marks: Sequence[int | None]
+    tails: Sequence[Tail]
     failure: str | None
     took_s: float
 
@@ -117,7 +117,7 @@ class Committer:
             if job is None:
                 return
             group, done = job
-            if group.parts or group.marks:
+            if group.parts or group.tails:
                 written = _written(stream, group)
                 self._tell(partial(done, written))
             if time.monotonic() >= next_look:
@@ -144,7 +144,7 @@ def _written(stream: Stream, group: Group) -> Written:
     try:
         published = stream.publish(group.parts, time.time_ns()) if group.parts else []
         took_s = time.monotonic() - start
-        marks = [stream.mark(*of) for of in group.marks]
+        tails = [stream.tail(*of) for of in group.tails]
     except OSError as fault:
         return Written((), (), str(fault) or type(fault).__name__, time.monotonic() - start)
-    return Written(published, marks, None, took_s)
+    return Written(published, tails, None, took_s)

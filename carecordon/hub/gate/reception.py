@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
@@ -13,20 +13,32 @@ import structlog
 from carecordon.hub.config import Limits
 from carecordon.hub.gate.admission import NEVER_S, Admission, TurnedAway, Visitor
 from carecordon.hub.gate.bucket import Bucket
-from carecordon.hub.gate.clones import Evidence, Trail
+from carecordon.hub.gate.clones import Evidence
 from carecordon.hub.gate.commit import Committer, Written
 from carecordon.hub.gate.figures import Figures
 from carecordon.hub.gate.link import Link
 from carecordon.hub.gate.office import Office
+from carecordon.hub.gate.presence import Presence
 from carecordon.hub.gate.pressure import Pressure
 from carecordon.hub.gate.writing import Caller, Waiting, Writing, part_of
 from carecordon.hub.news.losses import Losses, Way
 from carecordon.model.device import Device, DeviceKind
 from carecordon.model.errors import TheirFault
-from carecordon.model.stream import Outcome
+from carecordon.model.stream import Outcome, Tail
 from carecordon.stream.partition import check_part
 from carecordon.wire.messages import Batch, Hello
-from carecordon.wire.session import Answered, Ended, Fault, Greeted, HubEvent, Offered, RenewalAsked, Send, State
+from carecordon.wire.session import (
+    Answered,
+    Disowned,
+    Ended,
+    Fault,
+    Greeted,
+    HubEvent,
+    Offered,
+    RenewalAsked,
+    Send,
+    State,
+)
 
 MAX_LINKS = 4
 """Sessions of one device at once: the oldest makes room, and beyond twice as many nobody new is let in."""
@@ -56,18 +68,6 @@ class Calls:
 
     renew: Callable[[Link, str], None]
     suspect: Callable[[str, Evidence], None]
-
-
-@dataclass(slots=True)
-class Presence:
-    """A device that is here, or was."""
-
-    name: str
-    bucket: Bucket
-    links: list[Link] = field(default_factory=list)
-    trail: Trail = field(default_factory=Trail)
-    doubts: dict[Evidence, int] = field(default_factory=dict)
-    """When evidence of each kind was last told (steady ns)."""
 
 
 class Reception:
@@ -152,6 +152,8 @@ class Reception:
                     self.calls.renew(link, request)
                 case Answered():
                     self._answered(link)
+                case Disowned():
+                    self._doubt(link.device, Evidence.DISOWNED)
                 case Ended(reason, fault, _):
                     self.figures.count(f"ended_{fault.value}")
                     if fault is Fault.THEIRS:
@@ -278,17 +280,17 @@ class Reception:
 
     def _known(self, callers: Sequence[Caller], written: Written) -> None:
         """Welcome devices whose marks are known."""
-        for caller, mark in zip(callers, written.marks or [None] * len(callers), strict=True):
+        for caller, tail in zip(callers, written.tails or [Tail(-1, None)] * len(callers), strict=True):
             link, presence = caller.link, self._present[caller.device]
             if not link.is_open or link.session.state is not State.GREETING:
                 continue
             if written.failure is not None:
                 link.finish(link.session.bye("the hub cannot read its log", 10.0), "log unreadable")
                 continue
-            link.granted = link.acked = -1 if mark is None else mark
+            link.granted = link.acked = tail.mark
             evidence = presence.trail.greet(caller.hello.epoch, caller.hello.next, link.granted)
             credit = self.pressure.credit(presence.bucket, self.clock())
-            link.send(link.session.welcome(self._clocks.wall(), link.granted, credit))
+            link.send(link.session.welcome(self._clocks.wall(), link.granted, credit, tail.check))
             self._doubt(caller.device, evidence)
 
     def _offer(self, link: Link, batch: Batch) -> None:
@@ -375,8 +377,8 @@ class Reception:
             if not link.asked and link.device is not None:
                 self._doubt(link.device, Evidence.TWO_ANSWER)
 
-    def _doubt(self, device: str, evidence: Evidence | None) -> None:
-        if evidence is None:
+    def _doubt(self, device: str | None, evidence: Evidence | None) -> None:
+        if device is None or evidence is None:
             return
         presence, now = self._present[device], self.clock()
         if not presence.trail.is_doubted:

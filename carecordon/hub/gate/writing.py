@@ -99,9 +99,9 @@ class Writing:
             taken = set(map(id, ready))
             self._callers = [caller for caller in self._callers if id(caller) not in taken]
         parts = [part_of(item.device, item.batch) for item in items]
-        marks = [(caller.device, caller.hello.epoch) for caller in ready]
+        tails = [(caller.device, caller.hello.epoch) for caller in ready]
         self._is_busy = True
-        self._committer.write(Group(parts, marks), lambda written: self._done(items, ready, written))
+        self._committer.write(Group(parts, tails), lambda written: self._done(items, ready, written))
 
     def _done(self, items: Sequence[Waiting], ready: Sequence[Caller], written: Written) -> None:
         self._is_busy = False

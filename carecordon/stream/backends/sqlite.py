@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from carecordon.model.errors import OurFault, TheirFault
-from carecordon.model.stream import Damage, Entry, Lag, Part, Published
+from carecordon.model.stream import Damage, Entry, Lag, Part, Published, Tail
 from carecordon.stream.backend import Backend
 from carecordon.stream.backends.on_sqlite.bounds import Bounds, End, read_ack, read_bounds, write_ack
 from carecordon.stream.backends.on_sqlite.driver import BUSY_S, STANDARD, Connection, Driver, as_os_error
@@ -26,7 +26,7 @@ from carecordon.stream.backends.on_sqlite.marks import Key, Marks
 from carecordon.stream.backends.on_sqlite.schema import About, open_file, position_of, row_id
 from carecordon.stream.backends.on_sqlite.wal import dropped
 from carecordon.stream.frame import Head, Row, write_heads
-from carecordon.stream.numbers import NOTHING, Held, take
+from carecordon.stream.numbers import Held, take
 from carecordon.stream.partition import MAX_CALL, check_part, partition_of
 
 CHECKPOINT_AT = 4 * 1024 * 1024
@@ -91,9 +91,7 @@ class SqliteStream:
             shares.setdefault(self.partition_of(part.sender), []).append(number)
         size = sum(len(part.data) for part in parts)
         if size > MAX_CALL:
-            raise TheirFault(
-                f"{self._path}: {size} bytes in one call, at most {MAX_CALL} are taken: publish fewer parts"
-            )
+            raise TheirFault(f"{self._path}: {size} bytes in one call, at most {MAX_CALL}: publish fewer parts")
         told: dict[int, Published] = {}
         if parts:
             self._look(shares)
@@ -119,12 +117,12 @@ class SqliteStream:
             part = parts[number]
             key = (part.sender, part.epoch)
             held = changed.get(key) or marks.get(key)
-            taken = take(held, part.first, part.last)
+            check = zlib.crc32(part.data)
+            taken = take(held, part.first, part.last, check)
             told[number] = Published(taken.outcome, held.mark + 1, taken.held.mark)
             if not taken.pieces:
                 continue
             changed[key] = taken.held
-            check = zlib.crc32(part.data)
             for first, last in taken.pieces:
                 ends = (part.first, part.last, first - part.first, part.last - last)
                 heads.append(Head(part.sender, part.epoch, *ends, size, len(part.data), check))
@@ -140,11 +138,16 @@ class SqliteStream:
 
     def mark(self, sender: str, epoch: int) -> int | None:
         """Return the highest number on disk of a sender's epoch; None where nothing is."""
+        mark = self.tail(sender, epoch).mark
+        return None if mark < 0 else mark
+
+    def tail(self, sender: str, epoch: int) -> Tail:
+        """Return what a sender's epoch ends with on disk."""
         marks = self._marks[self.partition_of(sender)]
         with self._reading():
             marks.refresh()
             held = marks.get((sender, epoch))
-        return None if held == NOTHING else held.mark
+        return Tail(held.mark, held.check)
 
     def pull(self, partition: int, after: int, limit_bytes: int, upto: int | None = None) -> list[Entry]:
         """Return whole groups behind position `after`, in order; those that are damaged are left out and told."""

@@ -73,7 +73,8 @@ class Marks:
                 continue
             for head in heads:
                 key = (head.sender, head.epoch)
-                self._note(key, take(self.get(key), head.first + head.skip, head.last - head.drop).held, row.position)
+                taken = take(self.get(key), head.first + head.skip, head.last - head.drop, head.check)
+                self._note(key, taken.held, row.position)
             self.end = End(row.position, row.parts, row.size)
         return bounds
 
