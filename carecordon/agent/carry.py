@@ -118,10 +118,7 @@ class Carrier:
                 continue
             if self._may_have_expired() and await self._revive():
                 continue
-            if ended.fault is Fault.NOBODY and ended.retry_s == 0.0:
-                await asyncio.sleep(_AT_ONCE_S)
-            else:
-                await asyncio.sleep(again.delay_s(ended.retry_s))
+            await asyncio.sleep(again.delay_s(ended.retry_s))
 
     async def _once(self) -> Ended:
         """Return why a session ended, or why there was none."""

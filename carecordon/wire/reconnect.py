@@ -9,6 +9,8 @@ from typing import Protocol
 
 FIRST_S = 1.0
 MOST_S = 300.0
+AT_ONCE_S = 0.1
+"""Who is asked to come back at once does so within this time, but not twice in a row."""
 CALM_S = 60.0
 """A session that lasted so long was a good one: counting begins anew."""
 
@@ -43,6 +45,8 @@ class Reconnect:
         do not come together. What is negative waits as long as ever.
         """
         ceiling_s = min(self._most_s, self._first_s * 2.0 ** min(self.failures, 32))
+        if asked_s == 0.0 and not self.failures:
+            ceiling_s = AT_ONCE_S
         self.failures += 1
         if asked_s is None:
             return self._rng.random() * ceiling_s

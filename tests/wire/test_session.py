@@ -354,6 +354,15 @@ def test_the_way_back_is_full_jitter() -> None:
     assert waits.delay_s() <= 1.0
 
 
+def test_who_is_asked_back_at_once_comes_so_once_and_not_in_a_circle() -> None:
+    waits = [Reconnect(random.Random(seed)) for seed in range(200)]
+    first = [one.delay_s(0.0) for one in waits]
+    assert 0.05 < max(first) <= 0.1
+    assert max(first) - min(first) > 0.05, "they do not come together"
+    assert max(one.delay_s(0.0) for one in waits) > 1.0
+    assert max(one.delay_s(0.0) for one in waits) > 2.0
+
+
 def test_the_hubs_wish_is_kept_and_spread() -> None:
     delays = [Reconnect(random.Random(seed)).delay_s(30.0) for seed in range(200)]
     assert all(30 <= delay <= 60 for delay in delays)
