@@ -12,7 +12,7 @@ from carecordon.model.errors import TheirFault
 from carecordon.wire import codec, frame
 from carecordon.wire.device_session import DeviceSession
 from carecordon.wire.hub_session import HubSession
-from carecordon.wire.messages import Batch, Bye, Hello, Renew
+from carecordon.wire.messages import Batch, Bye, Disown, Hello, Renew
 from carecordon.wire.outside import fault_of
 from carecordon.wire.session import Greeted, Offered, State, write
 from tests.wire.words import CREDIT, EPOCH, WORD, data_of
@@ -51,8 +51,9 @@ def read_unpacked(content: bytes) -> int:
 
 def talks() -> tuple[bytes, ...]:
     """Return talks: messages behind their lengths."""
-    from_device = [WORD[Hello], WORD[Batch], WORD[Renew], Batch(EPOCH, 12, 12, data_of(12, 12)), WORD[Bye]]
-    from_hub = [word for word in WORD.values() if type(word) not in (Hello, Batch, Renew)]
+    more = Batch(EPOCH, 12, 12, data_of(12, 12))
+    from_device = [WORD[Hello], WORD[Batch], WORD[Renew], more, WORD[Disown], WORD[Bye]]
+    from_hub = [word for word in WORD.values() if type(word) not in (Hello, Batch, Renew, Disown)]
     alone = [[word] for word in WORD.values()]
     return tuple(
         b"".join(_LENGTH.pack(len(message)) + message for message in map(write, words))
