@@ -21,6 +21,7 @@ from carecordon.hub.config import Paths
 from carecordon.model.incident import Case
 from carecordon.model.match import Level
 from carecordon.report.layout import number
+from carecordon.report.visible import visible
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Ask and run a hospital's hub. Exit status 4: no hub runs there."
@@ -212,6 +213,10 @@ def backup(
     body = {"target": str(target.absolute()), "passphrase": _made().passphrase(is_new=True)}
     told = json.loads(line.post("/backup", body))
     typer.echo(f"{told['target']}: {told['size_bytes']:,} bytes, {told['files']:,} files, all events among them.")
+    if told["elsewhere"]:
+        typer.echo(
+            f"Not in it, for it lies elsewhere: {visible(', '.join(told['elsewhere']))}; keep a copy of that too."
+        )
     typer.echo("Without its passphrase nobody can open it: keep that elsewhere.")
 
 

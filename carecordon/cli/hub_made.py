@@ -9,11 +9,13 @@ from pathlib import Path
 import typer
 
 from carecordon.cli.options import USAGE, fail, say
+from carecordon.hub.backup.by_hand import named
 from carecordon.hub.backup.check import check as check_hub
 from carecordon.hub.backup.restore import restore as bring_back
-from carecordon.hub.config import Paths
+from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.model.errors import TheirFault
+from carecordon.report.visible import visible
 
 PASSPHRASE = "CARECORDON_PASSPHRASE"  # noqa: S105  # the name of a variable, no secret
 WRONG = 3
@@ -50,6 +52,9 @@ def restore(paths: Paths, archive: Path) -> None:
     typer.echo(f"The hub of {came.manifest.ods} is back in {paths.data}, its keys in {paths.keys}.")
     if not came.manifest.has_telemetry:
         typer.echo("The backup holds no events: incidents are there, what else the devices did is not.")
+    lacking = [f"{path} ({what})" for what, path in named(paths, read_settings(paths.settings)) if not path.exists()]
+    if lacking:
+        typer.echo(f"{paths.settings} names what is not here; put it there again: {visible(', '.join(lacking))}")
     if came.revoked:
         typer.echo(f"Revoked again, by the journal of revocations: {len(came.revoked):,}.")
     if came.held:

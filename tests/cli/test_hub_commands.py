@@ -158,6 +158,21 @@ def test_a_backup_is_taken_and_brought_back(hub: Living, tmp_path: Path) -> None
     assert Done(None, "restore", str(tmp_path / "nothing"), *places).status == 2
 
 
+def test_a_backup_names_what_it_does_not_hold(hub: Living, tmp_path: Path) -> None:
+    settings = hub.paths.settings.read_text("utf-8")
+    away = tmp_path / "away"
+    try:
+        hub.paths.settings.write_text(f'rules = ["{away}"]\n{settings}', "utf-8")
+        taken = Done(hub, "backup", str(tmp_path / "hub.backup"))
+    finally:
+        hub.paths.settings.write_text(settings, "utf-8")
+    assert f"Not in it, for it lies elsewhere: {away} (rules)" in taken.out
+    places = ("--data", str(tmp_path / "data"), "--keys", str(tmp_path / "keys"))
+    assert f"names what is not here; put it there again: {away} (rules)" in Done(
+        None, "restore", str(tmp_path / "hub.backup"), *places
+    ).out.replace("\n", "")
+
+
 def commands() -> list[list[str]]:
     return [
         ["status"], ["watch"], ["incidents"], ["incidents", "1"], ["devices"], ["ask", "SELECT 1"], ["backup", "x"],

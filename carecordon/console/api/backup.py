@@ -12,6 +12,8 @@ from carecordon.console.answer import encoded
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub
 from carecordon.hub.backup.backup import backup
+from carecordon.hub.backup.by_hand import elsewhere
+from carecordon.hub.config import read_settings
 from carecordon.hub.keeper.frozen import FrozenStore
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Role
@@ -44,6 +46,7 @@ def take(hub: Hub, caller: Caller, wanted: Annotated[Wanted, Body()]) -> Respons
         "files": len(made.files),
         "size_bytes": target.stat().st_size,
         "has_telemetry": made.has_telemetry,
+        "elsewhere": elsewhere(hub.paths, read_settings(hub.paths.settings)),
     }
     return Response(encoded(told), media_type="application/json")
 

@@ -65,7 +65,12 @@ class Writer:
         file.write(MAGIC + len(packed).to_bytes(4, "big") + packed)
 
     def add(self, name: str, path: Path) -> None:
-        """Add a file under a name."""
+        """Add a file under a name. Raises TheirFault for one under which it would not come back."""
+        if not _is_plain(name):
+            raise TheirFault(
+                f"{path}: a backup takes no file of such a name (a backslash, signs that cannot be seen, too deep): "
+                "rename it, or take it away"
+            )
         with path.open("rb") as source:
             size = os.fstat(source.fileno()).st_size
             digest = self._frame(FILE, str(len(self.entries)), source, size)
@@ -151,10 +156,14 @@ def _compare(entries: Sequence[Entry], found: Sequence[tuple[int, str]], where: 
 
 def check_name(name: str, where: str) -> None:
     """Raise TheirFault for a name that would lead out of the folder that it is restored to, or is hard to see."""
+    if not _is_plain(name):
+        raise TheirFault(f"{where}: it holds a file named {name[:100]!r}, which no backup of ours does")
+
+
+def _is_plain(name: str) -> bool:
     parts = name.split("/")
     is_plain = all(part not in ("", ".", "..") and len(part.encode("utf-8", "replace")) <= 255 for part in parts)
-    if not is_plain or len(parts) > 32 or "\\" in name or not name.isprintable():
-        raise TheirFault(f"{where}: it holds a file named {name[:100]!r}, which no backup of ours does")
+    return is_plain and len(parts) <= 32 and "\\" not in name and name.isprintable()
 
 
 def _salt(head: Head, where: str) -> bytes:

@@ -18,15 +18,16 @@ from typing import Protocol
 
 from carecordon import __version__
 from carecordon.hub.backup.archive import Draw, Head, Manifest, Writer
+from carecordon.hub.backup.by_hand import by_hand
 from carecordon.hub.backup.sealed import COST, lock_of
-from carecordon.hub.config import SETTINGS, Paths, read_settings
+from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.keeper.frozen import BUSY
 from carecordon.hub.trust.keyfile import FILE_MODE, FOLDER_MODE, sync_folder
 from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE
 
 STAGING = "backup.tmp"
-KEYS, RULES, TELEMETRY = "keys", "rules", "telemetry"
+TELEMETRY = "telemetry"
 REGISTER, FOUND, EVENTS = "register.db", "stream/found.db", "stream/events.db"
 PAGES = 2_048
 """Pages copied at a time: the hub's own processes get a turn in between."""
@@ -76,7 +77,7 @@ def backup(
                     _copy(source, copy)
                     writer.add(name, copy)
                     copy.unlink()
-                for name, path in _plain(paths, frozen):
+                for name, path in [*by_hand(paths, settings).items(), *_events(frozen)]:
                     writer.add(name, path)
                 manifest = Manifest(now, __version__, settings.ods, frozen is not None, tuple(writer.entries))
                 writer.finish(manifest)
@@ -141,15 +142,13 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         source.execute("COMMIT")  # the log may grow no longer for our sake
 
 
-def _plain(paths: Paths, frozen: Path | None) -> Iterator[tuple[str, Path]]:
-    """Yield what is copied as it lies there: settings, rules, keys, and the events that were held."""
-    yield SETTINGS, paths.settings
-    for top, folder in ((RULES, paths.rules), (KEYS, paths.keys), (TELEMETRY, frozen)):
-        if folder is None or not folder.is_dir():
-            continue
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink() and path.suffix != ".new":
-                yield f"{top}/{path.relative_to(folder).as_posix()}", path
+def _events(frozen: Path | None) -> Iterator[tuple[str, Path]]:
+    """Yield the files of the events that were held."""
+    if frozen is None:
+        return
+    for path in sorted(frozen.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield f"{TELEMETRY}/{path.relative_to(frozen).as_posix()}", path
 
 
 def _check_room(paths: Paths, reserve: int) -> None:

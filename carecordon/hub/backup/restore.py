@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carecordon.hub.backup.archive import Entry, Manifest, open_archive
-from carecordon.hub.backup.backup import KEYS, REGISTER
+from carecordon.hub.backup.backup import REGISTER
+from carecordon.hub.backup.by_hand import KEYS
 from carecordon.hub.trust.access import make_token
 from carecordon.hub.trust.anchors import ANCHORS, read_anchors
 from carecordon.hub.trust.authority import CA_CERTIFICATE
