@@ -15,7 +15,7 @@ from carecordon.cli.hub_line import Line, segment
 from carecordon.cli.hub_lists import AsCsv, AsJson, Most, form_of, list_rows, paths_of, timed, write_out
 from carecordon.cli.hub_shown import Row, placed, screen, status, stood, table, told_case
 from carecordon.cli.hub_watch import watch as watch_hub
-from carecordon.cli.options import USAGE, fail, say
+from carecordon.cli.options import STOPPED, USAGE, fail, say
 from carecordon.cli.places import DATA, KEYS
 from carecordon.hub.config import Paths
 from carecordon.model.incident import Case
@@ -211,7 +211,11 @@ def backup(
     line = Line(paths_of(data))
     line.one("/status")
     body = {"target": str(target.absolute()), "passphrase": _made().passphrase(is_new=True)}
-    told = json.loads(line.post("/backup", body))
+    try:
+        told = json.loads(line.post("/backup", body))
+    except KeyboardInterrupt:
+        say(f"nobody waits for it any more, but the hub goes on: {target} is there when it is done")
+        raise typer.Exit(STOPPED) from None
     typer.echo(f"{told['target']}: {told['size_bytes']:,} bytes, {told['files']:,} files, all events among them.")
     if told["elsewhere"]:
         typer.echo(

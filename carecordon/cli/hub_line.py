@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -21,7 +22,11 @@ NO_HUB = 4
 REFUSED = 3
 """The hub was asked, and did not do or answer it."""
 ROOT = "/api/v1"
+ALIVE = "/healthz"
 TIMEOUT_S = 120.0
+"""Who says nothing for so long, not even that it lives, does not answer."""
+LOOK_S = 30.0
+"""What takes longer is waited for as long as the hub lives: a backup of much, for example."""
 ADDRESS_BYTES = 100
 """What a socket's address holds, with some to spare. Source: unix(7), sun_path."""
 Query = Mapping[str, str | int | float | list[str] | None]
@@ -107,6 +112,7 @@ class Line:
         try:
             data = None if body is None else json.dumps(body).encode()
             connection.request(method, target, data, {"content-type": "application/json"} if data else {})
+            self._wait(connection)
             yield connection.getresponse()
         except PermissionError:
             say(f"{self._paths.control}: only the hub's own user and root may speak to it; use sudo -u")
@@ -115,6 +121,13 @@ class Line:
             self._no_hub(fault)
         finally:
             connection.close()
+
+    def _wait(self, connection: _Unix) -> None:
+        """Wait for an answer. Raises OSError or HTTPException where the hub does not even say that it lives."""
+        while not select.select([connection.sock], [], [], LOOK_S)[0]:
+            with closing(_Unix(self._paths.control)) as other:
+                other.request("GET", ALIVE)
+                other.getresponse().read()
 
     def _no_hub(self, fault: Exception) -> NoReturn:
         data = self._paths.data

@@ -63,6 +63,11 @@ def test_a_backup_is_taken_at_the_hub_itself(alone: Living, tmp_path: Path) -> N
         assert local.post("/backup", json={**body, "target": "a.backup"}).status_code == 422
 
 
+def test_the_hubs_own_socket_says_that_it_lives(alone: Living) -> None:
+    with alone.local() as local:
+        assert local.get("http://hub/healthz").status_code == 200
+
+
 def test_it_ends_when_it_is_asked_to_even_while_somebody_watches(tmp_path: Path) -> None:
     with living(tmp_path) as hub, hub.client() as client, client.stream("GET", "/watch") as answer:
         lines = answer.iter_lines()

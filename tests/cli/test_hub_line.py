@@ -1,0 +1,99 @@
+"""A command waits for its answer for as long as the hub is at work, and no longer than the hub lives."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import typer
+
+from carecordon.cli import hub_line
+from carecordon.cli.hub_line import NO_HUB, Line
+from carecordon.hub.config import Paths
+
+PATIENCE_S = 30.0
+"""Of the test itself: nothing waits so long unless it is broken."""
+
+
+class Slow(socketserver.ThreadingUnixStreamServer):
+    """A hub that answers an act only after it was asked three times whether it lives."""
+
+    daemon_threads = True
+    asked = 0
+    is_dying = False
+
+    def __init__(self, path: Path) -> None:
+        self.is_done = threading.Event()
+        super().__init__(str(path), Answers)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """What it says."""
+
+    server: Slow
+
+    def do_POST(self) -> None:
+        if self.server.is_dying:
+            Path(str(self.server.server_address)).unlink()
+        self._say(200 if self.server.is_done.wait(PATIENCE_S) else 500)
+
+    def do_GET(self) -> None:
+        self.server.asked += self.path == "/healthz"
+        if self.server.asked == 3:
+            self.server.is_done.set()
+        self._say(200)
+
+    def _say(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def address_string(self) -> str:
+        return "here"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the library's
+        return
+
+
+@contextmanager
+def slow(paths: Paths) -> Iterator[Slow]:
+    paths.run.mkdir(parents=True)
+    with Slow(paths.control) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.is_done.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setattr(hub_line, "LOOK_S", 0.01)
+    made = Paths(tmp_path / "d", tmp_path / "k")
+    made.data.mkdir()
+    made.settings.write_text("")
+    return made
+
+
+def test_what_takes_long_is_waited_for_while_the_hub_lives(paths: Paths) -> None:
+    with slow(paths) as server:
+        assert Line(paths).post("/backup", {}) == b"{}"
+        assert server.asked >= 3
+
+
+def test_a_hub_that_dies_meanwhile_is_waited_for_no_longer(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    with slow(paths) as server:
+        server.is_dying = True
+        with pytest.raises(typer.Exit) as ended:
+            Line(paths).post("/backup", {})
+    assert ended.value.exit_code == NO_HUB
+    assert str(paths.data) in capsys.readouterr().err
