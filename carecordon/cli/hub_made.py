@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from carecordon.cli.options import USAGE, fail, say
+from carecordon.cli.places import data_option, options
 from carecordon.hub.backup.by_hand import named
 from carecordon.hub.backup.check import check as check_hub
 from carecordon.hub.backup.restore import restore as bring_back
@@ -28,7 +29,6 @@ def init(paths: Paths, ods: str, name: str, admin: str) -> None:
         made = found(paths, Wishes(ods, name, admin), time.time_ns())
     except (TheirFault, OSError) as fault:
         fail(str(fault))
-    places = _places(paths)
     typer.echo(f"A hub is made in {paths.data}; its keys lie in {paths.keys}.")
     typer.echo("Keep a copy of the keys elsewhere, away from the data.")
     typer.echo("")
@@ -36,8 +36,8 @@ def init(paths: Paths, ods: str, name: str, admin: str) -> None:
     typer.echo(f"  {made.token}")
     typer.echo("")
     typer.echo("What to do next:")
-    typer.echo(f"  1. start the hub:                    carecordon up{places}")
-    typer.echo(f"  2. make a token that devices enrol with: carecordon hub enrol-token --data {paths.data}")
+    typer.echo(f"  1. start the hub:                    carecordon up{options(paths)}")
+    typer.echo(f"  2. make a token that devices enrol with: carecordon hub enrol-token{data_option(paths)}")
     typer.echo(f"  3. say in {paths.settings} who is told of incidents ([notify]), and start the hub again")
 
 
@@ -64,7 +64,7 @@ def restore(paths: Paths, archive: Path) -> None:
         typer.echo(f"All tokens are revoked. A new one of {came.person}, shown this once; keep it like a password:")
         typer.echo(f"  {came.token}")
     typer.echo("")
-    typer.echo(f"Start it with: carecordon up{_places(paths)}")
+    typer.echo(f"Start it with: carecordon up{options(paths)}")
 
 
 def check(paths: Paths) -> None:
@@ -91,9 +91,3 @@ def passphrase(*, is_new: bool) -> str:
         raise typer.Exit(USAGE) from None
     assert isinstance(found, str)  # noqa: S101  # what a prompt gives
     return found
-
-
-def _places(paths: Paths) -> str:
-    """Return the options that the next command needs."""
-    parts = (("--data", paths.data, "carecordon-data"), ("--keys", paths.keys, "carecordon-keys"))
-    return "".join(f" {option} {place}" for option, place, usual in parts if str(place) != usual)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from carecordon.hub.config import Paths
+
+USUAL = Paths(Path("carecordon-data"), Path("carecordon-keys"))
 DATA: Any = typer.Option(
-    Path("carecordon-data"), "--data", metavar="DIR", envvar="CARECORDON_DATA", help="The hub's folder of data."
+    USUAL.data, "--data", metavar="DIR", envvar="CARECORDON_DATA", help="The hub's folder of data."
 )
 KEYS: Any = typer.Option(
-    Path("carecordon-keys"), "--keys", metavar="DIR", envvar="CARECORDON_KEYS", help="The hub's folder of keys."
+    USUAL.keys, "--keys", metavar="DIR", envvar="CARECORDON_KEYS", help="The hub's folder of keys."
 )
+
+
+def data_option(paths: Paths) -> str:
+    """Return the option, a space before it, by which the next command finds the data; '' where it does without."""
+    return "" if paths.data == USUAL.data else f" --data {shlex.quote(str(paths.data))}"
+
+
+def options(paths: Paths) -> str:
+    """Return the options by which the next command finds the data and the keys."""
+    keys = "" if paths.keys == USUAL.keys else f" --keys {shlex.quote(str(paths.keys))}"
+    return data_option(paths) + keys

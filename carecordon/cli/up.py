@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import typer
 
-from carecordon.cli.options import USAGE, say
-from carecordon.cli.places import DATA, KEYS
+from carecordon.cli.options import STOPPED, USAGE, say
+from carecordon.cli.places import DATA, KEYS, data_option, options
 from carecordon.hub.config import Paths, Settings, read_settings
-from carecordon.hub.founding import Wishes, found
+from carecordon.hub.founding import Wishes, admin_of, check_empty, code_of, found, title_of
 from carecordon.hub.main import Supervisor
 from carecordon.hub.start import jobs, lock, prepare, workers_wanted
 from carecordon.model.errors import TheirFault
 
 LOOK_S = 0.5
+MAKE = "carecordon hub init --ods CODE --name 'THE ORGANISATION' --admin 'YOUR NAME'"
 
 
 def up(
@@ -64,18 +68,47 @@ def run(paths: Paths, settings: Settings, workers: int) -> None:
 def _settings(paths: Paths) -> Settings:
     """Return the hub's settings; where there is no hub yet, ask for what it needs, or say how to make one."""
     if not paths.settings.exists():
+        check_empty(paths)
         if not sys.stdin.isatty():
             raise TheirFault(
                 f"{paths.data}: there is no hub here, and no terminal to ask who it is for; "
-                "make one with `carecordon hub init --ods CODE --name NAME --admin NAME`"
+                f"make one, as {_user()}, with `{MAKE}{options(paths)}`"
             )
-        say(f"There is no hub in {paths.data} yet. Three questions, and it is made.")
-        ods = typer.prompt("The organisation's ODS code (three to ten letters and digits)")
-        name = typer.prompt("Its name")
-        admin = typer.prompt("Your own name, the first administrator's")
-        made = found(paths, Wishes(ods, name, admin), time.time_ns())
+        try:
+            wishes = _wishes(paths)
+        except (typer.Abort, KeyboardInterrupt):
+            say(f"no hub was made; answer the questions, or use `{MAKE}{options(paths)}`")
+            raise typer.Exit(STOPPED) from None
+        made = found(paths, wishes, time.time_ns())
         say(f"Your token, shown once; keep it like a password: {made.token}")
     return read_settings(paths.settings)
+
+
+def _wishes(paths: Paths) -> Wishes:
+    say(f"There is no hub in {paths.data} yet. Three questions, and it is made.")
+    return Wishes(
+        _asked("The organisation's ODS code (three to ten letters and digits)", code_of),
+        _asked("Its name", title_of),
+        _asked("Your own name, the first administrator's", admin_of),
+    )
+
+
+def _asked(question: str, taken: Callable[[str], str]) -> str:
+    """Return an answer that can be taken; what is wrong with one that cannot is said, and it is asked again."""
+    while True:
+        answer = typer.prompt(question, err=True)
+        try:
+            return taken(answer)
+        except TheirFault as fault:
+            say(str(fault))
+
+
+def _user() -> str:
+    number = os.geteuid()
+    try:
+        return f"the user {pwd.getpwuid(number).pw_name}"
+    except KeyError:  # a container's
+        return f"the user of number {number}"
 
 
 def _greet(paths: Paths, settings: Settings, seconds: float) -> None:
@@ -83,8 +116,8 @@ def _greet(paths: Paths, settings: Settings, seconds: float) -> None:
     say(f"{settings.name} ({settings.ods}): ready after {seconds:.1f} s")
     say(f"devices  {listen.host}:{listen.devices}, enrolment {listen.host}:{listen.enrol}")
     say(f"API      http://{listen.api_host}:{listen.api}/api/v1/ (its description: /api/v1/openapi.json)")
-    say(f"look at  carecordon hub watch --data {paths.data}")
-    say(f"a device carecordon hub enrol-token --data {paths.data}")
+    say(f"look at  carecordon hub watch{data_option(paths)}")
+    say(f"a device carecordon hub enrol-token{data_option(paths)}")
 
 
 def _tell(name: str, what: str) -> None:

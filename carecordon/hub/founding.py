@@ -60,8 +60,8 @@ class Founded:
 
 def found(paths: Paths, wishes: Wishes, now: int) -> Founded:
     """Make a hub where there is none. Raises TheirFault for what is no code or name, and where a hub is already."""
-    asked = _checked(wishes)
-    _check_empty(paths)
+    asked = Wishes(code_of(wishes.ods), title_of(wishes.name), admin_of(wishes.admin))
+    check_empty(paths)
     make_folder(paths.keys)
     make_folder(paths.data)
     authority = make_authority(paths.keys, asked.ods, asked.name, now)
@@ -80,19 +80,33 @@ def found(paths: Paths, wishes: Wishes, now: int) -> Founded:
     return Founded(shown, authority.fingerprint)
 
 
-def _checked(wishes: Wishes) -> Wishes:
-    ods, name, admin = wishes.ods.strip().upper(), " ".join(wishes.name.split()), " ".join(wishes.admin.split())
-    if not ODS.fullmatch(ods):
-        raise TheirFault(f"--ods {wishes.ods}: an ODS code is three to ten letters and digits, like RX1 or B81001")
+def code_of(text: str) -> str:
+    """Return an ODS code as it is kept. Raises TheirFault for what is none."""
+    code = text.strip().upper()
+    if not ODS.fullmatch(code):
+        raise TheirFault(f"--ods {text}: an ODS code is three to ten letters and digits, like RX1 or B81001")
+    return code
+
+
+def title_of(text: str) -> str:
+    """Return an organisation's name as it is kept. Raises TheirFault for what is none."""
+    name = " ".join(text.split())
     if not name or len(name) > NAME_CHARS or not name.isprintable():
         raise TheirFault(f"--name: a name of 1 to {NAME_CHARS} printable characters is needed")
-    fault = fault_of(admin)
+    return name
+
+
+def admin_of(text: str) -> str:
+    """Return an administrator's name as it is kept. Raises TheirFault for what is none."""
+    name = " ".join(text.split())
+    fault = fault_of(name)
     if fault:
         raise TheirFault(f"--admin: {fault}")
-    return Wishes(ods, name, admin)
+    return name
 
 
-def _check_empty(paths: Paths) -> None:
+def check_empty(paths: Paths) -> None:
+    """Raise TheirFault where no hub can be made: there is one already, or something else."""
     if paths.data.resolve() == paths.keys.resolve():
         raise TheirFault(f"{paths.keys}: data and keys lie apart, so that a copy of one gives nobody the other")
     if paths.settings.exists():
