@@ -24,7 +24,9 @@ from carecordon.report.layout import number
 from carecordon.report.visible import visible
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Ask and run a hospital's hub. Exit status 4: no hub runs there."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Ask and run a hospital's hub. Exit status 3: it did not answer; 4: none runs there.",
 )
 app.command("enrol-token")(hub_acts.enrol_token)
 app.command()(hub_acts.revoke)

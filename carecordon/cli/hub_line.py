@@ -16,7 +16,9 @@ from urllib.parse import quote, urlencode
 import typer
 
 from carecordon.cli.options import USAGE, say
+from carecordon.cli.places import start_command
 from carecordon.hub.config import Paths
+from carecordon.hub.lock import is_running
 
 NO_HUB = 4
 REFUSED = 3
@@ -130,14 +132,25 @@ class Line:
                 other.getresponse().read()
 
     def _no_hub(self, fault: Exception) -> NoReturn:
-        data = self._paths.data
+        """Say which it is: there is no hub, none runs, or the process that answers for it does not."""
+        data, log = self._paths.data, self._paths.logs / "api.log"
+        is_nobody = isinstance(fault, FileNotFoundError | ConnectionRefusedError)
+        how = f"{type(fault).__name__}: {fault}"
         if not self._paths.settings.exists():
             say(f"{data}: there is no hub here; make one with `carecordon hub init`, or name its folder with --data")
-        elif isinstance(fault, FileNotFoundError | ConnectionRefusedError):
-            say(f"{data}: the hub is not running; start it with `carecordon up --data {data}`")
+            raise typer.Exit(NO_HUB) from None
+        if not is_running(self._paths):
+            what = "is not running" if is_nobody else f"ended before it answered ({how})"
+            say(f"{data}: the hub {what}; start it with `{start_command(data)}`")
+            raise typer.Exit(NO_HUB) from None
+        if is_nobody:
+            say(
+                f"{data}: the hub runs, but its process `api`, which answers, does not: it is starting, or it died and "
+                f"is started again; try again in a moment, and where it stays so, look at {log}"
+            )
         else:
-            say(f"{data}: the hub does not answer ({type(fault).__name__}: {fault}); see {self._paths.logs}/api.log")
-        raise typer.Exit(NO_HUB) from None
+            say(f"{data}: the hub runs, but does not answer ({how}): try again; {log} may say more")
+        raise typer.Exit(REFUSED) from None
 
 
 def segment(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,12 @@ import typer
 
 from carecordon.hub.config import Paths
 
+OF_KEYS = "CARECORDON_KEYS"
 USUAL = Paths(Path("carecordon-data"), Path("carecordon-keys"))
 DATA: Any = typer.Option(
     USUAL.data, "--data", metavar="DIR", envvar="CARECORDON_DATA", help="The hub's folder of data."
 )
-KEYS: Any = typer.Option(
-    USUAL.keys, "--keys", metavar="DIR", envvar="CARECORDON_KEYS", help="The hub's folder of keys."
-)
+KEYS: Any = typer.Option(USUAL.keys, "--keys", metavar="DIR", envvar=OF_KEYS, help="The hub's folder of keys.")
 
 
 def data_option(paths: Paths) -> str:
@@ -28,3 +28,11 @@ def options(paths: Paths) -> str:
     """Return the options by which the next command finds the data and the keys."""
     keys = "" if paths.keys == USUAL.keys else f" --keys {shlex.quote(str(paths.keys))}"
     return data_option(paths) + keys
+
+
+def start_command(data: Path) -> str:
+    """Return how a hub is started of which only the data are known: where its keys lie may stand in the environment."""
+    keys = os.environ.get(OF_KEYS)
+    if keys or data == USUAL.data:
+        return f"carecordon up{options(Paths(data, Path(keys) if keys else USUAL.keys))}"
+    return f"carecordon up{data_option(Paths(data, data))} --keys ITS-KEYS"

@@ -17,8 +17,9 @@ from carecordon.cli.options import STOPPED, USAGE, say
 from carecordon.cli.places import DATA, KEYS, data_option, options
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.founding import Wishes, admin_of, check_empty, code_of, found, title_of
+from carecordon.hub.lock import lock
 from carecordon.hub.main import Supervisor
-from carecordon.hub.start import jobs, lock, prepare, workers_wanted
+from carecordon.hub.start import jobs, prepare, workers_wanted
 from carecordon.model.errors import TheirFault
 
 LOOK_S = 0.5

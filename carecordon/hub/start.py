@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import sys
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import IO
 
 from carecordon.hub.backup.forgotten import forgotten, look_at_end, write_down
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.main import Job
 from carecordon.hub.trust.authority import open_authority, server_is_due
 from carecordon.hub.trust.revocations import Revocations, merge
-from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
-LOCK = "hub.lock"
 OWNER_ONLY = 0o700
 CONSOLE = "carecordon.console.app"
 GATE_WAITS_S = 2.0
@@ -53,18 +49,6 @@ def prepare(paths: Paths, settings: Settings, now: int) -> None:
     names = server_names()
     if server_is_due(authority, paths.keys, names, now):
         authority.issue_server(paths.keys, names, now)
-
-
-def lock(paths: Paths) -> IO[bytes]:
-    """Return what keeps a second hub off this folder of data until it is closed. Raises TheirFault where one runs."""
-    paths.data.mkdir(parents=True, exist_ok=True)
-    held = (paths.data / LOCK).open("ab")
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as fault:
-        held.close()
-        raise TheirFault(f"{paths.data}: a hub runs on it already; look at it with `carecordon hub status`") from fault
-    return held
 
 
 def server_names() -> tuple[str, ...]:

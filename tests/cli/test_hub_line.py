@@ -13,8 +13,11 @@ import pytest
 import typer
 
 from carecordon.cli import hub_line
-from carecordon.cli.hub_line import NO_HUB, Line
+from carecordon.cli.hub_line import NO_HUB, REFUSED, Line
+from carecordon.console.control import control_socket
 from carecordon.hub.config import Paths
+from carecordon.hub.lock import is_running, lock
+from carecordon.model.errors import TheirFault
 
 PATIENCE_S = 30.0
 """Of the test itself: nothing waits so long unless it is broken."""
@@ -96,4 +99,34 @@ def test_a_hub_that_dies_meanwhile_is_waited_for_no_longer(paths: Paths, capsys:
         with pytest.raises(typer.Exit) as ended:
             Line(paths).post("/backup", {})
     assert ended.value.exit_code == NO_HUB
-    assert str(paths.data) in capsys.readouterr().err
+    assert f"{paths.data}: the hub is not running" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", ["nothing", "a socket"])
+def test_a_hub_whose_api_is_down_runs_and_that_is_said(
+    paths: Paths, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    if left == "a socket":
+        paths.run.mkdir()
+        control_socket(paths.control).close()
+    with lock(paths), pytest.raises(typer.Exit) as ended:
+        Line(paths).get("/status")
+    assert ended.value.exit_code == REFUSED
+    said = capsys.readouterr().err
+    assert "the hub runs, but its process `api`" in said
+    assert f"{paths.logs}/api.log" in said
+    assert "carecordon up" not in said
+    with pytest.raises(typer.Exit) as ended:
+        Line(paths).get("/status")
+    assert ended.value.exit_code == NO_HUB
+    assert f"not running; start it with `carecordon up --data {paths.data} --keys ITS-KEYS`" in capsys.readouterr().err
+
+
+def test_a_second_hub_is_kept_off_and_a_look_keeps_nobody_off(paths: Paths) -> None:
+    assert not is_running(paths)
+    with lock(paths):
+        assert is_running(paths)
+        with pytest.raises(TheirFault, match="runs on it already"):
+            lock(paths)
+    assert not is_running(paths)
+    lock(paths).close()
