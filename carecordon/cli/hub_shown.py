@@ -94,6 +94,9 @@ def status(told: Row) -> Iterable[RenderableType]:
     yield labelled([(label, text) for label, text in _facts(told, now) if text])
     yield Text()
     yield table(map(_process, told["processes"]), PROCESSES)
+    for row in told["processes"]:
+        if row["fault"] and not row["is_alive"]:
+            yield Text(f"{visible(row['name'])} {visible(row['fault'])}", style="yellow")
     if told["troubles"]:
         yield Text()
         yield Text("What is wrong", style="bold")
@@ -104,6 +107,8 @@ def status(told: Row) -> Iterable[RenderableType]:
 
 
 PROCESSES = (("name", "Process"), ("state", "State"), ("pid", "Number"), ("since", "Since"), ("rates", "A second"))
+STATES = {"silent": "SILENT", "down": "DID NOT COME UP"}
+"""What is to be seen at once."""
 
 
 def _facts(told: Row, now: Row) -> list[tuple[str, str]]:
@@ -124,9 +129,9 @@ def _process(row: Row) -> Row:
     rates = ", ".join(f"{name} {rate:,.1f}" for name, rate in list(row["per_second"].items())[:6] if rate)
     return {
         "name": row["name"],
-        "state": "alive" if row["is_alive"] else "SILENT",
+        "state": STATES.get(row["state"], row["state"]),
         "pid": row["pid"],
-        "since": moment(row["started"]),
+        "since": moment(row["started"]) if row["started"] else "",
         "rates": rates,
     }
 

@@ -26,6 +26,11 @@ TROUBLES = 3
 STORY_CHARS = 300
 PLAIN_EVERY_S = 10.0
 """Without a terminal the figures are told so often; incidents as they come."""
+STATES = (
+    ("down", "did not come up", "bold red"),
+    ("silent", "not speaking", "bold red"),
+    ("starting", "starting", "yellow"),
+)
 Row = dict[str, Any]
 
 
@@ -86,9 +91,10 @@ def picture(scene: Scene) -> RenderableType:
     if not scene.status:
         return Text("waiting for the hub's first word")
     parts: list[RenderableType] = [_head(scene.status), figures(scene.status)]
-    silent = [row["name"] for row in scene.status["processes"] if not row["is_alive"]]
-    if silent:
-        parts.append(Text(f"not speaking: {', '.join(map(visible, silent))}", style="bold red"))
+    for state, words, style in STATES:
+        names = [visible(row["name"]) for row in scene.status["processes"] if row["state"] == state]
+        if names:
+            parts.append(Text(f"{words}: {', '.join(names)}", style=style))
     troubles = scene.status["troubles"][:TROUBLES]
     parts += [Text(shortened(visible(one["text"]), STORY_CHARS), style="yellow") for one in troubles]
     parts.append(Text())

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -16,6 +17,7 @@ import typer
 from carecordon.cli.options import STOPPED, USAGE, say
 from carecordon.cli.places import DATA, KEYS, data_option, options
 from carecordon.hub.config import Paths, Settings, read_settings
+from carecordon.hub.crew import READY, Roll
 from carecordon.hub.founding import Wishes, admin_of, check_empty, code_of, found, title_of
 from carecordon.hub.lock import lock
 from carecordon.hub.main import Supervisor
@@ -50,7 +52,9 @@ def up(
 
 def run(paths: Paths, settings: Settings, workers: int) -> None:
     """Run the processes until somebody asks for an end."""
-    supervisor = Supervisor(jobs(paths, workers), paths.logs, _tell)
+    wanted = jobs(paths, workers)
+    roll = Roll(paths.run, [job.name for job in wanted])
+    supervisor = Supervisor(wanted, paths.logs, partial(_tell, roll))
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda one, _: stopping.append(one))
@@ -121,6 +125,7 @@ def _greet(paths: Paths, settings: Settings, seconds: float) -> None:
     say(f"a device carecordon hub enrol-token{data_option(paths)}")
 
 
-def _tell(name: str, what: str) -> None:
-    if what != "ready":
+def _tell(roll: Roll, name: str, what: str) -> None:
+    roll.tell(name, what)
+    if what != READY:
         say(f"{name} {what}")

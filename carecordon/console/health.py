@@ -9,12 +9,14 @@ from fastapi import Response
 from carecordon.console.answer import encoded
 from carecordon.console.metrics import metrics
 from carecordon.console.premises import Hub
-from carecordon.hub.pulse import is_alive, read_pulses
+from carecordon.hub.crew import State, muster, read_crew
+from carecordon.hub.pulse import read_pulses
 from carecordon.model.kept import IncidentQuery, Status
 
-NEEDED = frozenset({"gate", "keeper", "triage", "carry"})
-"""Without these, and one worker at least, events are not taken in or nobody is told of them."""
-WORKER = "worker"
+NEEDED = frozenset({"gate", "keeper", "triage", "carry", "worker-0"})
+"""Without these events are not taken in, or nobody is told of them; the supervisor names them all."""
+API = "api"
+"""It answers, so it is there, whether it has said so by now or not."""
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 """Source: Prometheus, exposition formats."""
 
@@ -27,8 +29,9 @@ def healthz() -> Response:
 def readyz(hub: Hub) -> Response:
     """Say whether all that the hub is made of is at work: 200, else 503. Names nothing but what is not."""
     now = hub.clock()
-    alive = {pulse.name.partition("-")[0] for pulse in read_pulses(hub.paths.run) if is_alive(pulse, now)}
-    lacking = sorted({*NEEDED, WORKER} - alive)
+    crew = read_crew(hub.paths.run)
+    alive = {one.name for one in muster(crew, read_pulses(hub.paths.run), now) if one.state is State.ALIVE}
+    lacking = sorted({*(crew.faults if crew else NEEDED)} - alive - {API})
     return Response(
         encoded({"is_ready": not lacking, "lacking": lacking}), 503 if lacking else 200, media_type="application/json"
     )
@@ -36,7 +39,6 @@ def readyz(hub: Hub) -> Response:
 
 def told_metrics(hub: Hub) -> Response:
     """Return the hub's figures."""
-    now = hub.clock()
     register = hub.register
     open_ones = register.cases.incidents(IncidentQuery((Status.NEW, Status.OPEN), limit=10_000))
     counted = {
@@ -46,4 +48,5 @@ def told_metrics(hub: Hub) -> Response:
         "dead_letters": {"waiting": register.letters.count()},
         "troubles": dict(Counter(one.kind for one in register.cases.troubles(is_over=False))),
     }
-    return Response(metrics(read_pulses(hub.paths.run), counted, now), media_type=EXPOSITION)
+    members = muster(read_crew(hub.paths.run), read_pulses(hub.paths.run), hub.clock())
+    return Response(metrics(members, counted), media_type=EXPOSITION)

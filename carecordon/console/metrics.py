@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from carecordon.hub.pulse import Pulse, is_alive
+from carecordon.hub.crew import Member, State
 
 NS = 1_000_000_000
 PREFIX = "carecordon"
@@ -17,20 +17,19 @@ _TOTAL = "_total"
 _UNFIT = re.compile(r"[^a-z0-9_]")
 
 
-def metrics(pulses: Iterable[Pulse], register: Mapping[str, Mapping[str, int]], now: int) -> bytes:
+def metrics(members: Iterable[Member], register: Mapping[str, Mapping[str, int]]) -> bytes:
     """Return the exposition. `register`: for each thing that is counted its states and how many are in each."""
     registry = CollectorRegistry()
-    registry.register(_Told(list(pulses), register, now))
+    registry.register(_Told(list(members), register))
     return generate_latest(registry)
 
 
 class _Told(Collector):
     """One reading of the figures."""
 
-    def __init__(self, pulses: list[Pulse], register: Mapping[str, Mapping[str, int]], now: int) -> None:
-        self._pulses = pulses
+    def __init__(self, members: list[Member], register: Mapping[str, Mapping[str, int]]) -> None:
+        self._members = members
         self._register = register
-        self._now = now
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: the names depend on what the processes say."""
@@ -42,9 +41,10 @@ class _Told(Collector):
         age = GaugeMetricFamily(
             f"{PREFIX}_process_start_time_seconds", "when the process started, since 1970", labels=["process"]
         )
-        for pulse in self._pulses:
-            up.add_metric([pulse.name], float(is_alive(pulse, self._now)))
-            age.add_metric([pulse.name], pulse.started / NS)
+        for one in self._members:
+            up.add_metric([one.name], float(one.state is State.ALIVE))
+            if one.pulse is not None:
+                age.add_metric([one.name], one.pulse.started / NS)
         yield from (up, age)
         yield from self._figures()
         for thing, states in self._register.items():
@@ -55,7 +55,7 @@ class _Told(Collector):
 
     def _figures(self) -> Iterator[Metric]:
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
-        for pulse in self._pulses:
+        for pulse in [one.pulse for one in self._members if one.pulse is not None]:
             for figure, value in pulse.figures.items():
                 name = f"{PREFIX}_hub_{_UNFIT.sub('_', figure.lower())}"
                 family = families.get(name)

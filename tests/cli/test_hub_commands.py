@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from carecordon.cli.hub import app
 from carecordon.cli.hub_line import NO_HUB
 from carecordon.hub.config import Paths, read_settings
+from carecordon.hub.crew import Roll
 from carecordon.hub.trust.authority import open_authority
 from carecordon.model.person import Role
 from carecordon.register.backends.sqlite import SQLITE
@@ -46,6 +48,25 @@ def test_the_status_in_words(hub: Living) -> None:
     for part in ("Westpark Hospital (RX1)", "1 critical", "1 active", "silent for 11 min", "api"):
         assert part in done.out
     assert json.loads(Done(hub, "status", "--json").out)["organisation"]["ods"] == "RX1"
+
+
+def test_the_status_misses_whoever_did_not_come_up(hub: Living) -> None:
+    roll = Roll(hub.paths.run, ["api", "gate", "keeper", "worker-1"])
+    roll.tell("keeper", "ended with status 1; it is started again (its words: logs/keeper.log)")
+    try:
+        said = Done(hub, "status").out
+        told = {row["name"]: row["state"] for row in json.loads(Done(hub, "status", "--json").out)["processes"]}
+        ready = httpx.get(f"{hub.base}/readyz", trust_env=False).json()
+        with hub.client() as client:
+            figures = client.get(f"{hub.base}/metrics").text
+    finally:
+        (hub.paths.run / "crew.json").unlink()
+    assert told == {"api": "alive", "gate": "starting", "keeper": "down", "worker-1": "starting"}
+    (line,) = (line for line in said.splitlines() if "DID NOT COME UP" in line)
+    assert line.startswith("keeper")
+    assert "keeper ended with status 1; it is started again (its words: logs/keeper.log)" in said
+    assert ready == {"is_ready": False, "lacking": ["gate", "keeper", "worker-1"]}
+    assert 'carecordon_process_up{process="keeper"} 0.0' in figures
 
 
 def test_incidents_as_a_table_as_lines_as_csv_and_one_whole(hub: Living) -> None:

@@ -14,7 +14,8 @@ from carecordon.console.answer import Row, encoded
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Hub, Premises
 from carecordon.console.telling import brief_of
-from carecordon.hub.pulse import Pulse, is_alive, read_pulses
+from carecordon.hub.crew import Member, State, muster, read_crew
+from carecordon.hub.pulse import Pulse, read_pulses
 from carecordon.model.kept import IncidentQuery, IncidentRow, Status, Trouble
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339
@@ -50,7 +51,7 @@ def status_of(hub: Premises) -> Row:
         "organisation": {"ods": hub.settings.ods, "name": hub.settings.name},
         "at": rfc3339(now),
         "now": _now(pulses, rates),
-        "processes": [_process(pulse, rates.get(pulse.name, {}), now) for pulse in pulses],
+        "processes": [_process(one, rates.get(one.name, {})) for one in muster(read_crew(hub.paths.run), pulses, now)],
         "devices": hub.register.devices.count(),
         "incidents": dict(Counter(row.level.value for row in open_ones)),
         "notices": hub.register.outbox.count(),
@@ -73,14 +74,18 @@ def _now(pulses: list[Pulse], rates: dict[str, dict[str, float]]) -> Row:
     }
 
 
-def _process(pulse: Pulse, rates: dict[str, float], now: int) -> Row:
+def _process(member: Member, rates: dict[str, float]) -> Row:
+    """Return how a process is; nothing is known of one that never spoke but what the supervisor says."""
+    pulse = member.pulse
     return {
-        "name": pulse.name,
-        "is_alive": is_alive(pulse, now),
-        "pid": pulse.pid,
-        "started": rfc3339(pulse.started),
-        "at": rfc3339(pulse.at),
-        "figures": pulse.figures,
+        "name": member.name,
+        "is_alive": member.state is State.ALIVE,
+        "state": member.state.value,
+        "pid": pulse and pulse.pid,
+        "started": pulse and rfc3339(pulse.started),
+        "at": pulse and rfc3339(pulse.at),
+        "fault": member.fault,
+        "figures": pulse.figures if pulse else {},
         "per_second": {name: round(rate, 2) for name, rate in rates.items()},
     }
 
