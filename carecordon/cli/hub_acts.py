@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from carecordon.cli.hub_line import Line, segment
 from carecordon.cli.hub_lists import AsJson, form_of, list_rows, paths_of, write_out
 from carecordon.cli.hub_shown import moment
 from carecordon.cli.options import USAGE, fail, say
-from carecordon.cli.places import DATA
+from carecordon.cli.places import DATA, data_option
 from carecordon.model.device import DeviceKind
 from carecordon.model.person import Role
 from carecordon.report.layout import number
@@ -54,7 +55,10 @@ def enrol_token(
         write_out(made)
         return
     typer.echo(told["token"])
-    say(f"good for {number(uses, 'device', 'devices')} until {moment(told['expires'])}; revoke it: {told['id']}")
+    where = "on the machine that passes the logs on" if forwarder else "on the device, for its own logs"
+    good = f"good for {number(uses, 'device', 'devices')} until {moment(told['expires'])}"
+    say(f"{good}; revoke it: {_revoking(data, told['id'])}")
+    say(f"{where}: carecordon send PATH... --hub {told['hub']} --token {told['token']}")
 
 
 def revoke(
@@ -105,7 +109,8 @@ def people(
         fail("--add and --remove exclude each other: choose one")
     if add is not None:
         line.post("/people", {"name": add, "role": role.value})
-        typer.echo(f"{visible(add)} is added; a token: carecordon hub token {visible(add)!r}")
+        how = f"carecordon hub token {shlex.quote(add)}{data_option(paths_of(data))}"
+        typer.echo(visible(f"{add} is added; a token: {how}"))
     elif remove is not None:
         line.post(f"/people/{segment(remove)}/remove", {})
         typer.echo(f"{visible(remove)} may do nothing any more.")
@@ -128,4 +133,9 @@ def token(
         return
     told = json.loads(line.post(f"/people/{segment(person)}/tokens", {"label": label, "days": days}))
     typer.echo(told["token"])
-    say(f"a token of {person}, good until {moment(told['expires'])}; revoke it: {told['id']}")
+    good = f"a token of {person}, good until {moment(told['expires'])}"
+    say(f"{good}; revoke it: {_revoking(data, told['id'])}")
+
+
+def _revoking(data: Path, name: str) -> str:
+    return f"carecordon hub revoke {name}{data_option(paths_of(data))}"

@@ -109,7 +109,10 @@ def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: 
                 )
             return replace(known, hub=known.hub.at(host))
         if token is None:
-            fail("this state folder is not enrolled yet: give --token, as `carecordon hub enrol-token` prints it")
+            fail(
+                f"--state {folder}: it is not enrolled yet: give --token, as `carecordon hub enrol-token --forwarder` "
+                "prints it at the hub (without --forwarder for a device that sends nothing but its own logs)"
+            )
         name, system = socket.gethostname(), platform.platform()
         made = enrol(folder, host, port, read_token(token), name=name, system=system, timeout_s=timeout_s)
     except TheirFault as fault:

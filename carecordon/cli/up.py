@@ -123,6 +123,7 @@ def _greet(paths: Paths, settings: Settings, seconds: float) -> None:
     say(f"API      http://{listen.api_host}:{listen.api}/api/v1/ (its description: /api/v1/openapi.json)")
     say(f"look at  carecordon hub watch{data_option(paths)}")
     say(f"a device carecordon hub enrol-token{data_option(paths)}")
+    say(f"or logs  carecordon hub enrol-token --forwarder{data_option(paths)}, then carecordon send")
 
 
 def _tell(roll: Roll, name: str, what: str) -> None:

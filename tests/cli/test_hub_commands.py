@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from typer.testing import CliRunner
 
 from carecordon.cli.hub import app
 from carecordon.cli.hub_line import NO_HUB
-from carecordon.hub.config import Paths, read_settings
+from carecordon.console.api.enrol_tokens import door_of
+from carecordon.hub.config import Listen, Paths, read_settings
 from carecordon.hub.crew import Roll
 from carecordon.hub.trust.authority import open_authority
 from carecordon.model.person import Role
@@ -105,13 +108,39 @@ def test_a_token_is_made_listed_and_revoked(hub: Living) -> None:
     assert made.status == 0, made.said
     assert made.out.strip().startswith(hub.authority.fingerprint + ".")
     assert "3 devices" in made.err
-    name = made.err.rpartition("revoke it: ")[2].strip()
+    name = made.err.partition("carecordon hub revoke ")[2].split()[0]
     assert "ward 3" in Done(hub, "enrol-token", "--list").out
     assert Done(hub, "enrol-token", "--forwarder").status == 0
     assert "forwarder" in Done(hub, "enrol-token", "--list").out
     assert "is revoked" in Done(hub, "revoke", name).out
     assert "revoked before" in Done(hub, "revoke", name).out
     assert Done(hub, "revoke", "0badc0de").status == 2
+
+
+@pytest.mark.parametrize("kind", ["--forwarder", ""])
+def test_the_commands_printed_with_a_token_work_as_they_stand(hub: Living, kind: str) -> None:
+    made = Done(hub, "enrol-token", *kind.split())
+    first, second = made.err.splitlines()
+    revoke = shlex.split(first.partition("revoke it: carecordon hub ")[2])
+    words = shlex.split(second.partition(": carecordon send ")[2])
+    assert ("passes the logs on" in second) is bool(kind)
+    assert (words[0], words[1], words[3]) == ("PATH...", "--hub", "--token")
+    assert words[2] == f"{socket.getfqdn()}:8444"
+    assert words[4] == made.out.strip()
+    assert "is revoked" in Done(None, *revoke).out, "it names the folder of data"
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("192.0.2.7", "192.0.2.7:9"),
+        ("2001:db8::7", "[2001:db8::7]:9"),
+        ("hub.example.org", "hub.example.org:9"),
+        ("::", f"{socket.getfqdn()}:9"),
+    ],
+)
+def test_a_hub_says_where_devices_find_it(host: str, told: str) -> None:
+    assert door_of(Listen(host=host, enrol=9)) == told
 
 
 def test_a_device_is_not_revoked_without_a_reason(hub: Living) -> None:
@@ -134,7 +163,7 @@ def test_somebody_is_added_gets_a_token_and_goes(hub: Living) -> None:
     assert "analyst" in Done(hub, "people").out
     made = Done(hub, "token", "Eve Day", "--label", "laptop")
     assert made.out.startswith("carecordon_")
-    name = made.err.rpartition("revoke it: ")[2].strip()
+    name = made.err.partition("carecordon hub revoke ")[2].split()[0]
     assert "laptop" in Done(hub, "token").out
     assert f"The token {name} is revoked." in Done(hub, "revoke", name).out
     assert Done(hub, "people", "--remove", "Eve Day").status == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from ipaddress import ip_address
 from typing import Annotated
 
 import msgspec
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from carecordon.console.answer import Answer, Row, encoded, respond
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub
+from carecordon.hub.config import Listen
 from carecordon.hub.trust.access import make_enrol_token
 from carecordon.hub.trust.authority import open_authority
 from carecordon.hub.trust.revocations import revoke_enrol_token
@@ -69,8 +72,19 @@ def make_token(hub: Hub, caller: Caller, wanted: Annotated[Wanted, Body()]) -> R
         authority.fingerprint, label, caller.name, now, uses=wanted.uses, kind=wanted.kind, expires=expires
     )
     hub.register.devices.add_enrol_token(token)
-    told = row_of(token) | {"token": shown}
+    told = row_of(token) | {"token": shown, "hub": door_of(hub.settings.listen)}
     return Response(encoded(told), media_type="application/json")
+
+
+def door_of(listen: Listen) -> str:
+    """Return where this hub enrols, `HOST:PORT` as `carecordon send --hub` takes it. May ask the name servers."""
+    try:
+        address = ip_address(listen.host)
+    except ValueError:  # a name
+        return f"{listen.host}:{listen.enrol}"
+    if address.is_unspecified:
+        return f"{socket.getfqdn()}:{listen.enrol}"
+    return f"[{address}]:{listen.enrol}" if address.version == 6 else f"{address}:{listen.enrol}"
 
 
 def revoke_token(hub: Hub, caller: Caller, token: str) -> Response:
