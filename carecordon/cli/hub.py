@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -212,7 +213,8 @@ def backup(
     """Take a backup while the hub runs, keys and all, sealed to a passphrase."""
     line = Line(paths_of(data))
     line.one("/status")
-    body = {"target": str(target.absolute()), "passphrase": _made().passphrase(is_new=True)}
+    target = target.absolute()
+    body = {"target": str(target), "folder": _folder_for(target), "passphrase": _made().passphrase(is_new=True)}
     try:
         told = json.loads(line.post("/backup", body))
     except KeyboardInterrupt:
@@ -224,6 +226,17 @@ def backup(
             f"Not in it, for it lies elsewhere: {visible(', '.join(told['elsewhere']))}; keep a copy of that too."
         )
     typer.echo("Without its passphrase nobody can open it: keep that elsewhere.")
+
+
+def _folder_for(target: Path) -> tuple[int, int]:
+    """Return by what the hub knows whether it sees the same folder; ends with status 2 where nothing can go there."""
+    try:
+        if os.path.lexists(target):
+            fail(f"{target}: there is something there already: a backup never writes over another")
+        status = target.parent.stat()
+    except OSError as fault:
+        fail(f"{target.parent}: {fault.strerror}: give a folder that is there")
+    return status.st_dev, status.st_ino
 
 
 @app.command()

@@ -208,6 +208,14 @@ def test_a_backup_is_taken_and_brought_back(hub: Living, tmp_path: Path) -> None
     assert Done(None, "restore", str(tmp_path / "nothing"), *places).status == 2
 
 
+def test_where_no_backup_can_go_is_told(hub: Living, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("precious", "utf-8")
+    taken = Done(hub, "backup", str(tmp_path / "there"))
+    assert (taken.status, "something there already" in taken.err) == (2, True)
+    nowhere = Done(hub, "backup", str(tmp_path / "none" / "x"))
+    assert (nowhere.status, f"{tmp_path / 'none'}: No such file or directory" in nowhere.err) == (2, True)
+
+
 def test_a_backup_names_what_it_does_not_hold(hub: Living, tmp_path: Path) -> None:
     settings = hub.paths.settings.read_text("utf-8")
     away = tmp_path / "away"

@@ -63,6 +63,18 @@ def test_a_backup_is_taken_at_the_hub_itself(alone: Living, tmp_path: Path) -> N
         assert local.post("/backup", json={**body, "target": "a.backup"}).status_code == 422
 
 
+def test_a_folder_that_the_hub_sees_otherwise_gets_no_backup(alone: Living, tmp_path: Path) -> None:
+    """As under systemd, which gives a service a /tmp of its own."""
+    body = {"target": str(tmp_path / "a.backup"), "passphrase": "correct horse battery staple"}
+    status = tmp_path.stat()
+    with alone.local() as local:
+        other = local.post("/backup", json={**body, "folder": [status.st_dev, status.st_ino + 1]})
+        assert (other.status_code, "another folder than you do" in other.text) == (409, True)
+        assert f"such as {alone.paths.data.parent}" in other.text
+        assert not any(tmp_path.iterdir())
+        assert local.post("/backup", json={**body, "folder": [status.st_dev, status.st_ino]}).status_code == 200
+
+
 def test_the_hubs_own_socket_says_that_it_lives(alone: Living) -> None:
     with alone.local() as local:
         assert local.get("http://hub/healthz").status_code == 200

@@ -103,8 +103,9 @@ def test_a_backup_writes_over_nothing(paths: Paths, tmp_path: Path) -> None:
 
 
 def test_a_backup_that_fails_leaves_nothing(paths: Paths, tmp_path: Path) -> None:
-    with pytest.raises(TheirFault, match="was not taken"):
-        back_up(paths, tmp_path / "none" / "hub.backup", NOW)
+    for target in (tmp_path / "none" / "hub.backup", paths.settings / "hub.backup"):
+        with pytest.raises(TheirFault, match=r"was not taken: the hub .* cannot write there"):
+            back_up(paths, target, NOW)
     paths.settings.write_text(f'ods = "{ODS}"\nname = "T"\n[limits]\nreserve_bytes = {10**18}\n', "utf-8")
     with pytest.raises(TheirFault, match="make room"):
         back_up(paths, tmp_path / "hub.backup", NOW)

@@ -13,6 +13,7 @@ from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub
 from carecordon.hub.backup.backup import backup
 from carecordon.hub.backup.by_hand import elsewhere
+from carecordon.hub.backup.target import check_target
 from carecordon.hub.config import read_settings
 from carecordon.hub.keeper.frozen import FrozenStore
 from carecordon.model.errors import TheirFault
@@ -26,6 +27,9 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     target: str = Field(min_length=1, max_length=4_000, description="A whole path on the hub's machine; not there yet.")
+    folder: tuple[int, int] | None = Field(
+        None, description="Device and inode of the target's folder, as the asker sees it; the hub may see another."
+    )
     passphrase: str = Field(min_length=1, max_length=1_000, repr=False)
 
 
@@ -37,6 +41,7 @@ def take(hub: Hub, caller: Caller, wanted: Annotated[Wanted, Body()]) -> Respons
     if not target.is_absolute() or "\x00" in wanted.target:
         raise HTTPException(422, "target: give a whole path, from / on")
     try:
+        check_target(hub.paths, target, wanted.folder)
         made = backup(hub.paths, target, wanted.passphrase, hub.clock(), FrozenStore(hub.paths))
     except TheirFault as fault:
         raise HTTPException(409, str(fault)) from fault

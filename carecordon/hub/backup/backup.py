@@ -7,11 +7,10 @@ one can come between the copies. They are taken afterwards, at leisure, each fro
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +19,10 @@ from carecordon import __version__
 from carecordon.hub.backup.archive import Draw, Head, Manifest, Writer
 from carecordon.hub.backup.by_hand import by_hand
 from carecordon.hub.backup.sealed import COST, lock_of
+from carecordon.hub.backup.target import begin, check_room, check_target, part_of
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.keeper.frozen import BUSY
-from carecordon.hub.trust.keyfile import FILE_MODE, FOLDER_MODE, sync_folder
+from carecordon.hub.trust.keyfile import FOLDER_MODE, sync_folder
 from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE
 
@@ -60,31 +60,29 @@ def backup(
     Raises TheirFault where it cannot be taken; then nothing stays behind.
     """
     settings = read_settings(paths.settings)
+    check_target(paths, target)
     salt = draw(16)
     lock = lock_of(passphrase, salt, cost)
-    if target.exists():
-        raise TheirFault(f"{target}: there is something there already: a backup never writes over another")
-    part = target.with_name(f"{target.name}.part")
-    with _staging(paths.data) as staging, _held(paths, store) as (databases, frozen):
-        _check_room(paths, settings.limits.reserve_bytes)
+    with _staging(paths.data) as staging:
         try:
-            part.unlink(missing_ok=True)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-            with os.fdopen(descriptor, "wb") as file:
+            with begin(paths, target) as file, _held(paths, store) as (databases, frozen):
+                plain = [*by_hand(paths, settings).items(), *_events(frozen)]
+                _check_room(paths, target, [path for _, path in plain], settings.limits.reserve_bytes)
                 writer = Writer(file, Head(now, settings.ods, salt.hex(), lock.cost), lock, draw)
                 for name, source in databases:
                     copy = staging / "copy.db"
                     _copy(source, copy)
                     writer.add(name, copy)
                     copy.unlink()
-                for name, path in [*by_hand(paths, settings).items(), *_events(frozen)]:
+                for name, path in plain:
                     writer.add(name, path)
                 manifest = Manifest(now, __version__, settings.ods, frozen is not None, tuple(writer.entries))
                 writer.finish(manifest)
-            part.replace(target)
+            part_of(target).replace(target)
             sync_folder(target.parent)
         except BaseException as fault:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part_of(target).unlink(missing_ok=True)
             if isinstance(fault, OSError | sqlite3.Error):
                 raise TheirFault(f"{target}: the backup was not taken: {fault}") from fault
             raise
@@ -151,13 +149,7 @@ def _events(frozen: Path | None) -> Iterator[tuple[str, Path]]:
             yield f"{TELEMETRY}/{path.relative_to(frozen).as_posix()}", path
 
 
-def _check_room(paths: Paths, reserve: int) -> None:
-    most = max(
-        (path.stat().st_size for path in (paths.register, paths.found, paths.events) if path.exists()), default=0
-    )
-    free = shutil.disk_usage(paths.data).free
-    if free < most + reserve:
-        raise TheirFault(
-            f"{paths.data}: a backup needs {most:,} bytes here for a while and leaves {reserve:,} free, "
-            f"but only {free:,} are: make room"
-        )
+def _check_room(paths: Paths, target: Path, plain: Sequence[Path], reserve: int) -> None:
+    databases = [path.stat().st_size for path in (paths.register, paths.found, paths.events) if path.exists()]
+    size = sum(databases) + sum(path.stat().st_size for path in plain)
+    check_room(paths, target, size, max(databases, default=0), reserve)
