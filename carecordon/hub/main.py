@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from carecordon.hub.forked import Forked, Running, end_with_parent, import_all
+from carecordon.hub.last_words import last_words
 
 READY = b"ready"
 FIRST_PAUSE_S = 0.5
@@ -55,6 +56,8 @@ class _Child:
     words: IO[bytes] | None = None
     """What it says to us."""
     started: float = 0.0
+    log_start: int = 0
+    """How long its log was before it said anything."""
     pause_s: float = FIRST_PAUSE_S
     due: float = 0.0
     is_ready: bool = False
@@ -130,6 +133,7 @@ class Supervisor:
         said, words = os.pipe()
         try:
             with self._log(child.job.name) as log:
+                child.log_start = os.fstat(log.fileno()).st_size
                 child.process = _started(child.job, words, log)
         except OSError as fault:
             os.close(said)
@@ -208,7 +212,9 @@ class Supervisor:
         child.is_ready = False
         child.deaths += 1
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        self.tell(child.job.name, f"{how}; it is started again (its words: {self.logs / child.job.name}.log)")
+        log = self.logs / f"{child.job.name}.log"
+        why = last_words(log, child.log_start)
+        self.tell(child.job.name, f"{how}{f': {why}' if why else ''}; it is started again (its words: {log})")
 
 
 def _started(job: Job, words: int, log: IO[bytes]) -> Running:
