@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import typer
 
@@ -31,6 +31,15 @@ LOOK_S = 30.0
 """What takes longer is waited for as long as the hub lives: a backup of much, for example."""
 ADDRESS_BYTES = 100
 """What a socket's address holds, with some to spare. Source: unix(7), sun_path."""
+LISTED = {
+    "incidents": "`carecordon hub incidents` lists them",
+    "devices": "`carecordon hub devices` lists them with their ids",
+    "people": "`carecordon hub people` lists them",
+    "dead-letters": "`carecordon hub dead-letters` lists them",
+    "enrol-tokens": "nor is it a device's id or a person's token's: `carecordon hub devices`, `carecordon hub token` "
+    "and `carecordon hub enrol-token --list` show them whole",
+}
+"""What helps where there is none of that name, by the first part of the path."""
 Query = Mapping[str, str | int | float | list[str] | None]
 
 
@@ -91,7 +100,7 @@ class Line:
         """Yield the lines of an answer as they come."""
         with self._answer("GET", path, None, None, "jsonl") as answer:
             if answer.status != 200:
-                _refuse(answer.status, answer.read())
+                _refuse(answer.status, answer.read(), path)
             while line := answer.readline():
                 yield json.loads(line)
 
@@ -99,7 +108,7 @@ class Line:
         with self._answer(method, path, query, body, form) as answer:
             found = answer.read()
         if answer.status >= 300:
-            _refuse(answer.status, found)
+            _refuse(answer.status, found, path)
         return found
 
     @contextmanager
@@ -158,10 +167,22 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _refuse(status: int, body: bytes) -> NoReturn:
+def _refuse(status: int, body: bytes, path: str) -> NoReturn:
+    """Say why, and of what is not there what it was called and what lists those that are."""
+    detail = _detail(body) or f"the hub answered {status}"
+    parts = path.strip("/").split("/")
+    if status == 404 and len(parts) > 1 and parts[0] in LISTED:
+        detail += f": {unquote(parts[1])}; {LISTED[parts[0]]}"
+    say(detail)
+    raise typer.Exit(USAGE if status in {400, 404, 409, 422} else REFUSED)
+
+
+def _detail(body: bytes) -> str:
+    """Return what the API says; of values that it cannot take, which and why, but not the values: one may be secret."""
     try:
         detail = json.loads(body)["detail"]
+        if isinstance(detail, list):
+            return "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in detail)
     except (ValueError, KeyError, TypeError):
-        detail = ""
-    say(detail if isinstance(detail, str) and detail else f"the hub answered {status}")
-    raise typer.Exit(USAGE if status in {400, 404, 409, 422} else REFUSED)
+        return ""
+    return detail if isinstance(detail, str) else ""

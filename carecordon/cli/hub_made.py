@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from carecordon.hub.backup.restore import restore as bring_back
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.model.errors import TheirFault
+from carecordon.report.layout import number
 from carecordon.report.visible import visible
 
 PASSPHRASE = "CARECORDON_PASSPHRASE"  # noqa: S105  # the name of a variable, no secret
@@ -59,7 +61,11 @@ def restore(paths: Paths, archive: Path) -> None:
     if came.revoked:
         typer.echo(f"Revoked again, by the journal of revocations: {len(came.revoked):,}.")
     if came.held:
-        typer.echo(f"{came.held:,} devices are held until you confirm them: what was revoked since is not known.")
+        held = number(came.held, "device is", "devices are")
+        typer.echo(
+            f"{held} held until you let them in again, for what was revoked since is not known; once the hub runs:"
+        )
+        typer.echo(f"  carecordon hub confirm --all{data_option(paths)} (or their ids, from carecordon hub devices)")
     if came.token is not None:
         typer.echo("")
         typer.echo(f"All tokens are revoked. A new one of {came.person}, shown this once; keep it like a password:")
@@ -85,10 +91,23 @@ def passphrase(*, is_new: bool) -> str:
     given = os.environ.get(PASSPHRASE)
     if given is not None:
         return given
+    if not _has_terminal():
+        found = sys.stdin.readline().rstrip("\n")
+        if not found:
+            fail(f"a passphrase is needed: set {PASSPHRASE}, or give it on standard input")
+        return found
     try:
         found = typer.prompt("The backup's passphrase", hide_input=True, confirmation_prompt=is_new, err=True)
     except typer.Abort:
         say(f"no passphrase was given; without a terminal, set {PASSPHRASE}")
         raise typer.Exit(USAGE) from None
-    assert isinstance(found, str)  # noqa: S101  # what a prompt gives
-    return found
+    return str(found)
+
+
+def _has_terminal() -> bool:
+    """Return whether somebody can be asked for what must not be seen: at the terminal, wherever standard input is."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -113,7 +114,8 @@ def open_archive(archive: Path, passphrase: str, folder: Path) -> Manifest:
     try:
         with archive.open("rb") as file:
             head = read_head(file, where)
-            lock = lock_of(passphrase, _salt(head, where), head.cost)
+            with _told_of(where):
+                lock = lock_of(passphrase, _salt(head), head.cost)
             return _files(file, lock, folder, where)
     except OSError as fault:
         raise TheirFault(f"{where}: {fault.strerror or fault}") from fault
@@ -125,11 +127,13 @@ def _files(file: IO[bytes], lock: Lock, folder: Path, where: str) -> Manifest:
         letter, length = file.read(1), int.from_bytes(file.read(8), "big")
         if letter == FILE:
             path = folder / str(len(found))
-            with path.open("wb") as target:
+            with path.open("wb") as target, _told_of(where):
                 digest = copy_unsealed(lock, str(len(found)), file, length, target)
             found.append((path.stat().st_size, digest))
         elif letter == LIST and length <= MAX_LIST:
-            manifest = _list(b"".join(unseal(lock, "list", file, length)), where)
+            with _told_of(where):
+                packed = b"".join(unseal(lock, "list", file, length))
+            manifest = _list(packed, where)
             if file.read(1):
                 raise TheirFault(f"{where}: something stands behind its end: it was altered")
             _compare(manifest.files, found, where)
@@ -166,8 +170,17 @@ def _is_plain(name: str) -> bool:
     return is_plain and len(parts) <= 32 and "\\" not in name and name.isprintable()
 
 
-def _salt(head: Head, where: str) -> bytes:
+def _salt(head: Head) -> bytes:
     try:
         return bytes.fromhex(head.salt)
     except ValueError as fault:
-        raise TheirFault(f"{where}: its head cannot be read: {fault}") from fault
+        raise TheirFault(f"its head cannot be read: {fault}") from fault
+
+
+@contextmanager
+def _told_of(where: str) -> Iterator[None]:
+    """Let what is wrong be told with the archive's name."""
+    try:
+        yield
+    except TheirFault as fault:
+        raise TheirFault(f"{where}: {fault}") from fault

@@ -105,23 +105,23 @@ class Sealing:
 def unseal(lock: Lock, name: str, file: Readable, size: int) -> Iterator[bytes]:
     """Yield what was sealed under this name, piece by piece, each checked; `size` is that of the sealed file.
 
-    Raises TheirFault at the first piece that does not fit: what was yielded before it is no whole file.
+    Raises TheirFault, without the name, at the first piece that does not fit: what was yielded before is no whole file.
     """
     salt = file.read(SALT)
     left = size - SALT
     if left < TAG:
-        raise _broken(name)
+        raise _broken()
     cipher = AESGCM(_file_key(lock, name, salt))
     number = 0
     while left > 0:
         piece = file.read(min(PIECE + TAG, left))
         left -= len(piece)
         if len(piece) < TAG:
-            raise _broken(name)
+            raise _broken()
         try:
             yield cipher.decrypt(_nonce(number, is_last=left == 0), piece, None)
         except InvalidTag as fault:
-            raise _broken(name) from fault
+            raise _broken() from fault
         number += 1
 
 
@@ -134,8 +134,8 @@ def copy_unsealed(lock: Lock, name: str, file: Readable, size: int, target: IO[b
     return digest.hexdigest()
 
 
-def _broken(name: str) -> TheirFault:
-    return TheirFault(f"{name}: the passphrase is another one, or the backup is damaged or was altered")
+def _broken() -> TheirFault:
+    return TheirFault("the passphrase is another one, or the backup is damaged or was altered")
 
 
 def _file_key(lock: Lock, name: str, salt: bytes) -> bytes:

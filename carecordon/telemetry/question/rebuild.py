@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -281,6 +282,13 @@ def _read(views: int | None, scope: _Scope, node: exp.Expr) -> None:
         )
 
 
+def _nearest(name: str, scope: _Scope) -> str:
+    """Return which column may be meant, as a sentence goes on."""
+    known = {one.lower(): one for one in sorted(scope.names)}
+    near = get_close_matches(name.lower(), known, 1)
+    return f"; did you mean {known[near[0]][:60]}?" if near else ""
+
+
 def _column(node: exp.Column, scope: _Scope) -> exp.Expr:
     if any(value for key, value in node.args.items() if key not in ("this", "table")):
         raise _DeniedHere("a column is named by itself or with its view before it", node)
@@ -288,7 +296,7 @@ def _column(node: exp.Column, scope: _Scope) -> exp.Expr:
         raise _DeniedHere("`*` stands only alone in a SELECT or in count(*)", node)
     if node.name not in scope.names:
         where = f" in {', '.join(sorted(scope.views))}" if scope.views else ""
-        raise _DeniedHere(f"there is no column {node.name[:60]!r}{where}", node)
+        raise _DeniedHere(f"there is no column {node.name[:60]!r}{where}{_nearest(node.name[:60], scope)}", node)
     table = node.args.get("table")
     made = {} if table is None else {"table": exp.to_identifier(_source(table, scope, node), quoted=True)}
     return exp.Column(this=exp.to_identifier(node.name, quoted=True), **made)

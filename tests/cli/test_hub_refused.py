@@ -1,0 +1,88 @@
+"""What the hub refuses is told with what it was about and what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from carecordon.cli.hub import app
+from carecordon.hub.config import Paths
+from tests.console.living import Living, living
+from tests.hub.hub_kit import NOW, PASSPHRASE, back_up, found_hub
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    with living(tmp_path_factory.mktemp("refused")) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["incidents", "4711"], "no such incident: 4711; `carecordon hub incidents` lists them"),
+        (["devices", "ward 3"], "no such device: ward 3; `carecordon hub devices` lists them with their ids"),
+        (["token", "Nobody"], "no such person: Nobody; `carecordon hub people` lists them"),
+        (["people", "--remove", "Nobody"], "no such person: Nobody; `carecordon hub people` lists them"),
+        (["dead-letters", "99", "--replay"], "no such letter: 99; `carecordon hub dead-letters` lists them"),
+        (["revoke", "0f0f"], "no such enrolment token: 0f0f; nor is it a device's id or a person's token's"),
+        (["people", "--add", ""], "name: "),
+        (["ask", "SELECT device FROM DeviceProcessEvents"], "in DeviceProcessEvents; did you mean DeviceName?"),
+        (["ask", "SELECT qqq FROM DeviceProcessEvents"], "there is no column 'qqq' in DeviceProcessEvents\n"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_a_refusal_says_of_what_and_what_to_do(hub: Living, arguments: list[str], told: str) -> None:
+    done = CliRunner().invoke(app, [*arguments, "--data", str(hub.paths.data)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "422" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sealed")
+    paths = Paths(folder / "data", folder / "keys")
+    found_hub(paths)
+    back_up(paths, folder / "hub.backup", NOW)
+    return folder / "hub.backup"
+
+
+def restored(archive: Path, folder: Path, stdin: str) -> subprocess.CompletedProcess[str]:
+    """Bring a hub back without a terminal."""
+    places = ("--data", str(folder / "d"), "--keys", str(folder / "k"))
+    command = [sys.executable, "-m", "carecordon", "hub", "restore", str(archive), *places]
+    known = {name: value for name, value in os.environ.items() if name != "CARECORDON_PASSPHRASE"}
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, env=known, start_new_session=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("stdin", "told"),
+    [
+        ("", "a passphrase is needed: set CARECORDON_PASSPHRASE, or give it on standard input"),
+        ("quite another passphrase\n", "{}: the passphrase is another one, or the backup is damaged or was altered"),
+    ],
+)
+def test_a_passphrase_that_lacks_or_is_wrong_is_told_in_one_line(
+    archive: Path, tmp_path: Path, stdin: str, told: str
+) -> None:
+    done = restored(archive, tmp_path, stdin)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"carecordon: {told.format(archive)}\n"
+
+
+def test_a_passphrase_may_come_on_standard_input_and_held_devices_are_let_in_by_what_is_printed(
+    archive: Path, tmp_path: Path
+) -> None:
+    done = restored(archive, tmp_path, f"{PASSPHRASE}\n")
+    assert done.returncode == 0, done.stderr
+    assert "6 devices are held until you let them in again" in done.stdout
+    assert f"carecordon hub confirm --all --data {tmp_path}/d" in done.stdout
