@@ -6,22 +6,29 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import structlog
+from msgspec.structs import replace as replaced
 
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.worker.costly import EVENTS, LAG_S
 from carecordon.hub.worker.notes import Notes
-from carecordon.hub.worker.rules_in_use import RulesInUse
+from carecordon.hub.worker.rules_in_use import RulesInUse, digest_of
+from carecordon.model.event import LogSource
+from carecordon.pipeline.detect.sigma.ir import And, Atom, Item, Not, Op, Or, Rule
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
 from tests.hub.test_costly import ALL, EVIL, RULES
 
 DEADLINE_S = 120.0
 ONE, OTHER = RULES.split("---")
+DIGEST = "7d370c27de57dfcfe4c163d8cad934d5ef61799090ae8affeb6932178f037484"
+"""What the first of them is."""
 
 
 @pytest.fixture
@@ -137,6 +144,57 @@ def test_a_change_of_others_switches_nothing_on(paths: Paths, rules: RulesInUse,
     assert told(register) == [f"rules/off/0/{ALL}"]
     again = start(paths, register)
     assert ids(again) == {EVIL}
+
+
+def reversed_struct(kind: type[Any], **changed: Any) -> Any:
+    """Return a struct of the same name and content, declared the other way round, some parts of it others."""
+    given = msgspec.structs.fields(kind)
+    tag = kind.__struct_config__.tag
+    made = msgspec.defstruct(
+        kind.__name__,
+        [(one.name, one.type, one.default) for one in reversed(given)],
+        frozen=True,
+        array_like=kind.__struct_config__.array_like,
+        tag=tag,
+        kw_only=True,
+    )
+    return made(**changed)
+
+
+def parts(of: Any) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in of.__struct_fields__}
+
+
+def test_a_rule_is_the_same_in_whatever_order_a_release_declares_its_fields(rules: RulesInUse) -> None:
+    (rule,) = rules.detector.rules.rules
+    assert isinstance(rule.condition, Item)
+    atoms = tuple(reversed_struct(Atom, **parts(one)) for one in rule.condition.atoms)
+    item = reversed_struct(Item, **parts(rule.condition) | {"atoms": atoms})
+    assert digest_of(reversed_struct(Rule, **parts(rule) | {"condition": item})) == digest_of(rule)
+    one_more: Any = msgspec.defstruct("Rule", [("note", str, "")], bases=(Rule,), frozen=True, kw_only=True)
+    assert digest_of(one_more(**parts(rule))) == digest_of(rule), "a later release knows more of rules"
+    assert digest_of(one_more(**parts(rule), note="cheap")) != digest_of(rule)
+
+
+def test_a_rule_that_asks_something_else_is_another_one(rules: RulesInUse) -> None:
+    (rule,) = rules.detector.rules.rules
+    kept = digest_of(rule)
+    assert kept == DIGEST, "it stands in registers: another one switches every dear rule on again, once"
+    condition = Item((Atom("EventID", Op.EQ, 1),))
+    forms = [
+        condition,
+        Item((Atom("EventID", Op.EQ, 1, cased=True),)),
+        Item((Atom("EventID", Op.EQ, "1"),)),
+        Item((Atom("EventID", Op.GT, 1),)),
+        Item((Atom("1", Op.EQ, "EventID"),)),
+        Item(condition.atoms, every=True),
+        And((condition,)),
+        Or((condition,)),
+        Not(condition),
+    ]
+    asked = {digest_of(replaced(rule, condition=one)) for one in forms}
+    bound = {digest_of(replaced(rule, logsource=one)) for one in (LogSource("a"), LogSource(None, "a"))}
+    assert len(asked | bound) == len(forms) + 2
 
 
 EXCEPTION = f"""

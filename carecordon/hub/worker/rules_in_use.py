@@ -19,6 +19,7 @@ from carecordon.hub.worker.costly import Costs
 from carecordon.hub.worker.detector import Detector
 from carecordon.hub.worker.notes import Notes
 from carecordon.hub.worker.rules import RuleWatch, cache_of
+from carecordon.model.event import LogSource
 from carecordon.pipeline.detect.disk.rulebook import Rulebook
 from carecordon.pipeline.detect.sigma.ir import Rule
 
@@ -95,7 +96,7 @@ class RulesInUse:
             f"the rule '{rule.title}' is switched off in worker {self._number}: events had waited {lag_s:.0f} s, and "
             "most of the work was its; mend it, or make an exception: it is used again when it changes"
         )
-        self._off = {**self._off, rule_id: Off(_digest(rule), text)}
+        self._off = {**self._off, rule_id: Off(digest_of(rule), text)}
         self._is_told = False
         self._use(events)
         self._log.warning("rule switched off", rule=rule_id, title=rule.title, lag_s=lag_s)
@@ -130,17 +131,30 @@ class RulesInUse:
         self._complaints.set("rules/unused", "rule", _several("exceptions are not used", self._watch.unused()))
 
 
-def _digest(rule: Rule) -> str:
-    """Return what a rule is, wherever it stands and whatever correlations make of it: any other one differs."""
+def digest_of(rule: Rule) -> str:
+    """Return what a rule is, wherever it stands and whatever correlations make of it: any other one differs.
+
+    By the names of what it holds, without what holds its default: it stands in the register, and a release that
+    declares the same fields in another order, or one more, must not switch all dear rules on again.
+    """
     nowhere = msgspec.structs.replace(rule, path="", line=0, silent=False)
-    return hashlib.sha256(msgspec.msgpack.encode(nowhere)).hexdigest()
+    return hashlib.sha256(msgspec.msgpack.encode(_by_name(nowhere), order="sorted")).hexdigest()
+
+
+def _by_name(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        held = ((one.name, getattr(value, one.name), one.default) for one in msgspec.structs.fields(value))
+        return [value.__struct_config__.tag, {name: _by_name(part) for name, part, usual in held if part != usual}]
+    if isinstance(value, LogSource):
+        return value._asdict()
+    return [_by_name(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _still_off(off: dict[str, Off], book: Rulebook) -> dict[str, Off]:
     """Return those that are still the rules that they were when they were switched off."""
     if not off:
         return {}
-    digests = {rule.id: _digest(rule) for rule in book.rules.rules if rule.id in off}
+    digests = {rule.id: digest_of(rule) for rule in book.rules.rules if rule.id in off}
     return {rule_id: one for rule_id, one in off.items() if digests.get(rule_id) == one.digest}
 
 
