@@ -40,13 +40,13 @@ class Reading:
         self.rule = self.paths.rules / "rule.yml"
         self.rule.write_text(RULE)
         self.times = 0
-        read = rulebook.read_rulebook
+        compiled = rulebook.compile_rules
 
         def counted(*given: object, **named: object) -> Rulebook:
             self.times += 1
-            return read(*given, **named)  # type: ignore[arg-type]  # handed on as it came
+            return compiled(*given, **named)  # type: ignore[arg-type]  # handed on as it came
 
-        monkeypatch.setattr(rules, "read_rulebook", counted)
+        monkeypatch.setattr(rules, "compile_rules", counted)
 
     def titles(self, day: date = TODAY) -> list[str]:
         return [rule.title for rule in read_rules(SETTINGS, self.paths, day).rules.rules]

@@ -1,42 +1,51 @@
 """Exceptions: Sigma filters in a hub's rule folder, each with somebody who answers for it and a day when it ends.
 
-An exception makes rules blind to something, so it must not outlive its reason. A file in the
-folder that holds a filter says `owner: NAME` and `expires: YYYY-MM-DD` beside the filter's own
-keys. Without them it is not used, and from that day on (UTC) not any more; both are told.
+An exception makes rules blind to something, so it must not outlive its reason. A document in the
+folder that is a filter says `owner: NAME` and `expires: YYYY-MM-DD` beside the filter's own
+keys. Without them it is not used, and from that day on (UTC) not any more; both are told. Documents are read as the
+loader of rules reads them, each alone: none is an exception for one of the two and something else for the other, and
+what else its file holds is used whatever becomes of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
+from carecordon.pipeline.detect.sigma.documents import Broken, Document, read
+from carecordon.pipeline.detect.sigma.texts import RuleText
 
-MAX_BYTES = 1024 * 1024
 SUFFIXES = (".yml", ".yaml")
+_MARK = 3
+"""Characters of what stands between documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The rule files of a folder: those to be used, and of those that are not, why, as `path: reason`."""
+    """Rule files as they are to be used: their texts, and what was left out of them, as `path:line: reason`."""
 
-    used: tuple[Path, ...]
+    texts: tuple[RuleText, ...]
     unused: tuple[str, ...]
 
 
-def sort_files(files: Iterable[Path], today: date) -> Sorted:
-    """Return which files are used today. A file that cannot be read is used: loading it says what is wrong with it."""
-    used: list[Path] = []
+def sort_documents(texts: Iterable[RuleText], today: date) -> Sorted:
+    """Return files without the exceptions that are not used today.
+
+    What cannot be read stays in: loading says what is wrong with it, and does not use it.
+    """
+    used: list[RuleText] = []
     unused: list[str] = []
-    for file in files:
-        reason = _why_not(file, today)
-        if reason is None:
-            used.append(file)
-        else:
-            unused.append(f"{file}: {reason}")
+    for path, text in texts:
+        spent: list[Document] = []
+        for document in read(text):
+            reason = None if isinstance(document, Broken) else _why_not(document.content, today)
+            if reason is not None and isinstance(document, Document):
+                spent.append(document)
+                unused.append(f"{path}:{document.line}: {reason}")
+        used.append(RuleText(path, _without(text, spent)))
     return Sorted(tuple(used), tuple(unused))
 
 
@@ -45,36 +54,36 @@ def rule_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
 
 
-def _why_not(file: Path, today: date) -> str | None:
-    """Return why a file is not used; None where it is."""
-    for content in _filters(file):
-        owner, expires = content.get("owner"), _day(content.get("expires"))
-        if not isinstance(owner, str) or not owner.strip():
-            return "an exception needs somebody who answers for it: add `owner: NAME`"
-        if expires is None:
-            return "an exception needs a day when it ends: add `expires: YYYY-MM-DD`"
-        if expires <= today:
-            return f"this exception of {owner.strip()} ended on {expires}: remove it, or give it another day"
+def _why_not(content: Any, today: date) -> str | None:
+    """Return why a document is not used; None where it is, or where it is no exception."""
+    if not isinstance(content, dict) or "filter" not in content or "correlation" in content:
+        return None
+    owner, expires = content.get("owner"), _day(content.get("expires"))
+    if not isinstance(owner, str) or not owner.strip():
+        return "an exception needs somebody who answers for it: add `owner: NAME`"
+    if expires is None:
+        return "an exception needs a day when it ends, one that there is: `expires: YYYY-MM-DD`"
+    if expires <= today:
+        return f"this exception of {owner.strip()} ended on {expires}: remove it, or give it another day"
     return None
 
 
-def _filters(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the documents of a file that are filters."""
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            return
-        documents = list(yaml.safe_load_all(file.read_bytes()))
-    except (OSError, yaml.YAMLError, ValueError, RecursionError):
-        return
-    yield from (one for one in documents if isinstance(one, dict) and "filter" in one)
+def _without(text: bytes, documents: Sequence[Document]) -> bytes:
+    """Return a file with these documents blank, so that all others stand on the lines on which they stood."""
+    if not documents:
+        return text
+    lines = text.decode("utf-8-sig").split("\n")
+    for document in documents:
+        first = document.offset
+        mark = lines[first][:_MARK]
+        for line in range(first, first + document.source.count("\n") + (not document.source.endswith("\n"))):
+            lines[line] = ""
+        lines[first] = mark if mark in ("---", "...") else ""
+    return "\n".join(lines).encode()
 
 
 def _day(value: object) -> date | None:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
     try:
-        return date.fromisoformat(str(value))
+        return datetime.fromisoformat(str(value)).date()
     except ValueError:
         return None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
@@ -15,11 +16,20 @@ from typing import NamedTuple
 
 import carecordon
 from carecordon.hub.config import Paths, Settings, read_settings
-from carecordon.hub.worker.exceptions import SUFFIXES, rule_files, sort_files
+from carecordon.hub.worker.exceptions import SUFFIXES, rule_files, sort_documents
 from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk.cache import DiskCache
-from carecordon.pipeline.detect.disk.rulebook import Rulebook, note, read_rulebook, recalled, recalled_abridged
+from carecordon.pipeline.detect.disk.rulebook import (
+    Collection,
+    Rulebook,
+    compile_rules,
+    note,
+    read_files,
+    recalled,
+    recalled_abridged,
+)
 from carecordon.pipeline.detect.sigma.ir import Abridged, abridged
+from carecordon.pipeline.detect.sigma.texts import RuleText
 
 SETTLED_NS = 2_000_000_000
 """A file that changed since may change once more without a sign: what it holds is not taken for known."""
@@ -41,11 +51,25 @@ def read_rules(settings: Settings, paths: Paths, today: date, looked: State | No
     state = looked or _state(settings, paths, today)
     book = recalled(state.name, cache)
     if book is None:
-        beside = sort_files(rule_files(paths.rules), today).used
-        book = read_rulebook([*_named(settings, paths), *beside], cache, own=settings.own_rules)
+        book = _read(settings, paths, today, cache)
         if state.changed < began - SETTLED_NS and state == _state(settings, paths, today):
             note(book, state.name, cache)
     return book
+
+
+def _read(settings: Settings, paths: Paths, today: date, cache: DiskCache) -> Rulebook:
+    texts: dict[str, bytes] = {}
+    collections: list[Collection] = []
+    for path in _named(settings, paths):
+        files = read_files(path)
+        texts.update(files.texts)
+        if files.collection is not None:
+            collections.append(files.collection)
+    beside = [RuleText(*one) for file in rule_files(paths.rules) for one in read_files(file).texts.items()]
+    found = sort_documents(beside, today)
+    texts.update(found.texts)
+    book = compile_rules([RuleText(*one) for one in texts.items()], cache, own=settings.own_rules)
+    return replace(book, collections=tuple(collections), unused=found.unused)
 
 
 def today() -> date:
@@ -94,10 +118,6 @@ class RuleWatch:
             ]
             self._making = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603  # our own module
         return None
-
-    def unused(self) -> list[str]:
-        """Return which files in the hub's own folder are not used today, and why."""
-        return list(sort_files(rule_files(self._paths.rules), today()).unused)
 
     def _made(self) -> Rulebook | None:
         going = self._making

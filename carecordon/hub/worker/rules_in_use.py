@@ -128,7 +128,7 @@ class RulesInUse:
         self._complaints.set("rules/broken", "rule", text)
         refused = self.detector.rules.refused
         self._complaints.set("rules/refused", "rule", _several("rules were refused", list(map(str, refused))))
-        self._complaints.set("rules/unused", "rule", _several("exceptions are not used", self._watch.unused()))
+        self._complaints.set("rules/unused", "rule", _several("exceptions are not used", list(self._book.unused)))
 
 
 def digest_of(rule: Rule) -> str:

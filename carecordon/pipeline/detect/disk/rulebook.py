@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TypeVar
@@ -53,10 +53,12 @@ class Rulebook:
     """The compiled rules, the collections they came in, and whether the cache held them."""
 
     rules: RuleSet
-    collections: tuple[Collection, ...]
-    was_cached: bool
+    collections: tuple[Collection, ...] = ()
+    was_cached: bool = False
     empty: tuple[str, ...] = ()
     """What to say of paths that hold no rules, beside others that do."""
+    unused: tuple[str, ...] = ()
+    """What to say of documents that were left out, for whoever chose which are used."""
     key: str = ""
     """Under which the cache holds what compiling gave."""
 
@@ -67,6 +69,7 @@ class _Note(msgspec.Struct, frozen=True, array_like=True):
     key: str
     collections: tuple[Collection, ...]
     empty: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 class NoRules(TheirFault):
@@ -78,7 +81,7 @@ def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = N
 
     Raises TheirFault where a path does not exist, cannot be read, or where none of the paths holds a rule.
     """
-    texts = dict(own_files()) if own else {}
+    texts: dict[str, bytes] = {}
     collections: list[Collection] = []
     empty: list[NoRules] = []
     for path in paths:
@@ -92,19 +95,28 @@ def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = N
             collections.append(files.collection)
     if empty and len(empty) == len(paths):
         raise empty[0]
-    rule_texts = [RuleText(path, text) for path, text in sorted(texts.items())]
+    book = compile_rules([RuleText(*one) for one in texts.items()], cache, values, own=own)
+    return replace(book, collections=tuple(collections), empty=tuple(map(str, empty)))
+
+
+def compile_rules(
+    texts: Iterable[RuleText], cache: Cache, values: Values | None = None, *, own: bool = True
+) -> Rulebook:
+    """Return the rules in these texts, and our own, compiled, or as the cache holds them."""
+    ours = (RuleText(*one) for one in own_files()) if own else ()
+    rule_texts = sorted([*ours, *texts])
     key = _key(rule_texts, values or {})
     rules = _kept(key, cache, RuleSet)
     was_cached = rules is not None
     if rules is None:
         rules = _compiled(rule_texts, values or {})
         cache.save(key, msgspec.msgpack.encode(rules))
-    return Rulebook(rules, tuple(collections), was_cached, tuple(map(str, empty)), key)
+    return Rulebook(rules, was_cached=was_cached, key=key)
 
 
 def note(book: Rulebook, name: str, cache: Cache) -> None:
     """Let `recalled` give this book again; `name` changes whenever a file does that it was read from."""
-    cache.save(_note_key(name), msgspec.msgpack.encode(_Note(book.key, book.collections, book.empty)))
+    cache.save(_note_key(name), msgspec.msgpack.encode(_Note(book.key, book.collections, book.empty, book.unused)))
 
 
 def recalled(name: str, cache: Cache) -> Rulebook | None:
@@ -114,7 +126,9 @@ def recalled(name: str, cache: Cache) -> Rulebook | None:
     """
     found = _noted(name, cache)
     rules = None if found is None else _kept(found.key, cache, RuleSet)
-    return None if found is None or rules is None else Rulebook(rules, found.collections, True, found.empty, found.key)
+    if found is None or rules is None:
+        return None
+    return Rulebook(rules, found.collections, True, found.empty, found.unused, found.key)
 
 
 def recalled_abridged(name: str, cache: Cache) -> Abridged | None:
