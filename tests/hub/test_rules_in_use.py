@@ -89,8 +89,8 @@ def test_a_rule_that_is_none_is_told_and_the_others_stay(paths: Paths, rules: Ru
 def test_rules_that_do_not_load_leave_the_former_ones_in_use(
     paths: Paths, rules: RulesInUse, register: Register
 ) -> None:
-    (paths.rules / "one.yml").unlink()  # none are left at all, and a named folder that holds none is a fault
-    paths.settings.write_text('ods = "XX1"\nname = "Example Trust"\nown_rules = false\nrules = ["gone"]\n')
+    (paths.rules / "one.yml").unlink()
+    paths.settings.write_text("ods = \n")
     until(rules, lambda: any("do not load" in one.text for one in register.cases.troubles()))
     assert ids(rules) == {ALL}
 

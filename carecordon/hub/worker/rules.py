@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import carecordon
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.worker.exceptions import SUFFIXES, rule_files, sort_documents
+from carecordon.hub.worker.last_good import Good, keep, last_good, missed, standing
 from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk.cache import DiskCache
 from carecordon.pipeline.detect.disk.rulebook import (
@@ -43,9 +44,9 @@ def cache_of(paths: Paths) -> DiskCache:
 def read_rules(settings: Settings, paths: Paths, today: date, looked: State | None = None) -> Rulebook:
     """Return our own rules, those that the settings name, and those in the hub's own folder, compiled.
 
-    Exceptions that are over on the day `today` (UTC) are left out. Files that are as they were the last time are not
-    read again: there are thousands. `looked`: what was just found of them. Raises TheirFault where a path that the
-    settings name cannot be read.
+    Exceptions that are over on the day `today` (UTC) are left out. For what does not load, or cannot be read, its last
+    good text stands, see `last_good.py`; the book says so. Files that are as they were the last time are not read
+    again: there are thousands. `looked`: what was just found of them.
     """
     began, cache = time.time_ns(), cache_of(paths)
     state = looked or _state(settings, paths, today)
@@ -58,18 +59,57 @@ def read_rules(settings: Settings, paths: Paths, today: date, looked: State | No
 
 
 def _read(settings: Settings, paths: Paths, today: date, cache: DiskCache) -> Rulebook:
-    texts: dict[str, bytes] = {}
-    collections: list[Collection] = []
-    for path in _named(settings, paths):
-        files = read_files(path)
-        texts.update(files.texts)
+    places = _read_places(settings, paths)
+    beside = sort_documents(places.beside, today)
+    texts = [RuleText(*one) for one in {**places.named, **dict(beside.texts)}.items()]
+    known = last_good(cache)
+    stood: list[Good] = []
+    while True:
+        given = [*texts, *(one.text() for one in stood)]
+        book = compile_rules(given, cache, own=settings.own_rules)
+        more = [one for one in missed(known.rules, book.rules, places.unread) if one not in stood]
+        if not more:
+            break
+        stood += more
+    former = standing(stood, book.rules)
+    if known.key != book.key:
+        keep(book, places.roots, texts, [one for one in stood if one.id in former], cache)
+    return replace(
+        book,
+        collections=tuple(places.collections),
+        unused=beside.unused,
+        unread=tuple(places.unread.values()),
+        former=former,
+    )
+
+
+@dataclass(slots=True)
+class _Places:
+    """What lies where a hub's rules are: texts by path, and which place each came from; `unread` why, by place."""
+
+    named: dict[str, bytes] = field(default_factory=dict)
+    beside: list[RuleText] = field(default_factory=list)
+    roots: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    collections: list[Collection] = field(default_factory=list)
+
+
+def _read_places(settings: Settings, paths: Paths) -> _Places:
+    found = _Places()
+    for path in [*_named(settings, paths), *rule_files(paths.rules)]:
+        try:
+            files = read_files(path)
+        except TheirFault as fault:
+            found.unread[str(path)] = str(fault)
+            continue
+        found.roots.update(dict.fromkeys(files.texts, str(path)))
         if files.collection is not None:
-            collections.append(files.collection)
-    beside = [RuleText(*one) for file in rule_files(paths.rules) for one in read_files(file).texts.items()]
-    found = sort_documents(beside, today)
-    texts.update(found.texts)
-    book = compile_rules([RuleText(*one) for one in texts.items()], cache, own=settings.own_rules)
-    return replace(book, collections=tuple(collections), unused=found.unused)
+            found.collections.append(files.collection)
+        if path.is_relative_to(paths.rules) and path != paths.rules:
+            found.beside += [RuleText(*one) for one in files.texts.items()]
+        else:
+            found.named.update(files.texts)
+    return found
 
 
 def today() -> date:
@@ -94,11 +134,11 @@ class RuleWatch:
         self.trouble: str | None = None
 
     def first(self) -> Rulebook:
-        """Return the rules to begin with. Raises TheirFault as `read_rules` does."""
+        """Return the rules to begin with."""
         return read_rules(self._settings, self._paths, today(), self._known)
 
     def first_abridged(self) -> Abridged:
-        """Return what there is to tell of them. Raises TheirFault as `read_rules` does."""
+        """Return what there is to tell of them."""
         kept = recalled_abridged(self._known.name, cache_of(self._paths))
         return abridged(self.first().rules) if kept is None else kept
 
@@ -128,11 +168,7 @@ class RuleWatch:
         if going.returncode:
             self.trouble = said.decode("utf-8", "replace").strip()[-500:] or f"status {going.returncode}"
             return None
-        try:
-            book = read_rules(self._settings, self._paths, today())
-        except TheirFault as fault:
-            self.trouble = str(fault)
-            return None
+        book = read_rules(self._settings, self._paths, today())
         self.trouble = None
         self._known = self._tried
         return book

@@ -21,7 +21,7 @@ from carecordon.hub.worker.notes import Notes
 from carecordon.hub.worker.rules import RuleWatch, cache_of
 from carecordon.model.event import LogSource
 from carecordon.pipeline.detect.disk.rulebook import Rulebook
-from carecordon.pipeline.detect.sigma.ir import Rule
+from carecordon.pipeline.detect.sigma.ir import About, Rule
 
 NAMED = 3
 OFF = "rules/off/"
@@ -44,7 +44,7 @@ class RulesInUse:
     def __init__(
         self, settings: Settings, paths: Paths, complaints: Complaints, notes: Notes, log: Any, number: int, of: int
     ) -> None:
-        """Read the rules. Raises TheirFault where a path that the settings name cannot be read."""
+        """Read the rules."""
         self._cache = cache_of(paths)
         self._watch = RuleWatch(settings, paths)
         self._complaints = complaints
@@ -126,9 +126,20 @@ class RulesInUse:
         broken = self._watch.trouble
         text = None if broken is None else f"the changed rules do not load, the former ones stay in use: {broken}"
         self._complaints.set("rules/broken", "rule", text)
-        refused = self.detector.rules.refused
-        self._complaints.set("rules/refused", "rule", _several("rules were refused", list(map(str, refused))))
-        self._complaints.set("rules/unused", "rule", _several("exceptions are not used", list(self._book.unused)))
+        book = self._book
+        former = [f"'{one.title}' of {one.path}" for one in _rules_of(book) if one.id in book.former]
+        told = {
+            "refused": _several("rules were refused", list(map(str, book.rules.refused))),
+            "former": _several("rules do not load any more and go on as they were until they are mended", former),
+            "unread": _several("places of rules cannot be read, what they held goes on as it was", list(book.unread)),
+            "unused": _several("exceptions are not used", list(book.unused)),
+        }
+        for key, text in told.items():
+            self._complaints.set(f"rules/{key}", "rule", text)
+
+
+def _rules_of(book: Rulebook) -> tuple[About, ...]:
+    return *book.rules.rules, *book.rules.correlations
 
 
 def digest_of(rule: Rule) -> str:

@@ -59,6 +59,10 @@ class Rulebook:
     """What to say of paths that hold no rules, beside others that do."""
     unused: tuple[str, ...] = ()
     """What to say of documents that were left out, for whoever chose which are used."""
+    unread: tuple[str, ...] = ()
+    """What to say of places that could not be read, for whoever goes on without them."""
+    former: tuple[str, ...] = ()
+    """Ids of rules and correlations that stand as they once were, since they do not load as they are now."""
     key: str = ""
     """Under which the cache holds what compiling gave."""
 
@@ -70,6 +74,8 @@ class _Note(msgspec.Struct, frozen=True, array_like=True):
     collections: tuple[Collection, ...]
     empty: tuple[str, ...]
     unused: tuple[str, ...]
+    unread: tuple[str, ...]
+    former: tuple[str, ...]
 
 
 class NoRules(TheirFault):
@@ -116,7 +122,8 @@ def compile_rules(
 
 def note(book: Rulebook, name: str, cache: Cache) -> None:
     """Let `recalled` give this book again; `name` changes whenever a file does that it was read from."""
-    cache.save(_note_key(name), msgspec.msgpack.encode(_Note(book.key, book.collections, book.empty, book.unused)))
+    kept = _Note(*(getattr(book, field) for field in _Note.__struct_fields__))
+    cache.save(_note_key(name), msgspec.msgpack.encode(kept))
 
 
 def recalled(name: str, cache: Cache) -> Rulebook | None:
@@ -128,7 +135,7 @@ def recalled(name: str, cache: Cache) -> Rulebook | None:
     rules = None if found is None else _kept(found.key, cache, RuleSet)
     if found is None or rules is None:
         return None
-    return Rulebook(rules, found.collections, True, found.empty, found.unused, found.key)
+    return Rulebook(rules, was_cached=True, **msgspec.structs.asdict(found))
 
 
 def recalled_abridged(name: str, cache: Cache) -> Abridged | None:
