@@ -105,6 +105,10 @@ class Devices(Protocol):
         """Let held devices be what they were before, all of them for None, and audit it; return how many."""
         ...
 
+    def seen_since(self, after: int) -> dict[str, int]:
+        """Return when devices were last heard, of those that were behind `after`; by id, UTC ns."""
+        ...
+
     def seen(self, last: Mapping[str, int]) -> None:
         """Remember when devices last spoke (UTC ns); never goes back; unknown ids are passed over."""
         ...

@@ -55,6 +55,18 @@ def test_every_byte_that_is_another_one_is_seen() -> None:
             decode(data[:end])
 
 
+SIZE = bytes(SENDER.itemsize)
+
+
+def test_what_an_older_release_wrote_is_taken_over() -> None:
+    senders = b"".join(number.to_bytes(4, "little") for number in (300, 7_000, 2, 0))
+    back = decode(record(1, ["5e"], ["Security"], ["pc"], senders, bytes(SOURCE.itemsize)))
+    (sender,) = back.senders
+    assert [sender[name].item() for name in ("awake", "spoke", "idle", "piece", "seen")] == [300, 7_000, 2, 0, 7_000]
+    assert [sender[name].item() for name in ("heard", "since", "said", "times", "longest")] == [0] * 5
+    assert not sender["is_silent"]
+
+
 def record(*parts: object) -> bytes:
     return zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(parts))
 
@@ -62,11 +74,11 @@ def record(*parts: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (record(LAYOUT + 1, ["5e"], ["x"], ["x"], bytes(16), b""), "layout"),
-        (record(LAYOUT, ["5e"], ["x"], ["x"], bytes(15), b""), "cut off"),
+        (record(LAYOUT + 1, ["5e"], ["x"], ["x"], SIZE, b""), "layout"),
+        (record(LAYOUT, ["5e"], ["x"], ["x"], SIZE[1:], b""), "cut off"),
         (record(LAYOUT, ["5e"], ["x"], ["x"], b"", b""), "fit together"),
-        (record(LAYOUT, ["5e"], [], ["x"], bytes(16), bytes(29)), "fit together"),
-        (record(LAYOUT, [5], ["x"], ["x"], bytes(16), b""), "Expected `str`"),
+        (record(LAYOUT, ["5e"], [], ["x"], SIZE, bytes(29)), "fit together"),
+        (record(LAYOUT, [5], ["x"], ["x"], SIZE, b""), "Expected `str`"),
         (zstandard.ZstdCompressor(write_content_size=False).compress(b"x"), "no size"),
         (b"", "sources: "),
     ],

@@ -106,6 +106,14 @@ def test_last_seen_never_goes_back(register: Register) -> None:
     assert [one.last_seen for one in register.devices.all()] == [NOW + 9]
 
 
+def test_who_was_heard_since_is_known_by_id(register: Register) -> None:
+    for number in (1, 2, 3):
+        register.devices.add(device(number), "ward", NOW)
+    register.devices.seen({device(1).id: NOW + 9, device(2).id: NOW + 3})
+    assert register.devices.seen_since(NOW + 3) == {device(1).id: NOW + 9}
+    assert register.devices.seen_since(0) == {device(1).id: NOW + 9, device(2).id: NOW + 3}
+
+
 def test_held_devices_go_back_to_what_they_were(register: Register) -> None:
     for number in range(1, 5):
         register.devices.add(device(number), "ward", NOW)

@@ -61,6 +61,11 @@ class Roster:
         owner = self._owner.get(device.name.lower())
         return device.name if owner is None or owner == device.id else f"{device.name} ({device.id[:SHORT_ID]})"
 
+    def called(self, sender: str) -> str | None:
+        """Return the name that a sender enrolled under, device or forwarder; None for one that is not known."""
+        device = self._known.get(sender)
+        return None if device is None else device.name
+
     def strangers(self, sender: str, names: Iterable[str | None]) -> list[str]:
         """Return those names in a sender's events that it has no right to.
 

@@ -2,12 +2,14 @@
 
 Theory. What a source's silence means is counted in the time in which its sender was awake, that is, spoke through any
 source: from one message to the next, but for AWAKE_S at most. So a device that was switched off, a hub that was away
-and a clock that was set prove nothing against a source. All times are whole seconds.
+and a clock that was set prove nothing against a source. What the silence of all of them means is counted in the same
+way in the time in which the sender was there: spoke, or answered the gate. But who is there may have nothing to say, a
+whole night or weekend: so it must last for twice the longest that there was. All times are whole seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +24,8 @@ OFTEN = 20
 """Times that a source must have been heard before it counts as one that speaks."""
 PAUSES = 30
 """How many of its usual pauses a source may be silent."""
+NIGHTS = 2
+"""How many of its longest pauses a sender that is there may be silent."""
 WINDOW_S = 7 * 86_400
 """What is usual is what was so in about this time: older things count half."""
 KEPT = 200_000
@@ -87,7 +91,9 @@ class Sources:
         if -1 in known:
             known = [self._number(sender) for sender in heard.senders]
         numbers = np.array(known, np.int64)
-        self._awake(numbers[numbers >= 0], now)
+        speaking = numbers[numbers >= 0]
+        self._awake(speaking, now)
+        is_back = self._speak(speaking, now)
         which = np.array(self._find(heard, numbers), np.int64)
         sources = self._sources
         sources["at"][which] = self._senders["awake"][sources["owner"][which]]
@@ -98,7 +104,15 @@ class Sources:
         back = which[sources["is_quiet"][which]]
         sources["is_quiet"][back] = False
         self._mark(back)
-        return len(back) > 0
+        return len(back) > 0 or is_back
+
+    def there(self, seen: Mapping[str, int], now: int, *, counts: bool) -> None:
+        """Take in when senders were last there; where it does not count, what they said may not be known yet."""
+        signs = {number: at for one, at in seen.items() if (number := self._numbers.get(one)) is not None and at <= now}
+        if signs:
+            who, at = np.array(list(signs), np.int64), np.array(list(signs.values()), np.int64)
+            later = at > self._senders["seen"][who]
+            self._be_there(who[later], at[later], AWAKE_S if counts else 0)
 
     def look(self, silent_after_s: float, now: int) -> bool:
         """See which sources have stopped, and let go of what is long gone; return whether any was."""
@@ -113,14 +127,22 @@ class Sources:
         old = np.flatnonzero(span > WINDOW_S)
         all_of["since"][old] += (span[old] // 2).astype(np.uint32)
         all_of["times"][old] //= 2
+        is_other = self._look_at_senders(silent_after_s)
         is_forgotten = self._is_hour(now) and self._forget(silent)
-        return len(stopped) > 0 or is_forgotten
+        return len(stopped) > 0 or is_other or is_forgotten
 
     def quiet(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield (sender, channel, name of the device, when it was last heard) of each source that is quiet."""
         for row in np.flatnonzero(self._sources["is_quiet"][: self._count]).tolist():
             owner, channel, name, last = self._sources[row][["owner", "channel", "name", "last"]].tolist()
             yield self.ids[owner], self._channels.texts[channel], self._names.texts[name], last
+
+    def silent(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (sender, name of a device, when it last spoke) of each that is there and has fallen silent."""
+        for number in np.flatnonzero(self._senders["is_silent"][: len(self.ids)]).tolist():
+            names = self._sources["name"][: self._count][self._sources["owner"][: self._count] == number].tolist()
+            name = self._names.texts[names[0]] if names else self.ids[number]
+            yield self.ids[number], name, int(self._senders["spoke"][number])
 
     def pack(self, piece: int) -> Piece:
         """Return a piece as it stands now."""
@@ -159,6 +181,14 @@ class Sources:
             self._sources["times"][row], self._sources["last"][row] = OFTEN, last
             self._sources["is_quiet"][row] = True
 
+    def add_silent(self, sender: str, last: int) -> None:
+        """Take up a sender that was told to be silent; where it is known already, what is known of it counts."""
+        number = self._number(sender)
+        if number >= 0 and self._senders["times"][number] == 0:
+            one = self._senders[number]
+            one["times"], one["spoke"], one["is_silent"] = OFTEN, last, True
+            self.changed.add(int(one["piece"]))
+
     def _awake(self, who: _Numbers, now: int) -> None:
         senders = self._senders
         spoke = senders["spoke"][who].astype(np.int64)
@@ -168,6 +198,50 @@ class Sources:
         senders["spoke"][who] = now
         senders["idle"][who] = 0
         self.changed.update(senders["piece"][who].tolist())
+
+    def _be_there(self, who: _Numbers, at: _Numbers | int, most: int = AWAKE_S) -> None:
+        senders = self._senders
+        seen = senders["seen"][who].astype(np.int64)
+        step = np.clip(at - seen, 0, most)
+        step[seen == 0] = 0
+        senders["heard"][who] += step.astype(np.uint32)
+        senders["seen"][who] = at
+        self.changed.update(np.unique(senders["piece"][who]).tolist())
+
+    def _speak(self, who: _Numbers, now: int) -> bool:
+        """Note that these speak; return whether one of them had been silent."""
+        self._be_there(who, now)
+        senders = self._senders
+        heard, is_first = senders["heard"][who], senders["times"][who] == 0
+        pauses = np.where(is_first, 0, heard - senders["said"][who])
+        senders["longest"][who] = np.maximum(senders["longest"][who], pauses)
+        senders["since"][who] = np.where(is_first, heard, senders["since"][who])
+        senders["said"][who] = heard
+        senders["times"][who] += 1
+        back = who[senders["is_silent"][who]]
+        senders["is_silent"][back] = False
+        self.urgent.update(senders["piece"][back].tolist())
+        return len(back) > 0
+
+    def _look_at_senders(self, silent_after_s: float) -> bool:
+        """See who is there and has fallen silent; return whether anybody has."""
+        senders = self._senders[: len(self.ids)]
+        span = senders["said"].astype(np.int64) - senders["since"]
+        usual = np.maximum(
+            PAUSES * span / np.maximum(senders["times"], 1), NIGHTS * senders["longest"].astype(np.int64)
+        )
+        silent = senders["heard"].astype(np.int64) - senders["said"]
+        is_missed = (silent > np.maximum(silent_after_s, usual)) & (senders["times"] >= OFTEN)
+        stopped = np.flatnonzero(is_missed & ~senders["is_silent"])
+        senders["is_silent"][stopped] = True
+        pieces = np.unique(senders["piece"][stopped]).tolist()
+        self.changed.update(pieces)
+        self.urgent.update(pieces)
+        old = np.flatnonzero(span > WINDOW_S)
+        senders["since"][old] += (span[old] // 2).astype(np.uint32)
+        senders["times"][old] //= 2
+        senders["longest"][old] -= senders["longest"][old] // 4
+        return len(stopped) > 0
 
     def _find(self, heard: Heard, numbers: _Numbers) -> list[int]:
         """Return the rows of what was heard, each once, new ones where there is room."""
@@ -206,7 +280,8 @@ class Sources:
             self._senders = _larger(self._senders)
         piece = self._roomy_piece(self.partition_of(sender)) if piece is None else piece
         self._held[piece] += 1
-        self._senders[number] = (0, 0, 0, piece)
+        self._senders[number] = np.zeros((), SENDER)
+        self._senders["piece"][number] = piece
         return number
 
     def _roomy_piece(self, partition: int) -> int:

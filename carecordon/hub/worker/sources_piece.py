@@ -13,12 +13,23 @@ import zstandard
 
 from carecordon.model.errors import TheirFault
 
-LAYOUT = 1
+LAYOUT = 2
 MOST_BYTES = 64 * 1024 * 1024
 """What a record may unfold to."""
 LAST = 2**32 - 1
-SENDER = np.dtype([("awake", "<u4"), ("spoke", "<u4"), ("idle", "<u4"), ("piece", "<u4")])
-"""Seconds awake in all, when it last spoke (UTC s, 0 never), hours it said nothing, the piece that it is in."""
+_FORMER = 1
+_FORMER_NAMES = ("awake", "spoke", "idle", "piece")
+_FORMER_SENDER = np.dtype([(name, "<u4") for name in _FORMER_NAMES])
+"""Of releases that did not know of senders that are there and say nothing."""
+SENDER = np.dtype(
+    [
+        *((name, "<u4") for name in (*_FORMER_NAMES, "heard", "seen", "since", "said", "times", "longest")),
+        ("is_silent", "?"),
+    ]
+)
+"""Seconds awake in all, when it last spoke (UTC s, 0 never), hours it said nothing, the piece that it is in; seconds
+that it was there in all, when it last was (UTC s, 0 never), how many of them when it first and last spoke, how often it
+did, and for how many at most it did not; whether it is there and has fallen silent."""
 SOURCE = np.dtype(
     [(name, "<u4") for name in ("owner", "channel", "name", "since", "at", "last", "times")] + [("is_quiet", "?")]
 )
@@ -94,13 +105,24 @@ def decode(data: bytes) -> Piece:
     except zstandard.ZstdError as fault:
         raise TheirFault(f"sources: {fault}") from fault
     record = _RECORD.decode(plain)
-    if record.layout != LAYOUT:
-        raise TheirFault(f"sources: layout {record.layout}, this program knows {LAYOUT}")
-    senders, sources = _from_columns(record.senders, SENDER), _from_columns(record.sources, SOURCE)
+    if record.layout not in (_FORMER, LAYOUT):
+        raise TheirFault(f"sources: layout {record.layout}, this program knows {_FORMER} and {LAYOUT}")
+    senders = _from_columns(record.senders, SENDER if record.layout == LAYOUT else _FORMER_SENDER)
+    if record.layout == _FORMER:
+        senders = _taken_over(senders)
+    sources = _from_columns(record.sources, SOURCE)
     borders = {"owner": len(record.ids), "channel": len(record.channels), "name": len(record.names)}
     if len(senders) != len(record.ids) or any((sources[name] >= end).any() for name, end in borders.items()):
         raise TheirFault("sources: its columns do not fit together")
     return Piece(record.ids, record.channels, record.names, senders, sources)
+
+
+def _taken_over(former: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    senders = np.zeros(len(former), SENDER)
+    for name in _FORMER_NAMES:
+        senders[name] = former[name]
+    senders["seen"] = former["spoke"]
+    return senders
 
 
 def _by_column(table: npt.NDArray[Any]) -> bytes:

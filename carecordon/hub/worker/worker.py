@@ -33,6 +33,10 @@ IDLE_S = 0.05
 LOOK_S = 5.0
 """How often the roster and the rules are looked at."""
 TRIM_S = 10.0
+THERE_S = 30.0
+"""How often it is asked whom the gate heard, which it writes down each minute."""
+CALM_S = 15.0
+"""While events wait no longer than this, what devices said until they were last heard was seen, or will be at once."""
 BAD_DISK_S = 2.0
 DAMAGES_TOLD = 100
 
@@ -42,15 +46,16 @@ def main() -> None:
     paths = Paths(Path(sys.argv[1]), Path(sys.argv[2]))
     number, of = int(sys.argv[3]), int(sys.argv[4])
     process = Process(f"worker-{number}", paths)
-    worker = _Worker(process, read_settings(paths.settings), paths, number, of)
+    worker = Worker(process, read_settings(paths.settings), paths, number, of)
     give_way()
     worker.run()
 
 
-class _Worker:
+class Worker:
     """The loop around the shards of one process."""
 
     def __init__(self, process: Process, settings: Settings, paths: Paths, number: int, of: int) -> None:
+        """Open what worker `number` of `of` works with, and go on from what a former process left."""
         self._process = process
         self._register = REGISTER.open_register(str(paths.register))
         self._doors = Doors(
@@ -69,7 +74,11 @@ class _Worker:
         self._rules = RulesInUse(settings, paths, self._complaints, self._notes, process.log, number, of)
         self._shards = [Shard(self._doors, one, HOLD_NS) for one in range(settings.partitions) if one % of == number]
         self._lag = Lag(self._complaints, min(DEEP_S, settings.limits.max_lag_s))
-        self._channels = ChannelsHeard(settings.limits.silent_after_s, self._doors.events.partition_of, whose(number))
+        self._channels = ChannelsHeard(
+            settings.limits.silent_after_s, self._doors.events.partition_of, whose(number), self._doors.roster.called
+        )
+        self._there_until = 0
+        """When the newest of the signs that devices are there was made, of those that were taken in (UTC ns)."""
         self._losses = Losses()
         self._untold: dict[str, Trouble] = {}
         """News of these two that the register has not taken yet, by key."""
@@ -78,7 +87,7 @@ class _Worker:
         self._resume()
         for shard in self._shards:
             shard.heard = Hearing([self._channels.see, self._losses.see], self._fail_to_hear).hear
-        self._looked = self._trimmed = 0.0
+        self._looked = self._trimmed = self._asked = 0.0
 
     def _resume(self) -> None:
         """Go on from what a former process noted and told."""
@@ -130,7 +139,7 @@ class _Worker:
         if now - self._looked >= LOOK_S:
             self._looked = now
             try:
-                self._look_around()
+                self.look_around()
             except OSError as fault:  # a full disk, a register that is busy: looked at again
                 self._process.log.warning("look", fault=str(fault))
         if self._is_first and now - self._trimmed >= TRIM_S:
@@ -140,17 +149,27 @@ class _Worker:
             except OSError as fault:  # tried again: until then the log is longer than it need be
                 self._process.log.warning("trim", fault=str(fault))
 
-    def _look_around(self) -> None:
+    def look_around(self) -> None:
+        """Take in what changed around the worker, and write down what it has to tell. Raises OSError."""
         self._doors.roster.refresh()
         lag_s, now = self._lag_s(), time.time_ns()
         self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), lag_s)
         self._lag.look(lag_s)
         self._complain()
+        self._see_who_is_there(lag_s, now)
         self._untold.update((one.key, one) for one in [*self._channels.news(now), *self._losses.news(now)])
         self._channels.note(self._notes)  # before it is told: what was told is known after a restart
         if self._untold:
             self._register.cases.trouble(list(self._untold.values()))
             self._untold.clear()
+
+    def _see_who_is_there(self, lag_s: float, now: int) -> None:
+        """Take in whom the gate heard, whatever they said. While events wait, nobody's silence is a proof."""
+        if time.monotonic() - self._asked >= THERE_S:
+            self._asked = time.monotonic()
+            seen = self._register.devices.seen_since(self._there_until)
+            self._there_until = max([self._there_until, *(at for at in seen.values() if at <= now)])
+            self._channels.there(seen, now, counts=lag_s < CALM_S)
 
     def _fail_to_hear(self, why: str) -> None:
         """Log that something was not noted, and complain of it once; written with the other news."""

@@ -172,6 +172,12 @@ class SqlDevices:
             append(connection, [Act(who, "confirm", what, f"{len(found)}")], now)
             return len(found)
 
+    def seen_since(self, after: int) -> dict[str, int]:
+        """Return when devices were last heard, of those that were behind `after`."""
+        with self._door.reading() as connection:
+            rows = connection.execute(select(SEEN.c.device, SEEN.c.last).where(SEEN.c.last > after))
+            return {one.device: one.last for one in rows}
+
     def seen(self, last: Mapping[str, int]) -> None:
         """Remember when devices last spoke."""
         if not last:
