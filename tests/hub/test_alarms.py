@@ -74,7 +74,7 @@ def test_a_store_that_comes_and_goes_is_told_once_that_day_and_again_the_next(re
 
 def test_many_that_fall_silent_are_one_alarm_and_one_alone_is_none_unless_wanted(register: Register) -> None:
     quiet = Quiet("silent", "devices")
-    gone = {f"d{n}": Hush(f"pc-{n}", f"d{n}", T0) for n in range(40)}
+    gone = {f"d{n}": Hush(f"pc-{n}", f"d{n}", T0 if n else T0 - 3_600 * SECOND) for n in range(40)}
     register.cases.trouble(quiet.news({"d0": gone["d0"]}, T0))
     assert alarms(register).look(T0) == 0
     register.cases.trouble(quiet.news(gone, T0 + SECOND))
@@ -82,6 +82,9 @@ def test_many_that_fall_silent_are_one_alarm_and_one_alone_is_none_unless_wanted
     assert "39 devices fell quiet together" in subjects(register)[0]
     assert alarms(register, Level.LOW).look(T0 + SECOND) == 2
     assert len(subjects(register)) == 2
+    register.cases.trouble(quiet.news(gone | {"late": Hush("late", "late", T0 + SECOND)}, T0 + 2 * SECOND))
+    assert alarms(register).look(T0 + 2 * SECOND) == 1
+    assert len(subjects(register)) == 2, "a crowd that grows is told once"
 
 
 def test_devices_that_are_held_since_a_restore_are_told_until_none_is(register: Register) -> None:

@@ -144,9 +144,9 @@ def test_who_fell_silent_just_before_a_restart_is_told_and_holds_no_crowd_open(r
 
 def test_after_a_restart_each_crowd_is_over_by_itself() -> None:
     early = {f"a{n}": Hush(f"a{n}", f"a{n}", at(1)) for n in range(MANY)}
-    late = {f"b{n}": Hush(f"b{n}", f"b{n}", at(2)) for n in range(MANY)}
+    late = {f"b{n}": Hush(f"b{n}", f"b{n}", at(7)) for n in range(MANY)}
     before = Quiet("source", "sources", "0/")
-    told = [*before.news(early, at(12)), *before.news(early | late, at(14))]
+    told = [*before.news(early, at(12)), *before.news(early | late, at(18))]
     anew = Quiet("source", "sources", "0/")
     fresh = Hush("c", "c", at(13))
     quiet = early | late | {"c": fresh}
@@ -200,9 +200,65 @@ def test_upkeep_goes_on_after_the_clock_was_set_back(register: Register, tmp_pat
 def test_who_fits_two_crowds_after_a_restart_is_of_the_oldest_alone() -> None:
     early = {f"a{n}": Hush(f"a{n}", f"a{n}", at(1 + n / 4)) for n in range(MANY)}
     late = {f"b{n}": Hush(f"b{n}", f"b{n}", at(4 if n else 3)) for n in range(MANY)}
-    before = Quiet("source", "sources", "0/")
-    told = [*before.news(early, at(14)), *before.news(early | late, at(15))]
+    told = [
+        Trouble(f"source/0/{at(14)}/{max(one.last for one in of.values())}", "source", None, "many", since, None, MANY)
+        for of, since in ((early, at(1)), (late, at(3)))
+    ]
     anew = Quiet("source", "sources", "0/")
     anew.resume(told, early | late)
     (over,) = anew.news(early, at(16))
     assert over.key == told[1].key
+
+
+@pytest.mark.parametrize("sizes", [(4, 150, 146), (150, 4, 146), (9, 9, 282), (100, 100, 100)])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_many_that_fall_silent_over_some_looks_are_one(
+    register: Register, sizes: tuple[int, ...], is_restarted: bool
+) -> None:
+    ids = enrol(register, sum(sizes))
+    silence = Silence(register, LIMIT_S)
+    silence.look(at(0), at(0))
+    left = list(ids)
+    for place, size in enumerate(sizes):  # they fall silent over a minute, and so they are missed over a minute
+        gone, left = left[:size], left[size:]
+        register.devices.seen(dict.fromkeys(gone, at(1 + place / 2)))
+    keys = set()
+    for look in range(20, 26):
+        now = at(look / 2 + 1) + SECOND
+        silence.look(now, now)
+        keys |= {one.key for one in register.cases.troubles() if one.count >= MANY}
+        if is_restarted:
+            silence = Silence(register, LIMIT_S)
+            silence._since = at(0)  # this one has listened as long
+    (trouble,) = register.cases.troubles()
+    assert keys == {trouble.key}, "told to people once: notices go by the key"
+    assert trouble.count == sum(sizes)
+    assert trouble.text.startswith(f"{sum(sizes)} devices fell quiet together: pc-00, ")
+    assert trouble.text.endswith(f" and {sum(sizes) - 12} more")
+    register.devices.seen(dict.fromkeys(ids[1:], at(20)))
+    silence.look(at(20), at(20))
+    assert open_troubles(register) == [trouble.text]
+    register.devices.seen({ids[0]: at(21)})
+    silence.look(at(21), at(21))
+    assert open_troubles(register) == []
+
+
+def test_what_stopped_at_other_times_is_not_told_as_one() -> None:
+    apart = {f"a{n}": Hush(f"pc-{n}", f"a{n}", at(n)) for n in range(MANY * 3)}
+    quiet = Quiet("silent", "devices")
+    for now in range(MANY * 3 + 1):
+        seen = {key: hush for key, hush in apart.items() if hush.last < at(now)}
+        assert all(one.count == 1 for one in quiet.news(seen, at(now + 10)))
+
+
+def test_who_was_told_alone_is_over_when_it_was_one_of_many() -> None:
+    quiet = Quiet("silent", "devices")
+    old = {"old": Hush("old", "old", at(-60))}
+    few = {f"a{n}": Hush(f"pc-{n}", f"a{n}", at(n / 3)) for n in range(MANY - 1)}
+    assert len(quiet.news(old, at(1))) == 1
+    assert len(quiet.news(old | few, at(13))) == MANY - 1
+    crowd, *over = quiet.news(old | few | {"last": Hush("last", "last", at(1))}, at(14))
+    assert (crowd.count, crowd.since) == (MANY, at(0))
+    assert {one.key for one in over} == {f"silent/{key}" for key in few}
+    assert all(one.until == at(14) for one in over)
+    assert quiet.news(old | few | {"last": Hush("last", "last", at(1))}, at(15)) == []

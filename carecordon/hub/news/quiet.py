@@ -1,4 +1,9 @@
-"""What has fallen quiet, told: one by one where it is little, as one thing where much stops at once."""
+"""What has fallen quiet, told: one by one where it is little, as one thing where much stops at once.
+
+At once is not in one look: when a switch dies, who hangs on it was last heard, and is missed, within some minutes. So
+who was last heard WINDOW_NS before or behind others counts with them, whenever it is found; as soon as they are many,
+what was told of each alone is over and the crowd is told, once, and it grows until nobody of that time is left.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,11 @@ from carecordon.model.times import span_text
 
 SECOND = 1_000_000_000
 MANY = 10
-"""So many that stop between two looks are one trouble: a switch, a link, a power cut, an update gone wrong."""
+"""So many that stop at once are one trouble: a switch, a link, a power cut, an update gone wrong."""
+WINDOW_NS = 300 * SECOND
+"""How far apart those were last heard that stopped at once: who answers each minute, and is written down each minute,
+was heard within two; a source speaks when it has something to say.
+"""
 NAMED = 12
 
 
@@ -66,22 +75,66 @@ class Quiet:
     def _begun(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
         known = set(self._lone).union(*(names for _, names in self._crowds.values()))
         fresh = {key: hush for key, hush in quiet.items() if key not in known}
-        if len(fresh) >= MANY:
-            trouble = self._crowd(list(fresh.values()), now)
-            self._crowds[trouble.key] = trouble, frozenset(fresh)
-            return [trouble]
+        found = self._joined(fresh, quiet)
+        group = self._together(fresh)
+        if group:
+            trouble = self._crowd([quiet[key] for key in group], now)
+            self._crowds[trouble.key] = trouble, frozenset(group)
+            alone = [self._lone.pop(key) for key in group if key in self._lone]
+            found += [trouble, *(_ended(one, now) for one in alone)]
         for key, hush in fresh.items():
-            text = f"{hush.name} has been quiet for {span_text((now - hush.last) / SECOND)}"
-            self._lone[key] = Trouble(f"{self.kind}/{key}", self.kind, hush.device, text, hush.last)
-        return [self._lone[key] for key in fresh]
+            if key not in group:
+                text = f"{hush.name} has been quiet for {span_text((now - hush.last) / SECOND)}"
+                self._lone[key] = Trouble(f"{self.kind}/{key}", self.kind, hush.device, text, hush.last)
+                found.append(self._lone[key])
+        return found
 
-    def _crowd(self, fresh: Sequence[Hush], now: int) -> Trouble:
-        names = ", ".join(sorted(hush.name for hush in fresh)[:NAMED])
-        more = f" and {len(fresh) - NAMED:,} more" if len(fresh) > NAMED else ""
-        text = f"{len(fresh):,} {self.many} fell quiet together: {names}{more}"
-        lasts = [hush.last for hush in fresh]
-        key = f"{self.kind}/{self.whose}{now}/{max(lasts)}"  # the last: who goes on from it knows who was of it
-        return Trouble(key, self.kind, None, text, min(lasts), None, len(fresh))
+    def _joined(self, fresh: dict[str, Hush], quiet: Mapping[str, Hush]) -> list[Trouble]:
+        """Take those out of `fresh` who fell quiet when a crowd did that lasts; return the crowds that grew.
+
+        Or had grown when they were taken up: who was found meanwhile was not told.
+        """
+        grown: list[Trouble] = []
+        for own, (trouble, names) in self._crowds.items():
+            newest = _newest(trouble)
+            more = {key for key, hush in fresh.items() if trouble.since <= hush.last <= newest}
+            members = names | more
+            count = max(trouble.count + len(more), len(members))
+            if count > trouble.count:
+                text = self._words(count, [quiet[key].name for key in members if key in quiet])
+                self._crowds[own] = replace(trouble, text=text, count=count), members
+                grown.append(self._crowds[own][0])
+            for key in more:
+                del fresh[key]
+        return grown
+
+    def _together(self, fresh: Mapping[str, Hush]) -> set[str]:
+        """Return who stopped at once, of those that are `fresh` and of those that were told alone; nobody if few."""
+        if not fresh:
+            return set()
+        lasts = {key: hush.last for key, hush in fresh.items()} | {key: one.since for key, one in self._lone.items()}
+        if len(fresh) >= MANY:  # nobody looked for a while: at once for whoever is told
+            newest = max(hush.last for hush in fresh.values())
+            return {key for key, last in lasts.items() if key in fresh or abs(last - newest) <= WINDOW_NS}
+        best: list[str] = []
+        line = sorted(lasts, key=lambda key: (lasts[key], key))
+        first = 0
+        for end, key in enumerate(line, 1):
+            while lasts[key] - lasts[line[first]] > WINDOW_NS:
+                first += 1
+            if end - first > len(best) and not fresh.keys().isdisjoint(line[first:end]):
+                best = line[first:end]
+        return set(best) if len(best) >= MANY else set()
+
+    def _crowd(self, group: Sequence[Hush], now: int) -> Trouble:
+        lasts = [hush.last for hush in group]
+        text = self._words(len(group), [hush.name for hush in group])
+        key = f"{self.kind}/{self.whose}{now}/{max(lasts) + WINDOW_NS}"  # who goes on from it knows who is of it
+        return Trouble(key, self.kind, None, text, min(lasts), None, len(group))
+
+    def _words(self, count: int, names: Sequence[str]) -> str:
+        more = f" and {count - NAMED:,} more" if count > NAMED else ""
+        return f"{count:,} {self.many} fell quiet together: {', '.join(sorted(names)[:NAMED])}{more}"
 
     def _over(self, quiet: Mapping[str, Hush], now: int) -> list[Trouble]:
         found = [_ended(trouble, now) for key, trouble in self._lone.items() if key not in quiet]
@@ -97,7 +150,7 @@ class Quiet:
 
 
 def _newest(trouble: Trouble) -> int:
-    """Return when the last of a crowd was last heard (UTC ns); of one of an older release, when it was told."""
+    """Return until when those of a crowd were last heard (UTC ns); of one of an older release, when it was told."""
     last = trouble.key.rpartition("/")[2]
     return int(last) if last.isdecimal() else trouble.since
 
