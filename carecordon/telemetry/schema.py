@@ -16,10 +16,14 @@ SYNC = {
     "min_compressed_bytes_to_fsync_after_merge": "1",
 }
 """A merged part is synced as what it is made of was: that is removed a while later, and was told to be kept."""
+LAPSE = {"ttl_only_drop_parts": "1", "materialize_ttl_recalculate_only": "1"}
+"""What is over goes part by part, and only when all of a part is: nothing is written anew for it but each part's own
+note of when that is.
+"""
 TABLE_SETTINGS = {
     "non_replicated_deduplication_window": str(TOKENS),
     **SYNC,
-    "ttl_only_drop_parts": "1",
+    **LAPSE,
     "merge_max_block_size": "1024",
     "merge_max_block_size_bytes": str(4 << 20),
     "vertical_merge_algorithm_min_rows_to_activate": "1",
@@ -43,7 +47,7 @@ def create_table(retention_days: int) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {DATABASE}.{TABLE} ({', '.join([*columns, *INDEXES])}) "
         "ENGINE = MergeTree PARTITION BY day ORDER BY (device, time, sender, epoch, sequence) "
-        f"TTL {time_to_live(retention_days)} SETTINGS allow_nullable_key = 1, {settings}"
+        f"TTL {time_to_live(retention_days)} SETTINGS allow_nullable_key = 1, {settings} COMMENT '{retention_days}'"
     )
 
 
@@ -53,12 +57,32 @@ def time_to_live(retention_days: int) -> str:
 
 
 def _modify_ttl(retention_days: int) -> str:
+    """Return the statement that says how long events are kept, for what comes from now on.
+
+    What is stored has its end noted in each part. The statement would have that noted anew, and wait for it: see `lapse`.
+    """
     kept = time_to_live(retention_days)
     return f"ALTER TABLE {DATABASE}.{TABLE} MODIFY TTL {kept} SETTINGS materialize_ttl_after_modify = 0"
 
 
-def _modify_sync() -> str:
-    changes = ", ".join(f"{name} = {value}" for name, value in SYNC.items())
+LAPSES = f"SELECT comment FROM system.tables WHERE database = '{DATABASE}' AND name = '{TABLE}'"  # noqa: S608  # names of ours
+"""Asks for how many days what is stored is kept; empty where that was never said."""
+
+
+def lapse(retention_days: int) -> tuple[str, ...]:
+    """Return the statements by which what is stored is kept for so many days too, and `LAPSES` says so.
+
+    The first is done in the background, and goes on at the next start; where it is given twice, it does no harm.
+    """
+    table = f"ALTER TABLE {DATABASE}.{TABLE}"
+    return (
+        f"{table} MATERIALIZE TTL SETTINGS mutations_sync = 0",
+        f"{table} MODIFY COMMENT '{retention_days}'",
+    )
+
+
+def _modify_settings() -> str:
+    changes = ", ".join(f"{name} = {value}" for name, value in {**SYNC, **LAPSE}.items())
     return f"ALTER TABLE {DATABASE}.{TABLE} MODIFY SETTING {changes}"
 
 
@@ -68,6 +92,6 @@ def migrations(retention_days: int) -> tuple[str, ...]:
         f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic",
         create_table(retention_days),
         _modify_ttl(retention_days),
-        _modify_sync(),
+        _modify_settings(),
         *(view.create() for view in VIEWS.values() if view.name != TABLE),
     )

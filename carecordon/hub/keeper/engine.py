@@ -15,7 +15,7 @@ import chdb
 
 from carecordon.hub.keeper.frozen import NAME, hold, thaw
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
-from carecordon.telemetry.schema import migrations
+from carecordon.telemetry.schema import LAPSES, lapse, migrations
 
 MIB = 1 << 20
 SERVER = {
@@ -100,6 +100,7 @@ class Engine:
         self._folder = folder
         self._address = f"{folder}?{urlencode(SERVER)}"
         self._writer = self._handle(INSERT, make=migrations(retention_days))
+        self._keep_for(retention_days)
         self._readers: queue.SimpleQueue[_Handle] = queue.SimpleQueue()
         self._handles = [self._handle(QUESTION) for _ in range(questions)]
         self._limits: dict[int, dict[str, str]] = {id(handle): {} for handle in self._handles}
@@ -118,6 +119,16 @@ class Engine:
         for name, value in settings.items():
             handle.query(f"SET {name} = '{value}'", "Null")
         return handle
+
+    def _keep_for(self, retention_days: int) -> None:
+        """Let what is stored be kept for so many days too, in the background, where that is another number than before.
+
+        Where it cannot be begun, on a full disk for one, the next start tries again: the store serves without it.
+        """
+        with suppress(EngineFault):
+            if self._run(self._writer, LAPSES, "TabSeparated").strip() != f"{retention_days}".encode():
+                for statement in lapse(retention_days):
+                    self._run(self._writer, statement, "Null")
 
     def insert(self, block: bytes | memoryview, token: str) -> None:
         """Keep a block in Native format; on return it is on disk. Raises EngineFault.
