@@ -59,7 +59,7 @@ def time_to_live(retention_days: int) -> str:
 def _modify_ttl(retention_days: int) -> str:
     """Return the statement that says how long events are kept, for what comes from now on.
 
-    What is stored has its end noted in each part. The statement would have that noted anew, and wait for it: see `lapse`.
+    What is stored has its end noted in each part. The statement would note that anew, and wait for it: see `lapse`.
     """
     kept = time_to_live(retention_days)
     return f"ALTER TABLE {DATABASE}.{TABLE} MODIFY TTL {kept} SETTINGS materialize_ttl_after_modify = 0"
