@@ -44,6 +44,11 @@ _INSERT = re.compile(
     rf"INSERT INTO (?:`?{DATABASE}`?\.)?`?{TABLE}`?\s*\(([`A-Za-z0-9_, ]*)\)\s*FORMAT Native\s*", re.ASCII
 )
 _SETTINGS_QUESTION = re.compile(r"SELECT name, value, readonly FROM system\.settings LIMIT \d+")
+_GREETINGS = {
+    "SELECT version(), timezone()": "SELECT VERSION(), timezone()",
+    "SELECT 1 AS check": 'SELECT 1 AS "check"',
+}
+"""What the client asks of every server when it connects, as `rebuild` gives it: so that no parser is needed for it."""
 _SETTINGS_ANSWER = "SELECT 'enable_http_compression' AS name, '1' AS value, toUInt8(1) AS readonly"
 MAX_INSERT_HEAD = 16_384
 
@@ -110,8 +115,12 @@ def _insert(words: Mapping[str, str], body: bytes) -> Insert | Ask | Shut:
 
 def _is_greeting(statement: str) -> bool:
     """Return whether it is one of the questions that the client asks of every server when it connects."""
-    bare = _FORMAT.sub("", statement)
-    return bare in ("SELECT version(), timezone()", "SELECT 1 AS check") or bool(_SETTINGS_QUESTION.fullmatch(bare))
+    return _greeted(_FORMAT.sub("", statement)) is not None
+
+
+def _greeted(bare: str) -> str | None:
+    """Return a question of the client's own as the store is to read it; None for any other."""
+    return _SETTINGS_ANSWER if _SETTINGS_QUESTION.fullmatch(bare) else _GREETINGS.get(bare)
 
 
 def _ask(words: Mapping[str, str], body: bytes) -> Ask | Shut:
@@ -136,8 +145,9 @@ def _ask(words: Mapping[str, str], body: bytes) -> Ask | Shut:
         form, statement = found.group(1), statement[: found.start()]
     if form not in FORMATS:
         return Shut(UNKNOWN_FORMAT, f"the format {form[:60]!r} is not given here")
-    if _SETTINGS_QUESTION.fullmatch(statement):
-        return Ask(_SETTINGS_ANSWER, form, limits)
+    greeted = _greeted(statement)
+    if greeted is not None:
+        return Ask(greeted, form, limits)
     made = rebuild(statement, parameters)
     if isinstance(made, Denied):
         return Shut(ACCESS_DENIED if made.line == 0 else SYNTAX_ERROR, str(made))
