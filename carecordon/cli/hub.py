@@ -13,8 +13,8 @@ import typer
 
 from carecordon.cli import hub_acts
 from carecordon.cli.hub_line import Line, segment
-from carecordon.cli.hub_lists import AsCsv, AsJson, Most, form_of, list_rows, paths_of, timed, write_out
-from carecordon.cli.hub_shown import Row, placed, screen, status, stood, table, told_case
+from carecordon.cli.hub_lists import AsCsv, AsJson, Most, form_of, list_rows, paths_of, tell_cut, timed, write_out
+from carecordon.cli.hub_shown import placed, screen, status, stood, table, told_case
 from carecordon.cli.hub_watch import watch as watch_hub
 from carecordon.cli.options import STOPPED, USAGE, fail, say
 from carecordon.cli.places import DATA, KEYS
@@ -167,17 +167,19 @@ def devices(
     out.print(table([timed(told)], DEVICES))
     if told["why"]:
         out.print(f"Why: {told['why']}")
-    coverage = told["coverage"]
     out.print()
-    if coverage is None:
-        out.print("What was seen of it is not known: the store of events does not answer.")
-    elif coverage:
-        out.print(table(coverage, COVERAGE))
+    if told["coverage"]:
+        out.print(table(told["coverage"], COVERAGE))
+    elif told["coverage_cut"]:
+        out.print(f"What was seen of it is not known: {told['coverage_cut']}.")
     else:
         out.print("Nothing was seen of it yet.")
     if told["incidents"]:
         out.print()
         out.print(table(map(timed, told["incidents"]), INCIDENTS))
+    for what in ("coverage", "incidents"):
+        if told[f"{what}_cut"] and told[what]:
+            say(f"not all of its {what}: {told[f'{what}_cut']}")
 
 
 @app.command()
@@ -194,14 +196,15 @@ def ask(
     body = {"sql": sql} | ({"rows": rows} if rows else {})
     form = form_of(as_json, as_csv)
     if form != "json":
-        write_out(line.post("/ask", body, form))
+        written, cut = line.written("/ask", None, body, form)
+        write_out(written)
+        tell_cut(cut)
         return
-    whole = json.loads(line.post("/ask", body))
-    out = screen()
-    found: list[Row] = whole["rows"]
+    found, cut = line.rows("/ask", None, body)
     if found:
-        out.print(table(found, [(name, name) for name in found[0]]))
-    say(number(len(found), "row", "rows") + (f"; the answer was cut: {whole['cut']}" if whole["is_cut"] else ""))
+        screen().print(table(found, [(name, name) for name in found[0]]))
+    say(number(len(found), "row", "rows"))
+    tell_cut(cut)
 
 
 @app.command()

@@ -25,6 +25,8 @@ REFUSED = 3
 """The hub was asked, and did not do or answer it."""
 ROOT = "/api/v1"
 ALIVE = "/healthz"
+CUT = "carecordon-cut"
+"""The header of an answer that was cut: why (console/answer.py)."""
 TIMEOUT_S = 120.0
 """Who says nothing for so long, not even that it lives, does not answer."""
 LOOK_S = 30.0
@@ -71,24 +73,35 @@ class Line:
         """Speak to the hub of these folders."""
         self._paths = paths
 
-    def get(self, path: str, query: Query | None = None, form: str = "json") -> bytes:
-        """Return the answer to a question."""
-        return self._call("GET", path, query, None, form)
+    def get(self, path: str, query: Query | None = None) -> bytes:
+        """Return the answer to a question, as JSON."""
+        return self.written(path, query, None, "json")[0]
 
-    def rows(self, path: str, query: Query | None = None) -> tuple[list[dict[str, Any]], str]:
+    def rows(
+        self, path: str, query: Query | None = None, body: Mapping[str, Any] | None = None
+    ) -> tuple[list[dict[str, Any]], str]:
         """Return the rows of an answer, and why there are more ('' where there are none)."""
-        whole = json.loads(self.get(path, query))
+        found, _ = self.written(path, query, body, "json")
+        whole = json.loads(found)
         return whole["rows"], whole["cut"] or ""
 
-    def one(self, path: str, query: Query | None = None) -> dict[str, Any]:
+    def written(self, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str) -> tuple[bytes, str]:
+        """Return an answer in a form, to `body` where there is one, and why it was cut ('' where it was not)."""
+        with self._answer("GET" if body is None else "POST", path, query, body, form) as answer:
+            found = answer.read()
+        if answer.status >= 300:
+            _refuse(answer.status, found, path)
+        return found, answer.headers.get(CUT, "")
+
+    def one(self, path: str) -> dict[str, Any]:
         """Return an answer that is one thing."""
-        found = json.loads(self.get(path, query))
+        found = json.loads(self.get(path))
         assert isinstance(found, dict)  # noqa: S101  # the API's contract
         return found
 
-    def post(self, path: str, body: Mapping[str, Any], form: str = "json") -> bytes:
+    def post(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Return the answer to an act."""
-        return self._call("POST", path, None, body, form)
+        return self.written(path, None, body, "json")[0]
 
     def is_there(self, path: str) -> bool:
         """Return whether there is such a thing."""
@@ -103,13 +116,6 @@ class Line:
                 _refuse(answer.status, answer.read(), path)
             while line := answer.readline():
                 yield json.loads(line)
-
-    def _call(self, method: str, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str) -> bytes:
-        with self._answer(method, path, query, body, form) as answer:
-            found = answer.read()
-        if answer.status >= 300:
-            _refuse(answer.status, found, path)
-        return found
 
     @contextmanager
     def _answer(

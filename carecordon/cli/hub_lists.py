@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from carecordon.cli.hub_line import Line, Query
+from carecordon.cli.hub_line import REFUSED, Line, Query
 from carecordon.cli.hub_shown import Columns, Row, moment, screen, table
 from carecordon.cli.options import fail, say
 from carecordon.hub.config import Paths
 from carecordon.report.visible import visible_json
+from carecordon.telemetry.answer import STOPPED
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
@@ -43,14 +44,24 @@ def list_rows(
 ) -> None:
     """Write what the hub lists; `nothing` is said where there is none. `shown` makes a row fit for a table."""
     if form != "json":
-        write_out(line.get(path, query, form))
+        found, cut = line.written(path, query, None, form)
+        write_out(found)
+        tell_cut(cut)
         return
     rows, cut = line.rows(path, query)
     out = screen()
     if rows:
         out.print(table((timed(shown(row)) for row in rows), columns))
-    else:
+    elif not cut:
         out.print(nothing)
+    tell_cut(cut)
+
+
+def tell_cut(cut: str) -> None:
+    """Say why an answer is not whole; ends the command with status 3 where the hub stopped the question."""
+    if cut.startswith(STOPPED):
+        say(f"the answer was cut: {cut}")
+        raise typer.Exit(REFUSED)
     if cut:
         say(f"there are more: {cut} (--limit)")
 

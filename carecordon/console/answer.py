@@ -105,11 +105,12 @@ def _lines(answer: Answer) -> Iterable[bytes]:
 
 
 def _csv(answer: Answer) -> Iterable[str]:
-    yield BYTE_ORDER_MARK + line(answer.columns)
+    columns = answer.columns or (("cut",) if answer.cut else ())  # what was stopped at once has none
+    yield BYTE_ORDER_MARK + line(columns)
     for row in answer.rows:
-        yield safe_line(answer.columns, {name: _cell(row.get(name)) for name in answer.columns})
-    if answer.cut and answer.columns:
-        yield safe_line(answer.columns, {answer.columns[0]: f"({answer.cut})"})
+        yield safe_line(columns, {name: _cell(row.get(name)) for name in columns})
+    if answer.cut:
+        yield safe_line(columns, {columns[0]: f"({answer.cut})"})
 
 
 def _cell(value: Any) -> str:

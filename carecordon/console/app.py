@@ -34,7 +34,7 @@ from carecordon.console.guard import Door, guard
 from carecordon.console.health import healthz, readyz, told_metrics
 from carecordon.console.network import NetworkProtocol
 from carecordon.console.premises import Premises
-from carecordon.console.questions import Questions
+from carecordon.console.questions import Questions, ceiling
 from carecordon.hub.config import Listen, Paths, Settings, read_settings
 from carecordon.hub.keeper.store import open_reader
 from carecordon.hub.process import Process
@@ -232,7 +232,8 @@ def open_premises(paths: Paths, settings: Settings) -> Premises:
     """Return a hub as the API works with it. Raises TheirFault where its register cannot be used."""
     register = SQLITE.open_register(str(paths.register))
     words = words_of((resources.files(story) / CATALOGUE).read_text("utf-8"), CATALOGUE)
-    return Premises(paths, settings, register, Questions(lambda: open_reader(paths)), words)
+    limits = ceiling(settings.limits)
+    return Premises(paths, settings, register, Questions(lambda: open_reader(paths, limits)), words)
 
 
 def main() -> None:

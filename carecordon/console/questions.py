@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from queue import Empty, LifoQueue
 from threading import BoundedSemaphore
 
+from carecordon.hub.config import Limits
+from carecordon.telemetry.answer import Ceiling
 from carecordon.telemetry.backends.clickhouse import ClickHouseReader
 
 READERS = 4
@@ -16,6 +18,11 @@ WAITING = 16
 """Those that wait, each in a thread that no other call gets: more are told to come back."""
 WAIT_S = 15.0
 NO_ROOM = "too many questions at once: try again"
+
+
+def ceiling(limits: Limits, rows: int | None = None) -> Ceiling:
+    """Return what a question may cost by `hub.toml`, in SQL or ready; no more than `rows` where so many are wanted."""
+    return Ceiling(limits.question_s, min(rows or limits.question_rows, limits.question_rows), limits.question_bytes)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,10 @@ SINGLY = 200
 """Matched events that are fetched one by one, where they are not among those."""
 KEPT = 5_000
 NO_STORE = "The store of events does not answer: only the first match of each alert is told."
-TOO_MUCH = f"More than {AROUND:,} events lie around the incident, or on too many devices: not all were looked through."
+TOO_MUCH = (
+    f"More than {AROUND:,} events lie around the incident, or on too many devices, or more than a question may cost:"
+    " not all were looked through."
+)
 
 
 def case_of(hub: Premises, row: IncidentRow) -> Case:
@@ -112,7 +115,7 @@ def _around(reader: ClickHouseReader, incident: Incident) -> tuple[list[Stored],
         room = max(PAGE, (AROUND - len(found)) // (len(devices) - number))
         page = reader.events(device, since, until, limit=room)
         events = page.events
-        if page.after is not None:
+        if page.after is not None or page.cut:
             cut += 1
             events += _of_processes(reader, incident, device)
         found |= {event.place: event for event in events}

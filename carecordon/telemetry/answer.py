@@ -13,6 +13,10 @@ Cell = str | int | float | bool | None | Sequence["Cell"] | Mapping[str, "Cell"]
 """What stands in an answer; times are text in UTC, `2026-11-27 22:46:22.123456789`."""
 
 
+STOPPED = "stopped: "
+"""How a reason begins where the store ended a question at its limits, before there was a whole answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ceiling:
     """What a question may cost. The keeper has a ceiling of its own, and the lower one holds."""
@@ -43,6 +47,13 @@ class Denied:
     def __str__(self) -> str:
         """Return `question:line:column: reason`, as errors read elsewhere."""
         return f"question:{self.line}:{self.column}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A question that the store ended at its limits before there was anything to tell; `why` begins with STOPPED."""
+
+    why: str
 
 
 class Place(NamedTuple):
@@ -77,10 +88,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in order of time. `after` goes into the next question for what follows; None: there is no more."""
+    """Events in order of time. `after` goes into the next question for what follows; None: there is no more.
+
+    `cut` says what else is missing and why, '' where nothing is: the store ended the question, or a tree is too large.
+    """
 
     events: tuple[Stored, ...]
     after: tuple[int, Place] | None
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)

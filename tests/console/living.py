@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from carecordon.hub.config import Paths
+from carecordon.hub.keeper.store import open_telemetry
 from carecordon.hub.news.found import Found, encode
 from carecordon.hub.pulse import Heart
 from carecordon.hub.triage.desk import Desk, Office
@@ -110,6 +111,8 @@ class Living:
 
     paths: Paths
     tokens: dict[Role, str] = field(default_factory=dict)
+    more: str = ""
+    """What stands in hub.toml beside what must."""
     base: str = ""
     process: subprocess.Popen[bytes] | None = None
     now: int = field(default_factory=time.time_ns)
@@ -118,7 +121,7 @@ class Living:
         """Make it."""
         self.paths.run.mkdir(parents=True)
         settings = 'ods = "RX1"\nname = "Westpark Hospital"\nown_rules = false\n[listen]\napi = 0\n'
-        self.paths.settings.write_text(settings)
+        self.paths.settings.write_text(settings + self.more)
         self.authority = make_authority(self.paths.keys, "RX1", "Westpark Hospital", self.now)
         SQLITE.prepare(str(self.paths.register))
         self.paths.found.parent.mkdir()
@@ -179,6 +182,23 @@ class Living:
             process.kill()
             process.communicate()
 
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Run a keeper that holds its events, until the end of the block."""
+        with (self.paths.data / "keeper.log").open("ab") as log:
+            command = [sys.executable, "-m", "carecordon.hub.keeper", str(self.paths.data)]
+            keeper = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        try:
+            assert keeper.stdout is not None
+            assert keeper.stdout.readline() == b"ready\n", (self.paths.data / "keeper.log").read_text()
+            store = open_telemetry(self.paths)
+            store.insert(self.merged, "0:0-4:1")
+            store.close()
+            yield
+        finally:
+            keeper.kill()
+            keeper.communicate()
+
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Return what the process logged of one kind."""
         lines = (self.paths.data / "api.log").read_text().splitlines()
@@ -206,9 +226,9 @@ class Living:
 
 
 @contextmanager
-def living(folder: Path) -> Iterator[Living]:
-    """Return a hub whose API runs."""
-    hub = Living(Paths(folder / "data", folder / "keys"))
+def living(folder: Path, more: str = "") -> Iterator[Living]:
+    """Return a hub whose API runs; `more` stands in its hub.toml beside what must."""
+    hub = Living(Paths(folder / "data", folder / "keys"), more=more)
     try:
         with hub.running():
             yield hub

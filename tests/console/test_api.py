@@ -129,7 +129,7 @@ def test_ready_questions(client: httpx.Client) -> None:
     counts = client.get("/counts", params={"by": ["device", "event_id"]}).json()["rows"]
     assert [(row["device"], row["events"]) for row in counts] == [(NAME, 4)]
     image = "C:\\Windows\\System32\\cmd.exe"
-    common = client.get("/prevalence", params={"field": "Image", "value": image}).json()
+    (common,) = client.get("/prevalence", params={"field": "Image", "value": image}).json()["rows"]
     assert (common["devices"], common["events"]) == (1, 1)
     tree = client.get("/tree", params={"device": NAME, "process": SHELL}).json()["rows"]
     assert [row["ProcessId"] for row in tree] == [100, 101, 102]

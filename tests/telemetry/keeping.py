@@ -17,6 +17,7 @@ from carecordon.model.batch import Rows
 from carecordon.model.event import Fields, Kind
 from carecordon.model.gather import gather
 from carecordon.model.merged import Merged
+from carecordon.telemetry.answer import Ceiling
 from carecordon.telemetry.backends.clickhouse import ClickHouseReader, ClickHouseTelemetry, Where
 from carecordon.telemetry.store import DAY
 
@@ -48,8 +49,8 @@ class Keeping:
     def telemetry(self) -> ClickHouseTelemetry:
         return ClickHouseTelemetry(self.where(Role.WORKER))
 
-    def reader(self) -> ClickHouseReader:
-        return ClickHouseReader(self.where(Role.READER))
+    def reader(self, ceiling: Ceiling | None = None) -> ClickHouseReader:
+        return ClickHouseReader(self.where(Role.READER), ceiling)
 
 
 def start(data: Path) -> subprocess.Popen[str]:

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from carecordon.console import answer
 from carecordon.console.answer import respond
 from carecordon.console.endpoint import Endpoint, Endpoints
-from carecordon.console.premises import Hub, Premises
+from carecordon.console.premises import Hub
+from carecordon.console.questions import ceiling
 from carecordon.model.person import Role
-from carecordon.telemetry.answer import Answer, Ceiling, Denied
+from carecordon.telemetry.answer import Answer, Denied
 
 SQL_CHARS = 32_768
 
@@ -29,14 +30,8 @@ class Question(BaseModel):
 def ask(request: Request, hub: Hub, question: Annotated[Question, Body()]) -> Response:
     """Answer one SELECT over the published views."""
     with hub.questions.reader() as reader:
-        found = reader.ask(question.sql, ceiling(hub, question.rows))
+        found = reader.ask(question.sql, ceiling(hub.settings.limits, question.rows))
     return respond(request, rows_of(found))
-
-
-def ceiling(hub: Premises, rows: int | None = None) -> Ceiling:
-    """Return what a question may cost here."""
-    limits = hub.settings.limits
-    return Ceiling(limits.question_s, min(rows or limits.question_rows, limits.question_rows), limits.question_bytes)
 
 
 def rows_of(found: Answer | Denied) -> answer.Answer:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Body, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from carecordon.console.answer import Answer, Row, encoded, respond
-from carecordon.console.api.ask import ceiling
+from carecordon.console.api.ask import rows_of
 from carecordon.console.api.incidents import row_of as incident_row
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Caller, Hub, Premises
+from carecordon.console.questions import ceiling
 from carecordon.hub.trust.revocations import revoke_device
 from carecordon.model.device import Device, Standing
 from carecordon.model.kept import IncidentQuery
@@ -24,12 +26,18 @@ COLUMNS = (
     "expires",
 )  # fmt: skip
 MOST = 1_000
+MOST_CHANNELS = 10_000
 NS = 1_000_000_000
 HEX = frozenset("0123456789abcdef")
 ID_DIGITS = 32
+COVERAGE = ("channel", "device", "events", "last_received", "last_time")
+LATEST = 20
+"""Incidents that a device is shown with."""
+CHANNELS = 200
+"""Rows of coverage that a device is shown with; more of them where they are asked for alone."""
 _COVERAGE = """
 SELECT channel, device, count() AS events, max(received) AS last_received, max(time) AS last_time
-FROM events WHERE sender = '{id}' GROUP BY channel, device ORDER BY events DESC LIMIT 200
+FROM events WHERE sender = '{id}' GROUP BY channel, device ORDER BY events DESC, channel, device
 """
 
 
@@ -93,14 +101,27 @@ def list_devices(
 def show_device(hub: Hub, device: str) -> Response:
     """Show one device: its health, its coverage (last seen per channel), and the latest incidents it is part of."""
     found = _find(hub, device)
-    incidents = hub.register.cases.incidents(IncidentQuery(device=found.name, limit=20))
+    incidents = hub.register.cases.incidents(IncidentQuery(device=found.name, limit=LATEST + 1))
+    try:
+        coverage: Answer | None = _coverage(hub, found, CHANNELS)
+    except ConnectionError:
+        coverage = None
     told = row_of(hub, found) | {
-        "coverage": _coverage(hub, found),
-        "incidents": [incident_row(row) for row in incidents],
+        "coverage": None if coverage is None else coverage.rows,
+        "coverage_cut": (coverage.cut or None) if coverage is not None else "the store of events does not answer",
+        "incidents": [incident_row(row) for row in incidents[:LATEST]],
+        "incidents_cut": f"only the latest {LATEST} are shown" if len(incidents) > LATEST else None,
         "fingerprint": found.fingerprint,
         "serial": found.serial,
     }
     return Response(encoded(told), media_type="application/json")
+
+
+def cover(
+    request: Request, hub: Hub, device: str, limit: Annotated[int, Query(ge=1, le=MOST_CHANNELS)] = CHANNELS
+) -> Response:
+    """List what was received of each channel of a device, and when last; the most first."""
+    return respond(request, _coverage(hub, _find(hub, device), limit))
 
 
 def revoke(hub: Hub, caller: Caller, device: str, reason: Annotated[Reason, Body()]) -> Response:
@@ -116,22 +137,18 @@ def confirm(hub: Hub, caller: Caller, which: Annotated[Held, Body()]) -> Respons
     return Response(encoded({"confirmed": confirmed}), media_type="application/json")
 
 
-def _coverage(hub: Premises, device: Device) -> list[Row] | None:
-    """Return what was received of each channel of a device; None where the store does not answer.
+def _coverage(hub: Premises, device: Device, limit: int) -> Answer:
+    """Return what was received of each channel of a device. Raises ConnectionError where the store does not answer.
 
     `device.id` is drawn by the hub, 32 hexadecimal digits, so nothing else can stand in the question.
     """
     if len(device.id) != ID_DIGITS or not HEX.issuperset(device.id):
-        return []
-    asked = _COVERAGE.replace("{id}", device.id)
-    try:
-        with hub.questions.reader() as reader:
-            answer = reader.ask(asked, ceiling(hub))
-    except ConnectionError:
-        return None
-    if isinstance(answer, Denied):
-        return None
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        return Answer(COVERAGE, [])
+    with hub.questions.reader() as reader:
+        found = reader.ask(_COVERAGE.replace("{id}", device.id), ceiling(hub.settings.limits, limit))
+    if isinstance(found, Denied):
+        raise ConnectionError(f"the telemetry store gave no answer: {found}")
+    return replace(rows_of(found), columns=COVERAGE)
 
 
 def _find(hub: Premises, device: str) -> Device:
@@ -146,6 +163,7 @@ DEVICES = Endpoints(
     (
         Endpoint("GET", "/devices", list_devices, Role.READER, "read"),
         Endpoint("GET", "/devices/{device}", show_device, Role.READER, "read", form="object"),
+        Endpoint("GET", "/devices/{device}/coverage", cover, Role.READER, "ask"),
         Endpoint("POST", "/devices/{device}/revoke", revoke, Role.ADMIN, "revoke", form="object"),
         Endpoint("POST", "/devices/confirm", confirm, Role.ADMIN, "confirm", form="object"),
     ),

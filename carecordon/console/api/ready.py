@@ -10,13 +10,14 @@ from fastapi import HTTPException, Query, Request, Response
 from carecordon.console.answer import Answer, Row, encoded, respond
 from carecordon.console.api.ask import rows_of
 from carecordon.console.endpoint import Endpoint, Endpoints
-from carecordon.console.premises import Hub
+from carecordon.console.premises import Hub, Premises
 from carecordon.model.event import Value
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339
-from carecordon.telemetry.answer import Denied, Page, Place, Stored
+from carecordon.telemetry.answer import Denied, Page, Place, Stopped, Stored
 
 HEADER = ("time", "device", "channel", "event_id", "sender", "epoch", "sequence", "received")
+PREVALENCE = ("field", "value", "devices", "events", "first", "last")
 MOST = 10_000
 LONGEST_TEXT = 250
 """Characters of what is searched for: it is held against each field, and a question has room for so much."""
@@ -44,8 +45,8 @@ def list_events(
     """List a device's events, the earliest first."""
     start, end = _span(hub.clock(), since, until)
     with hub.questions.reader() as reader:
-        page = reader.events(device, start, end, _cursor(after), limit)
-    return respond(request, _page(page))
+        page = reader.events(device, start, end, _cursor(after), _most(hub, limit))
+    return respond(request, _page(page, limit))
 
 
 def search(
@@ -61,8 +62,8 @@ def search(
     """Find events that have a text in any of their fields."""
     start, end = _span(hub.clock(), since, until)
     with hub.questions.reader() as reader:
-        page = reader.search(text, start, end, device, _cursor(after), limit)
-    return respond(request, _page(page))
+        page = reader.search(text, start, end, device, _cursor(after), _most(hub, limit))
+    return respond(request, _page(page, limit))
 
 
 def count(
@@ -81,6 +82,7 @@ def count(
 
 
 def prevalence(
+    request: Request,
     hub: Hub,
     field: Annotated[str, Query(min_length=1, max_length=100, description="A field, in Sigma's name.")],
     value: Annotated[str, Query(max_length=4_000)],
@@ -88,17 +90,12 @@ def prevalence(
     """Say how many devices have a value in a field, and when it was first and last seen."""
     with hub.questions.reader() as reader:
         found = reader.prevalence(field, value)
-        if isinstance(found, Denied):
-            raise HTTPException(400, str(found))
-    told = {
-        "field": found.field,
-        "value": found.value,
-        "devices": found.devices,
-        "events": found.events,
-        "first": rfc3339(found.first),
-        "last": rfc3339(found.last),
-    }
-    return Response(encoded(told), media_type="application/json")
+    if isinstance(found, Denied):
+        raise HTTPException(400, str(found))
+    if isinstance(found, Stopped):
+        return respond(request, Answer(PREVALENCE, [], found.why))
+    told = (found.field, found.value, found.devices, found.events, rfc3339(found.first), rfc3339(found.last))
+    return respond(request, Answer(PREVALENCE, [dict(zip(PREVALENCE, told, strict=True))]))
 
 
 def tree(
@@ -112,10 +109,13 @@ def tree(
     """List the events that began a process, its ancestors and all that came of it."""
     start, end = _span(hub.clock(), since, until)
     with hub.questions.reader() as reader:
-        found = reader.process_tree(device, process, start, end)
-    if not found:
+        page = reader.process_tree(device, process, start, end)
+    if not page.events and not page.cut:
         raise HTTPException(404, "no such process in that time")
-    return respond(request, _page(Page(found[:MOST], None), len(found) > MOST))
+    most = _most(hub, MOST)
+    if len(page.events) > most:
+        page = Page(page.events[:most], None, "; ".join(filter(None, (_by_settings(most), page.cut))))
+    return respond(request, _page(page, MOST))
 
 
 def show_event(hub: Hub, sender: str, epoch: int, sequence: int) -> Response:
@@ -138,14 +138,24 @@ def _span(now: int, since: int | None, until: int | None) -> tuple[int, int]:
     return start, end
 
 
-def _page(page: Page, is_cut: bool = False) -> Answer:  # noqa: FBT001, FBT002  # said with its name in one place only
+def _most(hub: Premises, limit: int) -> int:
+    """Return how many rows are given where so many are asked for."""
+    return min(limit, hub.settings.limits.question_rows)
+
+
+def _by_settings(most: int) -> str:
+    return f"cut after {most} rows, as `question_rows` in hub.toml says"
+
+
+def _page(page: Page, limit: int) -> Answer:
     rows = [_header(event) | _fields(event) for event in page.events]
     columns = (*HEADER, *_names(page.events))
-    if page.after is None:
-        return Answer(columns, rows, "there are more" if is_cut else "")
+    if page.after is None or page.cut:
+        return Answer(columns, rows, page.cut)
     time, place = page.after
     after = ("after", f"{time}/{place.sender}/{place.epoch}/{place.sequence}")
-    return Answer(columns, rows, f"only {len(rows)} were asked for", after)
+    cut = f"only {limit} were asked for" if len(rows) == limit else _by_settings(len(rows))
+    return Answer(columns, rows, cut, after)
 
 
 def _header(event: Stored) -> Row:
@@ -186,7 +196,7 @@ READY = Endpoints(
         Endpoint("GET", "/events/{sender}/{epoch}/{sequence}", show_event, Role.READER, "ask", form="object"),
         Endpoint("GET", "/search", search, Role.READER, "ask"),
         Endpoint("GET", "/counts", count, Role.READER, "ask"),
-        Endpoint("GET", "/prevalence", prevalence, Role.READER, "ask", form="object"),
+        Endpoint("GET", "/prevalence", prevalence, Role.READER, "ask"),
         Endpoint("GET", "/tree", tree, Role.READER, "ask"),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carecordon.hub.config import Paths
 from carecordon.hub.keeper.address import HOST, Role, read_address
+from carecordon.telemetry.answer import Ceiling
 from carecordon.telemetry.backends.clickhouse import ClickHouseReader, ClickHouseTelemetry, Where
 
 
@@ -12,9 +13,9 @@ def open_telemetry(paths: Paths) -> ClickHouseTelemetry:
     return ClickHouseTelemetry(lambda: _where(paths, Role.WORKER))
 
 
-def open_reader(paths: Paths) -> ClickHouseReader:
-    """Return the store as those have it who ask questions."""
-    return ClickHouseReader(lambda: _where(paths, Role.READER))
+def open_reader(paths: Paths, ceiling: Ceiling | None = None) -> ClickHouseReader:
+    """Return the store as those have it who ask questions, each of which may cost so much."""
+    return ClickHouseReader(lambda: _where(paths, Role.READER), ceiling)
 
 
 def _where(paths: Paths, role: Role) -> Where:

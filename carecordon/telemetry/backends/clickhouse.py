@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 
 from carecordon.model.errors import OurFault, TheirFault
 from carecordon.model.merged import Merged
-from carecordon.telemetry.answer import Answer, Ceiling, Denied, Page, Place, Prevalence, Stored
+from carecordon.telemetry.answer import STOPPED, Answer, Ceiling, Denied, Page, Place, Prevalence, Stopped, Stored
 from carecordon.telemetry.backend import Backend
 from carecordon.telemetry.columns import COLUMNS, DATABASE, TABLE
 from carecordon.telemetry.question import ready
@@ -23,6 +24,7 @@ from carecordon.telemetry.question.asked import rebuild
 from carecordon.telemetry.question.ready import Ready, Span
 from carecordon.telemetry.restore import stored
 from carecordon.telemetry.store import block_of
+from carecordon.telemetry.tree import PROCESSES, process_tree
 
 LOOPBACK = "127.0.0.1"
 """What does not leave the machine is not compressed: that takes longer than the way."""
@@ -37,9 +39,10 @@ TOO_BIG = frozenset({241, 307, 396, 413})
 TOO_SLOW, TOO_MUCH_MEMORY, TOO_LARGE = 159, 241, 396
 BESIDE = 3_500
 """Characters, as an address has them, that all values of a question may have that travel beside it."""
-GENERATIONS = 12
-PROCESSES = 1_000
+MOST_MEMORY = 350 << 20
+"""What the keeper lets a question have (hub/keeper/engine.py)."""
 T = TypeVar("T")
+After = tuple[int, Place] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,8 @@ class ClickHouseReader:
     def event(self, place: Place) -> Stored | None:
         """Return one event; None where it is not kept (any more)."""
         found = self._rows(ready.event(place))
+        if isinstance(found, Stopped):
+            raise ConnectionError(f"the telemetry store gave no answer: {found.why}")
         return stored(found[0]) if found else None
 
     def search(
@@ -172,40 +177,29 @@ class ClickHouseReader:
         self, by: Sequence[str], start: int, end: int, device: str | None = None, limit: int = 100
     ) -> Answer | Denied:
         """Return how many events and devices there are for each combination of these columns, the most first."""
-        asked = ready.counts(by, Span(start, end, device), limit)
-        return asked if isinstance(asked, Denied) else self._answer(asked, self._ceiling)
+        most = min(limit, self._ceiling.rows)
+        asked = ready.counts(by, Span(start, end, device), most + 1)
+        return asked if isinstance(asked, Denied) else self._answer(asked, replace(self._ceiling, rows=most))
 
-    def prevalence(self, field: str, value: str | int) -> Prevalence | Denied:
+    def prevalence(self, field: str, value: str | int) -> Prevalence | Denied | Stopped:
         """Return how many devices have a value in a field, and when it was first and last seen."""
         asked = ready.prevalence(field, value)
         if isinstance(asked, Denied):
             return asked
-        devices, events, first, last = self._rows(asked)[0]
+        found = self._rows(asked)
+        if isinstance(found, Stopped):
+            return found
+        devices, events, first, last = found[0]
         return Prevalence(field, value, devices, events, first if events else None, last if events else None)
 
-    def process_tree(self, device: str, process: str, start: int, end: int) -> tuple[Stored, ...]:
-        """Return the events that began a process (by its ProcessGuid), its ancestors and all that came of it.
+    def process_tree(self, device: str, process: str, start: int, end: int) -> Page:
+        """Return the tree of a process (telemetry/tree.py); all questions for it together have the time of one."""
+        span, until = Span(start, end, device), time.monotonic() + self._ceiling.seconds
 
-        In order of time; at most PROCESSES, and GENERATIONS up and down.
-        """
-        span = Span(start, end, device)
-        found: dict[Place, Stored] = {}
-        above = [process]
-        for _ in range(GENERATIONS):
-            events = self._page(span, None, PROCESSES, ready.began(above, of_parents=False)).events
-            found |= {one.place: one for one in events}
-            above = _named(events, "ParentProcessGuid", found, "ProcessGuid")
-            if not above:
-                break
-        below = [process]
-        for _ in range(GENERATIONS):
-            events = self._page(span, None, PROCESSES, ready.began(below, of_parents=True)).events
-            new = [one for one in events if one.place not in found][: PROCESSES - len(found)]
-            found |= {one.place: one for one in new}
-            below = [str(one.fields["ProcessGuid"]) for one in new if "ProcessGuid" in one.fields]
-            if not below:
-                break
-        return tuple(sorted(found.values(), key=lambda one: (one.moment, one.place)))
+        def ask(names: Sequence[str], of_parents: bool) -> Page:  # noqa: FBT001  # the shape that tree.py asks for
+            return self._pages(span, None, PROCESSES, ready.began(names, of_parents=of_parents), until)
+
+        return process_tree(ask, process)
 
     def events_of(
         self,
@@ -218,21 +212,47 @@ class ClickHouseReader:
         limit: int = 10_000,
     ) -> Page:
         """Return the device's events of a span (UTC ns) that name one of these processes, in order of time."""
-        return self._page(Span(start, end, device), after, limit, ready.names_process(guids, pids))
+        return self._pages(Span(start, end, device), after, limit, ready.names_process(guids, pids))
 
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
 
-    def _page(self, span: Span, after: tuple[int, Place] | None, limit: int, also: Ready | None = None) -> Page:
-        rows = self._rows(ready.events(span, after, limit + 1, also))
+    def _pages(
+        self, span: Span, after: After, limit: int, conditions: Sequence[Ready], until: float | None = None
+    ) -> Page:
+        """Return events that fulfil one of the conditions, each asked for by itself; `until` by the monotonic clock."""
+        found: dict[Place, Stored] = {}
+        has_more, cut = False, ""
+        for one in conditions:
+            left = self._ceiling.seconds if until is None else until - time.monotonic()
+            page = Page((), None, _CUT[TOO_SLOW]) if left <= 0 else self._page(span, after, limit, one, left)
+            found |= {event.place: event for event in page.events}
+            has_more, cut = has_more or page.after is not None, page.cut
+            if cut:
+                break
+        events = sorted(found.values(), key=lambda event: (event.moment, event.place))
+        has_more = has_more or len(events) > limit
+        last = (events[:limit][-1].moment, events[:limit][-1].place) if has_more else None
+        return Page(tuple(events[:limit]), last, cut)
+
+    def _page(
+        self, span: Span, after: After, limit: int, also: Ready | None = None, seconds: float | None = None
+    ) -> Page:
+        rows = self._rows(ready.events(span, after, limit + 1, also), seconds)
+        if isinstance(rows, Stopped):
+            return Page((), None, rows.why)
         events = tuple(map(stored, rows[:limit]))
         return Page(events, (events[-1].moment, events[-1].place) if len(rows) > limit else None)
 
-    def _rows(self, asked: Ready) -> list[list[Any]]:
+    def _rows(self, asked: Ready, seconds: float | None = None) -> list[list[Any]] | Stopped:
+        ceiling = self._ceiling if seconds is None else replace(self._ceiling, seconds=seconds)
         try:
-            return _decoded(self._raw(asked, FORM, {}))
+            return _decoded(self._raw(asked, FORM, _within(ceiling)))
         except ClickHouseError as fault:
+            why = _CUT.get(_code(fault) or 0)
+            if why is not None:
+                return Stopped(why)
             raise ConnectionError(f"the telemetry store gave no answer: {fault}") from fault
 
     def _raw(self, asked: Ready, form: str, settings: Mapping[str, Any]) -> bytes:
@@ -242,11 +262,7 @@ class ClickHouseReader:
         )
 
     def _answer(self, asked: Ready, ceiling: Ceiling) -> Answer | Denied:
-        settings = {
-            "max_execution_time": max(1, round(ceiling.seconds)),
-            "max_memory_usage": min(ceiling.memory_bytes, 350 << 20),
-            "limit": ceiling.rows + 1,
-        }
+        settings = _within(ceiling) | {"limit": ceiling.rows + 1}
         try:
             names, _, *rows = _decoded(self._raw(asked, FORM_NAMED, settings))
         except ClickHouseError as fault:
@@ -262,10 +278,18 @@ class ClickHouseReader:
 
 
 _CUT = {
-    TOO_SLOW: "stopped: it took too long. Ask for a shorter time, or for one device",
-    TOO_MUCH_MEMORY: "stopped: it needed too much memory. Ask for fewer groups or columns",
-    TOO_LARGE: "stopped: the answer was too large. Ask for fewer rows or columns",
+    TOO_SLOW: f"{STOPPED}it took too long. Ask for a shorter time, or for one device",
+    TOO_MUCH_MEMORY: f"{STOPPED}it needed too much memory. Ask for a shorter time, for fewer groups or columns",
+    TOO_LARGE: f"{STOPPED}the answer was too large. Ask for fewer rows or columns",
 }
+
+
+def _within(ceiling: Ceiling) -> dict[str, int]:
+    """Return the settings that hold a question to its time and memory."""
+    return {
+        "max_execution_time": max(1, round(ceiling.seconds)),
+        "max_memory_usage": min(ceiling.memory_bytes, MOST_MEMORY),
+    }
 
 
 def _apart(asked: Ready) -> tuple[str, dict[str, Any] | None]:
@@ -287,13 +311,6 @@ def _apart(asked: Ready) -> tuple[str, dict[str, Any] | None]:
 def _decoded(lines: bytes) -> list[list[Any]]:
     found: list[list[Any]] = msgspec.json.Decoder(list[Any]).decode_lines(lines)
     return found
-
-
-def _named(events: Sequence[Stored], field: str, known: Mapping[Place, Stored], own: str) -> list[str]:
-    """Return the processes that `field` of these events names, but those that are known already."""
-    seen = {one.fields.get(own) for one in known.values()}
-    wanted = {one.fields.get(field) for one in events} - seen
-    return sorted(str(name) for name in wanted if name)
 
 
 def _plain(fault: ClickHouseError) -> str:

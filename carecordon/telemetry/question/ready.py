@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from carecordon.telemetry.answer import Denied, Place
@@ -18,6 +18,10 @@ _OWN = {column.name: column.storage for column in FIELDS}
 _GUIDS = ("ProcessGuid", "ParentProcessGuid", "SourceProcessGUID", "TargetProcessGUID")
 _PIDS = ("ProcessId", "ParentProcessId", "SourceProcessId", "TargetProcessId")
 _HEX_PIDS = ("ProcessId", "NewProcessId")
+ROOM = 12_000
+"""Characters of a question that lists of names may have (question/words.py)."""
+LONGEST_GUID = 100
+PIDS_AT_ONCE = 50
 
 
 class Ready(NamedTuple):
@@ -74,23 +78,43 @@ def has_text(text: str) -> Ready:
     return Ready(" OR ".join(found), {"text": text})
 
 
-def names_process(guids: Sequence[str], pids: Sequence[int]) -> Ready:
-    """Return the condition that an event names one of these processes, as its own, its parent, source or target."""
-    found, values = [], dict[str, Parameter]()
-    if guids:
-        found += [f"has({{guids:Array(String)}}, toString({name}))" for name in _GUIDS]
-        values["guids"] = list(guids)
-    if pids:
-        found += [f"has({{pids:Array(Int64)}}, ifNull({name}, -1))" for name in _PIDS]
-        found += [f"has({{hexes:Array(String)}}, lower(fields['{name}']))" for name in _HEX_PIDS]
-        values |= {"pids": list(pids), "hexes": [hex(pid) for pid in pids]}
-    return Ready(" OR ".join(found) or "1 = 0", values)
+def names_process(guids: Sequence[str], pids: Sequence[int]) -> list[Ready]:
+    """Return the conditions that an event names one of these processes, as its own, its parent, source or target.
+
+    As many as it takes: a question has room for so many names.
+    """
+    of_guids = [f"has({{guids:Array(String)}}, toString({name}))" for name in _GUIDS]
+    of_pids = [f"has({{pids:Array(Int64)}}, ifNull({name}, -1))" for name in _PIDS]
+    of_pids += [f"has({{hexes:Array(String)}}, lower(fields['{name}']))" for name in _HEX_PIDS]
+    found = [Ready(" OR ".join(of_guids), {"guids": some}) for some in _lists(guids, len(of_guids))]
+    for start in range(0, len(pids), PIDS_AT_ONCE):
+        some = list(pids[start : start + PIDS_AT_ONCE])
+        found.append(Ready(" OR ".join(of_pids), {"pids": some, "hexes": [hex(pid) for pid in some]}))
+    return found
 
 
-def began(guids: Sequence[str], *, of_parents: bool) -> Ready:
-    """Return the condition that an event began one of these processes, or a child of one."""
+def began(guids: Sequence[str], *, of_parents: bool) -> list[Ready]:
+    """Return the conditions that an event began one of these processes, or a child of one: as many as it takes."""
     name = "ParentProcessGuid" if of_parents else "ProcessGuid"
-    return Ready(f"ParentProcessGuid != '' AND has({{guids:Array(String)}}, toString({name}))", {"guids": list(guids)})
+    condition = f"ParentProcessGuid != '' AND has({{guids:Array(String)}}, toString({name}))"
+    return [Ready(condition, {"guids": some}) for some in _lists(guids, 1)]
+
+
+def _lists(names: Sequence[str], times: int) -> Iterator[list[str]]:
+    """Yield names in lists that a question has room for as often as this; what is too long is no GUID, and left out."""
+    some: list[str] = []
+    room = ROOM // times
+    for name in names:
+        size = 2 * len(name) + 4  # each character may have to be escaped
+        if len(name) > LONGEST_GUID:
+            continue
+        if size > room:
+            yield some
+            some, room = [], ROOM // times
+        some.append(name)
+        room -= size
+    if some:
+        yield some
 
 
 def counts(by: Sequence[str], span: Span, limit: int) -> Ready | Denied:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from carecordon.console.api.ready import LONGEST_TEXT
 from carecordon.model.event import Fields, Kind, LogSource
 from carecordon.model.merged import Merged
-from carecordon.telemetry.answer import Answer, Ceiling, Denied, Place
+from carecordon.telemetry.answer import Answer, Ceiling, Denied, Place, Prevalence
 from carecordon.telemetry.backends.clickhouse import ClickHouseReader, ClickHouseTelemetry, Where
 from carecordon.telemetry.columns import COLUMNS
 from carecordon.telemetry.store import DAY
@@ -181,9 +181,10 @@ class TestReadyQuestions:
         assert [one.place.sequence for one in reader.search(text, *FOR_EVER, DEVICE).events] == numbers
 
     def test_tree_has_ancestors_and_all_that_came_of_it(self, reader: ClickHouseReader) -> None:
-        found = reader.process_tree(DEVICE, GUIDS[1], *FOR_EVER)
-        assert [one.fields["ProcessGuid"] for one in found] == GUIDS[:4]
-        assert [one.fields["ProcessGuid"] for one in reader.process_tree(DEVICE, GUIDS[4], *FOR_EVER)] == GUIDS[4:]
+        for process, family in ((GUIDS[1], GUIDS[:4]), (GUIDS[4], GUIDS[4:])):
+            found = reader.process_tree(DEVICE, process, *FOR_EVER)
+            assert [one.fields["ProcessGuid"] for one in found.events] == family
+            assert found.cut == ""
 
     def test_events_of_processes(self, reader: ClickHouseReader) -> None:
         found = reader.events_of(DEVICE, [GUIDS[2]], [43], *FOR_EVER).events
@@ -199,11 +200,11 @@ class TestReadyQuestions:
     def test_prevalence(self, reader: ClickHouseReader) -> None:
         for field, value in (("Extra", "Needle in it"), ("ProcessGuid", GUIDS[0]), ("DestinationIp", "192.0.2.7")):
             found = reader.prevalence(field, value)
-            assert not isinstance(found, Denied)
+            assert isinstance(found, Prevalence)
             assert found.devices == 1
             assert found.first is not None
         nobody = reader.prevalence("Image", "nobody's")
-        assert not isinstance(nobody, Denied)
+        assert isinstance(nobody, Prevalence)
         assert (nobody.devices, nobody.first) == (0, None)
         assert isinstance(reader.prevalence("ProcessId", "x"), Denied)
 
@@ -281,7 +282,7 @@ def test_a_value_is_asked_for_as_it_is(kept: Keeping, reader: ClickHouseReader, 
     telemetry.close()
     for field in ("CommandLine", "Odd"):
         found = reader.prevalence(field, text)
-        assert not isinstance(found, Denied)
+        assert isinstance(found, Prevalence)
         assert found.events >= 1
     page = reader.search(text[:LONGEST_TEXT], *FOR_EVER, limit=1_000)
     assert text == "" or any(one.fields.get("CommandLine") == text for one in page.events)

@@ -1,0 +1,102 @@
+"""An answer that the hub's limits cut says so in every form, at the API and at the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from carecordon.cli.hub import app
+from carecordon.cli.hub_line import REFUSED
+from carecordon.hub.keeper.store import open_telemetry
+from carecordon.model.event import Fields
+from carecordon.telemetry.answer import STOPPED
+from tests.console.living import DEVICE, NAME, SHELL, Living, living
+from tests.telemetry.keeping import merged
+
+LONG = "x" * 500_000
+BIG = "big.example.org"
+ROOT = "{00000000-0000-4000-8000-000000000000}"
+QUESTIONS: dict[str, dict[str, str | list[str]]] = {
+    "/events": {"device": BIG},
+    "/search": {"text": "xXx"},
+    "/counts": {"by": ["CommandLine"]},
+    "/prevalence": {"field": "Odd", "value": "x"},
+    "/tree": {"device": BIG, "process": ROOT},
+}
+HEAVY = "SELECT groupArray(CommandLine) FROM events"
+
+
+@pytest.fixture(scope="module")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    """Return a hub whose questions may have three rows and 8 MB, with forty events of a megabyte each."""
+    limits = "[limits]\nquestion_rows = 3\nquestion_bytes = 8_000_000\n"
+    with living(tmp_path_factory.mktemp("tight"), limits) as hub, hub.storing():
+        events: list[Fields] = [
+            {"ProcessGuid": f"{{{n}}}", "ParentProcessGuid": ROOT, "CommandLine": LONG, "Odd": f"{n}{LONG}"}
+            for n in range(40)
+        ]
+        store = open_telemetry(hub.paths)
+        store.insert(merged(events, devices=[BIG] * 40, times=[hub.now] * 40, received=hub.now), "big")
+        store.close()
+        yield hub
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_a_ready_question_that_was_stopped_says_so_in_each_form(tight: Living, path: str) -> None:
+    with tight.client() as client:
+        whole = client.get(path, params=QUESTIONS[path])
+        assert whole.status_code == 200, whole.text
+        told = whole.json()
+        assert (told["is_cut"], told["cut"].startswith(STOPPED), told["rows"]) == (True, True, [])
+        assert whole.headers["carecordon-cut"] == told["cut"]
+        (line,) = client.get(path, params=QUESTIONS[path] | {"format": "jsonl"}).text.splitlines()
+        assert json.loads(line) == {"is_cut": True, "cut": told["cut"]}
+        table = client.get(path, params=QUESTIONS[path] | {"format": "csv"}).text
+        *_, last = csv.reader(io.StringIO(table.removeprefix("\ufeff")))
+        assert last[0] == f"({told['cut']})"
+
+
+def test_rows_are_cut_as_the_settings_say(tight: Living) -> None:
+    with tight.client() as client:
+        tree = client.get("/tree", params={"device": NAME, "process": SHELL}).json()
+        assert (len(tree["rows"]), tree["is_cut"]) == (3, False), "these are all"
+        events = client.get("/events", params={"device": NAME, "limit": 100}).json()
+        assert (len(events["rows"]), events["is_cut"]) == (3, True)
+        assert "question_rows" in client.get("/events", params={"device": NAME}).json()["cut"]
+        assert "only 2 were asked for" in client.get("/events", params={"device": NAME, "limit": 2}).json()["cut"]
+
+
+def test_coverage_that_was_cut_says_so(tight: Living) -> None:
+    with tight.client() as client:
+        shown = client.get(f"/devices/{DEVICE}").json()
+        assert (len(shown["coverage"]), shown["coverage_cut"], shown["incidents_cut"]) == (1, None, None)
+        alone = client.get(f"/devices/{DEVICE}/coverage").json()
+        assert (alone["rows"], alone["is_cut"]) == (shown["coverage"], False)
+
+
+class Done:
+    """What a call left."""
+
+    def __init__(self, hub: Living, *arguments: str) -> None:
+        found = CliRunner().invoke(app, list(arguments), env={"CARECORDON_DATA": str(hub.paths.data), "COLUMNS": "160"})
+        self.status, self.out, self.err = found.exit_code, found.stdout, found.stderr
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--csv"])
+def test_the_terminal_says_it_and_ends_otherwise_than_with_0(tight: Living, form: str) -> None:
+    done = Done(tight, "ask", HEAVY, *filter(None, [form]))
+    assert done.status == REFUSED
+    assert f"the answer was cut: {STOPPED}" in done.err
+    assert (STOPPED in done.out) is bool(form), "a program that reads the answer alone sees it too"
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--csv"])
+def test_the_terminal_says_that_there_are_more_rows(tight: Living, form: str) -> None:
+    done = Done(tight, "ask", "SELECT sequence FROM events", *filter(None, [form]))
+    assert done.status == 0
+    assert "there are more: cut after 3 rows" in done.err
