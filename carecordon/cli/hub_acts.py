@@ -93,6 +93,8 @@ def confirm(
         fail("name devices by their ids, or say --all")
     told = json.loads(Line(paths_of(data)).post("/devices/confirm", {"devices": None if everyone else devices}))
     typer.echo(f"Let in again: {number(told['confirmed'], 'device', 'devices')}.")
+    if told["not_held"]:
+        say(f"not held, so nothing was done: {', '.join(told['not_held'])}")
 
 
 def people(

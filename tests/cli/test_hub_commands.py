@@ -174,7 +174,9 @@ def test_somebody_is_added_gets_a_token_and_goes(hub: Living) -> None:
 def test_devices_are_let_in_again_only_by_name_or_all(hub: Living) -> None:
     assert Done(hub, "confirm").status == 2
     assert "0 devices" in Done(hub, "confirm", "--all").out
-    assert Done(hub, "confirm", "ab" * 16).status == 0
+    unknown = Done(hub, "confirm", "ab" * 16)
+    assert (unknown.status, "no such device" in unknown.err) == (2, True)
+    assert "not held" in Done(hub, "confirm", DEVICE).err
 
 
 def test_dead_letters(hub: Living) -> None:

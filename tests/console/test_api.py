@@ -191,7 +191,7 @@ def test_devices_that_are_held_are_let_in_when_somebody_says_so(hub: Living, cli
     hub.register.devices.add(NewDevice(name, "held.example.org", "", DeviceKind.AGENT, certificate), "", hub.now)
     hub.register.devices.hold("restored", "hub", hub.now)
     assert client.get(f"/devices/{name}").json()["health"] == "held"
-    assert client.post("/devices/confirm", json={"devices": [name]}).json() == {"confirmed": 1}
+    assert client.post("/devices/confirm", json={"devices": [name]}).json() == {"confirmed": 1, "not_held": []}
     assert client.get(f"/devices/{name}").json()["health"] == "never seen"
     assert client.post("/devices/confirm", json={}).status_code == 422, "all of them is to be said"
     assert client.post("/devices/confirm", json={"devices": None}).json()["confirmed"] >= 1

@@ -112,6 +112,27 @@ def test_what_nobody_knows_is_not_found(hub: Living) -> None:
                 assert answer.status_code == 404, (method, path, answer.text)
 
 
+def test_ids_of_another_organisation_are_not_found_wherever_they_stand(hub: Living) -> None:
+    """In the path (above), the query and the body; a machine's name is none of them: it is asked for in events."""
+    other = "ee" * 16
+    with hub.client() as client:
+        before = hub.register.devices.count()
+        for answer in (
+            client.get("/alerts", params={"incident": 987_654}),
+            client.post("/devices/confirm", json={"devices": [other]}),
+            client.post("/devices/confirm", json={"devices": [DEVICE, other]}),
+        ):
+            assert answer.status_code == 404, answer.text
+            assert answer.json()["detail"].startswith("no such ")
+        assert f"no such device: {other}" in answer.json()["detail"]
+        assert client.get(f"/devices/{other}").json() == {
+            "detail": f"no such device: {other} (GET /devices lists their ids)"
+        }
+        assert hub.register.devices.count() == before
+        free = client.post("/devices/confirm", json={"devices": [DEVICE]})
+        assert (free.status_code, free.json()) == (200, {"confirmed": 0, "not_held": [DEVICE]})
+
+
 def test_what_is_known_is_found(hub: Living) -> None:
     with hub.client() as client:
         for method, path, _ in operations(hub):

@@ -60,6 +60,8 @@ def list_alerts(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """List alerts, the latest first."""
+    if incident is not None and hub.register.cases.incident(incident) is None:
+        raise HTTPException(404, "no such incident")
     found = hub.register.cases.alerts(AlertQuery(incident, device, rule, _cursor(before), limit + 1))
     shown = [row_of(row) for row in found[:limit]]
     if len(found) <= limit:

@@ -27,6 +27,8 @@ COLUMNS = (
 )  # fmt: skip
 MOST = 1_000
 MOST_CHANNELS = 10_000
+NAMED = 5
+"""Unknown devices that a refusal names."""
 NS = 1_000_000_000
 HEX = frozenset("0123456789abcdef")
 ID_DIGITS = 32
@@ -132,9 +134,17 @@ def revoke(hub: Hub, caller: Caller, device: str, reason: Annotated[Reason, Body
 
 
 def confirm(hub: Hub, caller: Caller, which: Annotated[Held, Body()]) -> Response:
-    """Let devices in again that are held since a restore: those that are named, or all of them."""
+    """Let devices in again that are held since a restore: those that are named, or all of them.
+
+    Where one of those that are named is no device of this hub, nothing is done.
+    """
+    found = {name: hub.register.devices.get(name) for name in which.devices or ()}
+    unknown = [name for name, device in found.items() if device is None]
+    if unknown:
+        raise HTTPException(404, f"{_no_such(unknown)}; nothing was done")
+    free = [name for name, device in found.items() if device is not None and device.standing is not Standing.HELD]
     confirmed = hub.register.devices.confirm(which.devices, caller.name, hub.clock())
-    return Response(encoded({"confirmed": confirmed}), media_type="application/json")
+    return Response(encoded({"confirmed": confirmed, "not_held": free}), media_type="application/json")
 
 
 def _coverage(hub: Premises, device: Device, limit: int) -> Answer:
@@ -154,8 +164,14 @@ def _coverage(hub: Premises, device: Device, limit: int) -> Answer:
 def _find(hub: Premises, device: str) -> Device:
     found = hub.register.devices.get(device)
     if found is None:
-        raise HTTPException(404, "no such device")
+        raise HTTPException(404, _no_such([device]))
     return found
+
+
+def _no_such(names: list[str]) -> str:
+    told = ", ".join(name[:ID_DIGITS] for name in names[:NAMED])
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"no such device: {told}{more} (GET /devices lists their ids)"
 
 
 DEVICES = Endpoints(
