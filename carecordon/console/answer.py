@@ -52,7 +52,7 @@ def form_of(request: Request) -> Form:
         try:
             return Form(asked)
         except ValueError:
-            raise HTTPException(400, f"format={asked[:20]}: one of json, jsonl, csv") from None
+            raise HTTPException(400, f"query `format`: {asked[:20]} is none; give json, jsonl or csv") from None
     accepted = request.headers.get("accept", "")
     for part in accepted.split(",")[:20]:
         wanted = part.partition(";")[0].strip().lower()

@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
@@ -35,6 +36,7 @@ from carecordon.console.health import healthz, readyz, told_metrics
 from carecordon.console.network import NetworkProtocol
 from carecordon.console.premises import Premises
 from carecordon.console.questions import Questions, ceiling
+from carecordon.console.unfit import unfit
 from carecordon.hub.config import Listen, Paths, Settings, read_settings
 from carecordon.hub.keeper.store import open_reader
 from carecordon.hub.process import Process
@@ -51,6 +53,12 @@ AT_ONCE = 100
 """Calls that are worked on at the same time; more are told to come back."""
 HEADER_BYTES = 16_384
 BACKLOG = 128
+BARE = {
+    "Not Found": f"there is nothing under this path: all that there is stands in {ROOT}/openapi.json",
+    "Method Not Allowed": f"this path takes another method: see {ROOT}/openapi.json",
+    "There was an error parsing the body": "body: it is no JSON in UTF-8",
+}
+"""What the framework says by itself, and what is said instead."""
 LOOK_S = 0.5
 STOP_S = 8
 
@@ -75,6 +83,7 @@ def make_app(premises: Premises) -> FastAPI:
     for path, call in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", told_metrics)):
         app.add_api_route(path, call, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(StarletteHTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(ConnectionError, _away)
     app.add_exception_handler(OSError, _away)
     app.add_exception_handler(TheirFault, _unusable)
@@ -99,7 +108,13 @@ def _add(app: FastAPI, tag: str, endpoint: Endpoint) -> None:
 
 async def _refused(_request: Request, fault: Exception) -> Response:
     assert isinstance(fault, StarletteHTTPException)  # noqa: S101  # what it is registered for
-    return JSONResponse({"detail": fault.detail}, fault.status_code, headers=fault.headers)
+    detail = BARE.get(fault.detail, fault.detail)
+    return JSONResponse({"detail": detail}, fault.status_code, headers=fault.headers)
+
+
+async def _unfit(_request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, RequestValidationError)  # noqa: S101  # what it is registered for
+    return Response(encoded({"detail": unfit(fault.errors())}), 422, media_type="application/json")
 
 
 async def _away(_request: Request, fault: Exception) -> Response:

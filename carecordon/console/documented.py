@@ -23,6 +23,7 @@ REFUSALS = {
     "401": "Nobody knows who calls.",
     "403": "This takes another role.",
     "404": "There is no such thing.",
+    "422": "The query or the body does not fit: where, what, and what would be taken.",
     "503": "Something that the answer rests on is away; nothing was done.",
 }
 FORMAT = {
@@ -55,6 +56,7 @@ def _complete(document: dict[str, Any]) -> None:
             if form == "rows":
                 operation.setdefault("parameters", []).append(FORMAT)
             operation["responses"]["200"] = {"description": "The answer.", "content": _content(form)}
+            operation["responses"].pop("422", None)  # the framework's own, of another shape than ours
             for status, says in REFUSALS.items():
                 content = {"application/json": {"schema": PROBLEM}}
                 operation["responses"].setdefault(status, {"description": says, "content": content})
