@@ -13,7 +13,18 @@ import typer
 
 from carecordon.cli import hub_acts
 from carecordon.cli.hub_line import Line, segment
-from carecordon.cli.hub_lists import AsCsv, AsJson, Most, form_of, list_rows, paths_of, tell_cut, timed, write_out
+from carecordon.cli.hub_lists import (
+    AsCsv,
+    AsJson,
+    Most,
+    device_of,
+    form_of,
+    list_rows,
+    paths_of,
+    tell_cut,
+    timed,
+    write_out,
+)
 from carecordon.cli.hub_shown import placed, screen, status, stood, table, told_case
 from carecordon.cli.hub_watch import watch as watch_hub
 from carecordon.cli.options import STOPPED, USAGE, fail, say
@@ -147,8 +158,11 @@ def alerts(
 @app.command()
 def devices(
     *,
-    device: Annotated[str | None, typer.Argument(metavar="[ID]", help="One of them, with what was seen of it.")] = None,
-    limit: Most = 100,
+    device: Annotated[
+        str | None, typer.Argument(metavar="[ID|NAME]", help="One of them, with what was seen of it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="No more rows than this.")] = 100,
+    after: Annotated[str | None, typer.Option(metavar="ID", help="Those behind this one.")] = None,
     data: Path = DATA,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -156,9 +170,10 @@ def devices(
     """List the devices that are enrolled, or show one of them and what was last seen of each of its logs."""
     line = Line(paths_of(data))
     if device is None:
-        list_rows(line, "/devices", {"limit": limit}, DEVICES, form_of(as_json, as_csv), "No device is enrolled yet.")
+        query = {"limit": limit, "after": after}
+        list_rows(line, "/devices", query, DEVICES, form_of(as_json, as_csv), "No device is enrolled yet.")
         return
-    found = line.get(f"/devices/{segment(device)}")
+    found = line.get(f"/devices/{segment(device_of(line, device) or device)}")
     if as_json:
         write_out(found)
         return
@@ -196,15 +211,15 @@ def ask(
     body = {"sql": sql} | ({"rows": rows} if rows else {})
     form = form_of(as_json, as_csv)
     if form != "json":
-        written, cut = line.written("/ask", None, body, form)
-        write_out(written)
-        tell_cut(cut)
+        answered = line.answered("/ask", None, body, form)
+        write_out(answered.data)
+        tell_cut(answered, "--rows")
         return
-    found, cut = line.rows("/ask", None, body)
+    found, answered = line.rows("/ask", None, body)
     if found:
         screen().print(table(found, [(name, name) for name in found[0]]))
     say(number(len(found), "row", "rows"))
-    tell_cut(cut)
+    tell_cut(answered, "--rows")
 
 
 @app.command()

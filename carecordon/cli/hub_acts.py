@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from carecordon.cli.hub_line import Line, segment
-from carecordon.cli.hub_lists import AsJson, form_of, list_rows, paths_of, write_out
+from carecordon.cli.hub_lists import AsJson, device_of, form_of, list_rows, paths_of, write_out
 from carecordon.cli.hub_shown import moment
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import DATA, data_option
@@ -63,17 +63,24 @@ def enrol_token(
 
 def revoke(
     *,
-    name: Annotated[str, typer.Argument(metavar="ID", help="Of a device, a person's token or an enrolment token.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID|NAME", help="The id of a device, a person's token or an enrolment token; or a device's name."
+        ),
+    ],
     why: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the audit log; needed for a device.")] = "",
     data: Path = DATA,
 ) -> None:
     """Revoke a device, a token or an enrolment token, for ever: a device's live session is cut within a minute."""
     line = Line(paths_of(data))
-    if line.is_there(f"/devices/{segment(name)}"):
+    device = device_of(line, name)
+    if device is not None:
         if not why.strip():
             say("--why: say why this device is revoked")
             raise typer.Exit(USAGE)
-        what, told = "device", line.post(f"/devices/{segment(name)}/revoke", {"why": why})
+        what, told = "device", line.post(f"/devices/{segment(device)}/revoke", {"why": why})
+        name = name if name == device else f"{visible(name)} ({device})"
     elif any(row["id"] == name for row in line.rows("/tokens")[0]):
         what, told = "token", line.post(f"/tokens/{segment(name)}/revoke", {})
     else:
@@ -84,14 +91,16 @@ def revoke(
 
 def confirm(
     *,
-    devices: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Of devices that are held.")] = None,
+    devices: Annotated[list[str] | None, typer.Argument(metavar="[ID|NAME...]", help="Devices that are held.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="All that are held.")] = False,
     data: Path = DATA,
 ) -> None:
     """Let devices in again that are held since a restore: you say that none of them was revoked meanwhile."""
     if bool(devices) is everyone:
-        fail("name devices by their ids, or say --all")
-    told = json.loads(Line(paths_of(data)).post("/devices/confirm", {"devices": None if everyone else devices}))
+        fail("name devices by their ids or names, or say --all")
+    line = Line(paths_of(data))
+    named = None if everyone else [device_of(line, name) or name for name in devices or ()]
+    told = json.loads(line.post("/devices/confirm", {"devices": named}))
     typer.echo(f"Let in again: {number(told['confirmed'], 'device', 'devices')}.")
     if told["not_held"]:
         say(f"not held, so nothing was done: {', '.join(told['not_held'])}")

@@ -10,8 +10,8 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import quote, unquote, urlencode
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import typer
 
@@ -25,8 +25,8 @@ REFUSED = 3
 """The hub was asked, and did not do or answer it."""
 ROOT = "/api/v1"
 ALIVE = "/healthz"
-CUT = "carecordon-cut"
-"""The header of an answer that was cut: why (console/answer.py)."""
+CUT, AFTER = "carecordon-cut", "carecordon-after"
+"""The headers of an answer that was cut: why, and what to ask with for what follows (console/answer.py)."""
 TIMEOUT_S = 120.0
 """Who says nothing for so long, not even that it lives, does not answer."""
 LOOK_S = 30.0
@@ -43,6 +43,14 @@ LISTED = {
 }
 """What helps where there is none of that name, by the first part of the path."""
 Query = Mapping[str, str | int | float | list[str] | None]
+
+
+class Answered(NamedTuple):
+    """An answer as it came, why it was cut ('' where it was not), and what `--after` takes for what follows."""
+
+    data: bytes
+    cut: str = ""
+    after: str = ""
 
 
 class _Unix(http.client.HTTPConnection):
@@ -75,23 +83,23 @@ class Line:
 
     def get(self, path: str, query: Query | None = None) -> bytes:
         """Return the answer to a question, as JSON."""
-        return self.written(path, query, None, "json")[0]
+        return self.answered(path, query, None, "json").data
 
     def rows(
         self, path: str, query: Query | None = None, body: Mapping[str, Any] | None = None
-    ) -> tuple[list[dict[str, Any]], str]:
-        """Return the rows of an answer, and why there are more ('' where there are none)."""
-        found, _ = self.written(path, query, body, "json")
-        whole = json.loads(found)
-        return whole["rows"], whole["cut"] or ""
+    ) -> tuple[list[dict[str, Any]], Answered]:
+        """Return the rows of an answer, and the answer itself."""
+        answered = self.answered(path, query, body, "json")
+        return json.loads(answered.data)["rows"], answered
 
-    def written(self, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str) -> tuple[bytes, str]:
-        """Return an answer in a form, to `body` where there is one, and why it was cut ('' where it was not)."""
+    def answered(self, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str) -> Answered:
+        """Return the answer in a form, to `body` where there is one."""
         with self._answer("GET" if body is None else "POST", path, query, body, form) as answer:
             found = answer.read()
         if answer.status >= 300:
             _refuse(answer.status, found, path)
-        return found, answer.headers.get(CUT, "")
+        (name, value), *_ = parse_qsl(answer.headers.get(AFTER, "")) or [("", "")]
+        return Answered(found, answer.headers.get(CUT, ""), value if name == "after" else "")
 
     def one(self, path: str) -> dict[str, Any]:
         """Return an answer that is one thing."""
@@ -101,13 +109,7 @@ class Line:
 
     def post(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Return the answer to an act."""
-        return self.written(path, None, body, "json")[0]
-
-    def is_there(self, path: str) -> bool:
-        """Return whether there is such a thing."""
-        with self._answer("GET", path, None, None, "json") as answer:
-            answer.read()
-            return answer.status != 404
+        return self.answered(path, None, body, "json").data
 
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of an answer as they come."""

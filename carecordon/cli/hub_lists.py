@@ -9,15 +9,18 @@ from typing import Annotated
 
 import typer
 
-from carecordon.cli.hub_line import REFUSED, Line, Query
+from carecordon.cli.hub_line import REFUSED, Answered, Line, Query
 from carecordon.cli.hub_shown import Columns, Row, moment, screen, table
 from carecordon.cli.options import fail, say
 from carecordon.hub.config import Paths
+from carecordon.model.device import Standing
 from carecordon.report.visible import visible_json
 from carecordon.telemetry.answer import STOPPED
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
+SAME = 100
+"""Devices of one name that are listed."""
 Most = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="No more rows than this.")]
 
 
@@ -44,26 +47,43 @@ def list_rows(
 ) -> None:
     """Write what the hub lists; `nothing` is said where there is none. `shown` makes a row fit for a table."""
     if form != "json":
-        found, cut = line.written(path, query, None, form)
-        write_out(found)
-        tell_cut(cut)
+        answered = line.answered(path, query, None, form)
+        write_out(answered.data)
+        tell_cut(answered)
         return
-    rows, cut = line.rows(path, query)
+    rows, answered = line.rows(path, query)
     out = screen()
     if rows:
         out.print(table((timed(shown(row)) for row in rows), columns))
-    elif not cut:
+    elif not answered.cut:
         out.print(nothing)
-    tell_cut(cut)
+    tell_cut(answered)
 
 
-def tell_cut(cut: str) -> None:
+def tell_cut(answered: Answered, limit: str = "--limit") -> None:
     """Say why an answer is not whole; ends the command with status 3 where the hub stopped the question."""
-    if cut.startswith(STOPPED):
-        say(f"the answer was cut: {cut}")
+    if answered.cut.startswith(STOPPED):
+        say(f"the answer was cut: {answered.cut}")
         raise typer.Exit(REFUSED)
-    if cut:
-        say(f"there are more: {cut} (--limit)")
+    if answered.cut:
+        behind = f", or --after {answered.after} for those behind these" if answered.after else ""
+        say(f"there are more: {answered.cut} ({limit}{behind})")
+
+
+def device_of(line: Line, name: str) -> str | None:
+    """Return the id of a device by its id or its name; None where there is none.
+
+    One that is revoked gives way to one of its name that is not. Ends the command with status 2 where several have it.
+    """
+    rows, answered = line.rows("/devices", {"name": name, "limit": SAME})
+    if any(row["id"] == name for row in rows):
+        return name
+    found = [row for row in rows if row["standing"] != Standing.REVOKED.value] or rows[:1]
+    if len(found) > 1 or answered.cut:
+        told = [f"{row['id']} ({row['standing']}, last seen {moment(row['last_seen'])})" for row in found]
+        more = ", and more" if answered.cut else ""
+        fail(f"several devices have the name {name}; name one by its id: {', '.join(told)}{more}")
+    return found[0]["id"] if found else None
 
 
 def timed(row: Row) -> Row:

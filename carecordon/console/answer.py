@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import HTTPException, Request, Response
@@ -13,8 +14,8 @@ from fastapi import HTTPException, Request, Response
 from carecordon.report.cells import BYTE_ORDER_MARK, cell_text, line, safe_line
 
 Row = dict[str, Any]
-CUT = "carecordon-cut"
-"""The header of an answer that was cut: why."""
+CUT, AFTER = "carecordon-cut", "carecordon-after"
+"""The headers of an answer that was cut: why, and what to ask with for the rows behind it, as a query has it."""
 
 
 class Form(StrEnum):
@@ -66,6 +67,8 @@ def respond(request: Request, answer: Answer) -> Response:
     """Return the answer as a response."""
     form = form_of(request)
     headers = {CUT: _header(answer.cut)} if answer.cut else {}
+    if answer.after is not None:
+        headers[AFTER] = urlencode([answer.after])
     if form is Form.CSV:
         headers["content-disposition"] = 'attachment; filename="carecordon.csv"'
     return Response(_written(form, answer), media_type=TYPES[form], headers=headers)
@@ -91,17 +94,20 @@ def _written(form: Form, answer: Answer) -> bytes:
 
 
 def _json(answer: Answer) -> bytes:
-    whole: Row = {"rows": answer.rows, "is_cut": bool(answer.cut), "cut": answer.cut or None}
-    if answer.after is not None:
-        whole["after"] = {answer.after[0]: answer.after[1]}
-    return encoded(whole)
+    return encoded({"rows": answer.rows, **_whole(answer)})
 
 
 def _lines(answer: Answer) -> Iterable[bytes]:
     for row in answer.rows:
         yield encoded(row) + b"\n"
     if answer.cut:
-        yield encoded({"is_cut": True, "cut": answer.cut}) + b"\n"
+        yield encoded(_whole(answer)) + b"\n"
+
+
+def _whole(answer: Answer) -> Row:
+    """Return what is said beside the rows."""
+    told: Row = {"is_cut": bool(answer.cut), "cut": answer.cut or None}
+    return told if answer.after is None else told | {"after": dict([answer.after])}
 
 
 def _csv(answer: Answer) -> Iterable[str]:

@@ -41,8 +41,11 @@ class Devices(Protocol):
         """Return the device that one of the hub's certificates (SHA-256 of its DER, hex) was issued to, new or old."""
         ...
 
-    def all(self, after: str = "", limit: int = 1_000) -> list[Device]:
-        """Return devices by id, those behind `after`."""
+    def all(self, after: str = "", limit: int = 1_000, name: str | None = None) -> list[Device]:
+        """Return devices by id, those behind `after`; only that of the id `name` and those of this name, if given.
+
+        Upper and lower case of a name are alike (letters of ASCII).
+        """
         ...
 
     def count(self) -> dict[str, int]:

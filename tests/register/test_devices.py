@@ -59,6 +59,17 @@ def test_a_revoked_token_is_revoked_once(register: Register) -> None:
     assert register.devices.use_enrol_token(f"{1:064x}", NOW) is EnrolRefusal.REVOKED
 
 
+def test_devices_are_found_by_id_or_name(register: Register) -> None:
+    for number in range(4):
+        name = ("WARD.example.org", "ward.EXAMPLE.org", "x", "ward")[number]
+        register.devices.add(replace(device(number), name=name), "w", NOW)
+    ids = [device(number).id for number in range(4)]
+    assert [one.id for one in register.devices.all(name="Ward.example.org")] == ids[:2]
+    assert [one.id for one in register.devices.all(after=ids[0], name="Ward.example.org")] == ids[1:2]
+    assert [one.id for one in register.devices.all(name=ids[3])] == ids[3:]
+    assert [len(register.devices.all(name=name)) for name in ("ward", "ward%", "WARD.example")] == [1, 0, 0]
+
+
 def test_gates_hear_what_changed(register: Register) -> None:
     register.devices.add(device(1), "ward", NOW)
     register.devices.add(device(2), "ward", NOW)

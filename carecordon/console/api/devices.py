@@ -25,7 +25,7 @@ COLUMNS = (
     "id", "name", "system", "kind", "standing", "why", "health", "last_seen", "silent_s", "enrolled", "enrolled_with",
     "expires",
 )  # fmt: skip
-MOST = 1_000
+MOST = 10_000
 MOST_CHANNELS = 10_000
 NAMED = 5
 """Unknown devices that a refusal names."""
@@ -90,10 +90,13 @@ def list_devices(
     request: Request,
     hub: Hub,
     after: Annotated[str, Query(max_length=64, description="Those whose ids come behind this one.")] = "",
+    name: Annotated[
+        str | None, Query(max_length=300, description="Only those of this name, or the one of this id.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:
     """List devices by id."""
-    found = hub.register.devices.all(after, limit + 1)
+    found = hub.register.devices.all(after, limit + 1, name)
     rows = [row_of(hub, device) for device in found[:limit]]
     if len(found) <= limit:
         return respond(request, Answer(COLUMNS, rows))

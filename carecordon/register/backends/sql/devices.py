@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
 
 from carecordon.model.audit import Act
 from carecordon.model.device import Certificate, Device, DeviceKind, EnrolRefusal, EnrolToken, NewDevice, Standing
@@ -57,9 +57,11 @@ class SqlDevices:
             row = connection.execute(statement.where(CERTIFICATES.c.fingerprint == fingerprint)).first()
         return None if row is None else _device(row)
 
-    def all(self, after: str = "", limit: int = 1_000) -> list[Device]:
-        """Return devices by id, those behind `after`."""
+    def all(self, after: str = "", limit: int = 1_000, name: str | None = None) -> list[Device]:
+        """Return devices by id, those behind `after`; only that of the id `name` and those of this name, if given."""
         statement = _DEVICE.where(DEVICES.c.id > after).order_by(DEVICES.c.id).limit(limit)
+        if name is not None:
+            statement = statement.where(or_(DEVICES.c.id == name, func.lower(DEVICES.c.name) == func.lower(name)))
         with self._door.reading() as connection:
             return list(map(_device, connection.execute(statement)))
 
