@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from carecordon.cli import hub_acts
+from carecordon.cli import hub_acts, hub_ready
 from carecordon.cli.hub_line import Line, segment
 from carecordon.cli.hub_lists import (
     AsCsv,
@@ -45,6 +45,9 @@ app.command()(hub_acts.revoke)
 app.command()(hub_acts.confirm)
 app.command()(hub_acts.people)
 app.command()(hub_acts.token)
+for ready in (hub_ready.events, hub_ready.search, hub_ready.counts, hub_ready.prevalence, hub_ready.tree):
+    app.command()(ready)
+app.command()(hub_ready.coverage)
 MADE = "carecordon.cli.hub_made"
 """Needs the hub's engines, which take long to load and which a machine that only scans does not have."""
 
@@ -62,7 +65,6 @@ DEVICES = (
 )  # fmt: skip
 AUDIT = (("number", "No."), ("at", "When"), ("who", "Who"), ("verb", "Did"), ("subject", "What"), ("detail", "How"))
 LETTERS = (("number", "No."), ("at", "When"), ("where", "Where"), ("reason", "Why"), ("size_bytes", "Bytes"))
-COVERAGE = (("channel", "Channel"), ("device", "Of"), ("events", "Events"), ("last_received", "Last received"))
 
 
 @app.command()
@@ -184,7 +186,7 @@ def devices(
         out.print(f"Why: {told['why']}")
     out.print()
     if told["coverage"]:
-        out.print(table(told["coverage"], COVERAGE))
+        out.print(table(map(timed, told["coverage"]), hub_ready.COVERAGE))
     elif told["coverage_cut"]:
         out.print(f"What was seen of it is not known: {told['coverage_cut']}.")
     else:

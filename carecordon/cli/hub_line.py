@@ -43,6 +43,8 @@ LISTED = {
 }
 """What helps where there is none of that name, by the first part of the path."""
 Query = Mapping[str, str | int | float | list[str] | None]
+STOPPED = "stopped: "
+"""How the reason of an answer begins that the hub's limits ended (telemetry/answer.py, which takes long to load)."""
 
 
 class Answered(NamedTuple):

@@ -9,16 +9,18 @@ from typing import Annotated
 
 import typer
 
-from carecordon.cli.hub_line import REFUSED, Answered, Line, Query
+from carecordon.cli.hub_line import REFUSED, STOPPED, Answered, Line, Query
 from carecordon.cli.hub_shown import Columns, Row, moment, screen, table
 from carecordon.cli.options import fail, say
 from carecordon.hub.config import Paths
 from carecordon.model.device import Standing
 from carecordon.report.visible import visible_json
-from carecordon.telemetry.answer import STOPPED
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
+TIMES = frozenset(
+    ("first", "last", "known", "changed", "last_seen", "enrolled", "expires", "at", "made", "time", "last_received")
+)
 SAME = 100
 """Devices of one name that are listed."""
 Most = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="No more rows than this.")]
@@ -44,30 +46,36 @@ def list_rows(
     form: str,
     nothing: str,
     shown: Callable[[Row], Row] = lambda row: row,
+    *,
+    order: Callable[[list[Row]], list[Row]] = list,
+    hint: str = "--limit",
 ) -> None:
-    """Write what the hub lists; `nothing` is said where there is none. `shown` makes a row fit for a table."""
+    """Write what the hub lists; `nothing` is said where there is none.
+
+    `shown` makes a row fit for a table, `order` all of them together; `hint` names the options that give more.
+    """
     if form != "json":
         answered = line.answered(path, query, None, form)
         write_out(answered.data)
-        tell_cut(answered)
+        tell_cut(answered, hint)
         return
     rows, answered = line.rows(path, query)
     out = screen()
     if rows:
-        out.print(table((timed(shown(row)) for row in rows), columns))
+        out.print(table((timed(shown(row)) for row in order(rows)), columns))
     elif not answered.cut:
         out.print(nothing)
-    tell_cut(answered)
+    tell_cut(answered, hint)
 
 
-def tell_cut(answered: Answered, limit: str = "--limit") -> None:
+def tell_cut(answered: Answered, hint: str) -> None:
     """Say why an answer is not whole; ends the command with status 3 where the hub stopped the question."""
     if answered.cut.startswith(STOPPED):
         say(f"the answer was cut: {answered.cut}")
         raise typer.Exit(REFUSED)
     if answered.cut:
         behind = f", or --after {answered.after} for those behind these" if answered.after else ""
-        say(f"there are more: {answered.cut} ({limit}{behind})")
+        say(f"there are more: {answered.cut} ({hint}{behind})")
 
 
 def device_of(line: Line, name: str) -> str | None:
@@ -88,8 +96,7 @@ def device_of(line: Line, name: str) -> str | None:
 
 def timed(row: Row) -> Row:
     """Return a row with its times to the second."""
-    times = ("first", "last", "known", "changed", "last_seen", "enrolled", "expires", "at", "made")
-    return {name: moment(value) if name in times else value for name, value in row.items()} | {
+    return {name: moment(value) if name in TIMES else value for name, value in row.items()} | {
         name: moment(row[name]) if row[name] else "" for name in ("revoked", "gone") if name in row
     }
 

@@ -11,8 +11,10 @@ import typer
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
 from carecordon.pipeline.detect.disk.rulebook import Collection, Rulebook, read_values
+from carecordon.pipeline.ingest.times import NS, Clockwork
 from carecordon.report.visible import visible
 
+_DATE = len("2026-11-25")
 CLEAN, FOUND, USAGE, UNREAD, STOPPED = 0, 1, 2, 3, 130
 """Exit statuses; where several apply, 2 comes before 130, then 3, then 1."""
 
@@ -43,6 +45,17 @@ def values_of(path: Path | None) -> dict[str, list[str | int]] | None:
         return read_values(path)
     except TheirFault as fault:
         fail(str(fault))
+
+
+def moment_of(text: str | None, option: str, *, is_end: bool = False) -> int | None:
+    """Return a time in UTC ns; a date alone is the first moment of that day, for an end the last."""
+    if text is None:
+        return None
+    is_date = len(text) <= _DATE
+    moment = Clockwork().utc_ns(f"{text}T00:00:00" if is_date else text)
+    if moment is None:
+        fail(f"{option} {text}: not a time; write it like 2026-11-25T01:02:03Z, or a date like 2026-11-25")
+    return moment + 86_400 * NS - 1 if is_date and is_end else moment
 
 
 def bound_of(text: str | None) -> LogSource | None:

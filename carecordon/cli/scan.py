@@ -29,6 +29,7 @@ from carecordon.cli.options import (
     ValuesOption,
     bound_of,
     fail,
+    moment_of,
     tell_book,
     values_of,
 )
@@ -39,7 +40,6 @@ from carecordon.model.match import Level
 from carecordon.model.result import Result
 from carecordon.pipeline.detect.disk.cache import DiskCache
 from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
-from carecordon.pipeline.ingest.times import NS, Clockwork
 from carecordon.pipeline.triage.disk.assets import read_assets
 from carecordon.pipeline.triage.score import Asset
 from carecordon.report import story
@@ -61,7 +61,6 @@ from carecordon.scan.worker import Setup
 CATALOGUE = "words.toml"
 FORMS = {"--csv": CSV, "--html": HTML, "--timeline": TIMELINE, "--navigator": NAVIGATOR}
 PIPE_WIDTH = 120
-_DATE = len("2026-11-25")
 
 
 def scan(
@@ -121,7 +120,7 @@ def scan(
     if not named:
         fail("name at least one file or folder, or use --stdin")
     zone = _zone(timezone)
-    first, last = _moment(since, "--from"), _moment(until, "--to", is_end=True)
+    first, last = moment_of(since, "--from"), moment_of(until, "--to", is_end=True)
     if first is not None and last is not None and first > last:
         fail(f"--from {since} is later than --to {until}: no event can be between them")
     bound = bound_of(logsource)
@@ -233,14 +232,3 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         fail(f"--timezone '{name}': no such time zone; name one like Europe/London")
-
-
-def _moment(text: str | None, option: str, *, is_end: bool = False) -> int | None:
-    """Return a time in UTC ns; a date alone is the first moment of that day, for an end the last."""
-    if text is None:
-        return None
-    is_date = len(text) <= _DATE
-    moment = Clockwork().utc_ns(f"{text}T00:00:00" if is_date else text)
-    if moment is None:
-        fail(f"{option} {text}: not a time; write it like 2026-11-25T01:02:03Z, or a date like 2026-11-25")
-    return moment + 86_400 * NS - 1 if is_date and is_end else moment

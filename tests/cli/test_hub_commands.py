@@ -295,7 +295,8 @@ def test_a_backup_names_what_it_does_not_hold(hub: Living, tmp_path: Path) -> No
 def commands() -> list[list[str]]:
     return [
         ["status"], ["watch"], ["incidents"], ["incidents", "1"], ["devices"], ["ask", "SELECT 1"], ["backup", "x"],
-        ["enrol-token"], ["revoke", "x"], ["audit"], ["dead-letters"],
+        ["enrol-token"], ["revoke", "x"], ["audit"], ["dead-letters"], ["events", "x"], ["search", "x"],
+        ["counts", "x"], ["prevalence", "x", "y"], ["tree", "x", "y"], ["coverage", "x"],
     ]  # fmt: skip
 
 

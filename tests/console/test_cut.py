@@ -8,13 +8,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from typer.testing import CliRunner
 
-from carecordon.cli.hub import app
 from carecordon.cli.hub_line import REFUSED
 from carecordon.hub.keeper.store import open_telemetry
 from carecordon.model.event import Fields
 from carecordon.telemetry.answer import STOPPED
+from tests.cli.test_hub_commands import Done
 from tests.console.living import DEVICE, NAME, SHELL, Living, living
 from tests.telemetry.keeping import merged
 
@@ -77,14 +76,6 @@ def test_coverage_that_was_cut_says_so(tight: Living) -> None:
         assert (len(shown["coverage"]), shown["coverage_cut"], shown["incidents_cut"]) == (1, None, None)
         alone = client.get(f"/devices/{DEVICE}/coverage").json()
         assert (alone["rows"], alone["is_cut"]) == (shown["coverage"], False)
-
-
-class Done:
-    """What a call left."""
-
-    def __init__(self, hub: Living, *arguments: str) -> None:
-        found = CliRunner().invoke(app, list(arguments), env={"CARECORDON_DATA": str(hub.paths.data), "COLUMNS": "160"})
-        self.status, self.out, self.err = found.exit_code, found.stdout, found.stderr
 
 
 @pytest.mark.parametrize("form", ["", "--json", "--csv"])
