@@ -32,6 +32,7 @@ from carecordon.cli.places import DATA, KEYS
 from carecordon.hub.config import Paths
 from carecordon.model.incident import Case
 from carecordon.model.match import Level
+from carecordon.model.notice import NoticeState
 from carecordon.report.layout import number
 from carecordon.report.visible import visible
 
@@ -64,6 +65,8 @@ DEVICES = (
     ("id", "Id"),
 )  # fmt: skip
 AUDIT = (("number", "No."), ("at", "When"), ("who", "Who"), ("verb", "Did"), ("subject", "What"), ("detail", "How"))
+NOTICES = (("number", "No."), ("made", "Since"), ("receiver", "Whom"), ("subject", "What"), ("state", "State"),
+           ("tries", "Tries"), ("why", "Why"))  # fmt: skip
 LETTERS = (("number", "No."), ("at", "When"), ("where", "Where"), ("reason", "Why"), ("size_bytes", "Bytes"))
 
 
@@ -278,6 +281,33 @@ def audit(
     list_rows(
         Line(paths_of(data)), "/audit", {"who": who, "limit": limit}, AUDIT, form_of(as_json, as_csv), "No entry."
     )
+
+
+@app.command()
+def notices(
+    *,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[NUMBER...]", help="With --again: only these.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Send what was given up again.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those that wait or were told, too.")] = False,
+    limit: Most = 50,
+    data: Path = DATA,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List what people are told, by default what was given up, or send that again."""
+    line = Line(paths_of(data))
+    if not again:
+        if numbers:
+            fail("numbers are for --again, which sends these notices again")
+        query = {"state": None if everything else NoticeState.FAILED.value, "limit": limit}
+        list_rows(line, "/notices", query, NOTICES, form_of(as_json, as_csv), "No notice was given up.")
+        return
+    told = json.loads(line.post("/notices/again", {"notices": numbers or None}))
+    typer.echo(f"Sent again: {number(told['again'], 'notice', 'notices')}.")
+    if told["not_failed"]:
+        say(f"not given up, so nothing was done: {', '.join(map(str, told['not_failed']))}")
 
 
 @app.command("dead-letters")

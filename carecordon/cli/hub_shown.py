@@ -13,6 +13,7 @@ from rich.text import Text
 
 from carecordon.model.incident import Case
 from carecordon.model.match import Level
+from carecordon.model.notice import NoticeState
 from carecordon.model.times import span_text
 from carecordon.report.case_entries import cases
 from carecordon.report.format import View
@@ -121,8 +122,18 @@ def _facts(told: Row, now: Row) -> list[tuple[str, str]]:
         ("Devices", _counts(devices) or "none is enrolled yet"),
         ("Incidents", _counts(told["incidents"]) or "none is open"),
         ("Notices", _counts(notices)),
+        ("Nobody told", _untold(told)),
         ("Dead letters", number(told["dead_letters"], "waits", "wait") if told["dead_letters"] else ""),
     ]
+
+
+def _untold(told: Row) -> str:
+    """Return what became of notices that were given up, and what to do; '' where none was."""
+    count, last = told["notices"].get(NoticeState.FAILED.value, 0), told["last_untold"]
+    if not count or last is None:
+        return ""
+    which = number(count, "notice was given up", "notices were given up")
+    return f"{which}, the last to {visible(last['receiver'])}: {visible(last['why'])} (carecordon hub notices)"
 
 
 def _process(row: Row) -> Row:

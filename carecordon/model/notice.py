@@ -44,7 +44,8 @@ class NoticeRow:
 
     `number` its own, the same at every try; `incident` the incident's number; `tries` begun so far; `next_try` UTC ns;
     `why` the last try failed. `digest` the key of the digest that it last went in, '' where it went alone; `is_repeat`:
-    it may have arrived before. `sent` UTC ns, None until it is delivered.
+    it may have arrived before: a crash was between, or it was given up and a person let it be sent again. `made` UTC
+    ns, when it was put there, or there again. `sent` UTC ns, None until it is delivered.
     """
 
     number: int

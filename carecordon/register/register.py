@@ -26,7 +26,7 @@ from carecordon.model.kept import (
     LetterRow,
     Trouble,
 )
-from carecordon.model.notice import NewNotice, NoticeRow
+from carecordon.model.notice import NewNotice, NoticeRow, NoticeState
 from carecordon.model.person import Organisation, Person, Token
 
 
@@ -273,8 +273,19 @@ class Outbox(Protocol):
         """Return how many notices are in each state."""
         ...
 
-    def all(self, limit: int = 100) -> list[NoticeRow]:
-        """Return notices, the latest first."""
+    def all(self, limit: int = 100, state: NoticeState | None = None, before: int | None = None) -> list[NoticeRow]:
+        """Return notices, the latest first: those of a state and of numbers below `before`, if given."""
+        ...
+
+    def get(self, numbers: Sequence[int]) -> list[NoticeRow]:
+        """Return the notices of these numbers, as many of them as there are."""
+        ...
+
+    def again(self, numbers: Sequence[int] | None, who: str, now: int) -> int:
+        """Let notices that were given up be sent again, all of them for None, and audit it; return how many.
+
+        They have all the time again that a new one has, and are marked as a perhaps-repeat.
+        """
         ...
 
 

@@ -296,7 +296,7 @@ def commands() -> list[list[str]]:
     return [
         ["status"], ["watch"], ["incidents"], ["incidents", "1"], ["devices"], ["ask", "SELECT 1"], ["backup", "x"],
         ["enrol-token"], ["revoke", "x"], ["audit"], ["dead-letters"], ["events", "x"], ["search", "x"],
-        ["counts", "x"], ["prevalence", "x", "y"], ["tree", "x", "y"], ["coverage", "x"],
+        ["notices"], ["counts", "x"], ["prevalence", "x", "y"], ["tree", "x", "y"], ["coverage", "x"],
     ]  # fmt: skip
 
 

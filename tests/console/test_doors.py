@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/people": {"name": "Ann"},
     "/people/{person}/tokens": {},
     "/devices/confirm": {"devices": []},
+    "/notices/again": {"notices": []},
     "/devices/{device}/revoke": {"why": "a made-up reason"},
     "/backup": {"target": "/nowhere/at/all", "passphrase": "correct horse battery staple"},
 }
@@ -121,10 +122,11 @@ def test_ids_of_another_organisation_are_not_found_wherever_they_stand(hub: Livi
             client.get("/alerts", params={"incident": 987_654}),
             client.post("/devices/confirm", json={"devices": [other]}),
             client.post("/devices/confirm", json={"devices": [DEVICE, other]}),
+            client.post("/notices/again", json={"notices": [1, 987_654]}),
         ):
             assert answer.status_code == 404, answer.text
             assert answer.json()["detail"].startswith("no such ")
-        assert f"no such device: {other}" in answer.json()["detail"]
+        assert "no such notice: 987654" in answer.json()["detail"]
         assert client.get(f"/devices/{other}").json() == {
             "detail": f"no such device: {other} (GET /devices lists their ids)"
         }

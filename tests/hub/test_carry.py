@@ -215,8 +215,14 @@ def test_one_who_wants_no_more_is_left_alone(world: tuple[Hub, Mailbox, Hooks]) 
     hub.put("a", "b", "c")
     with hub.carrying():
         until(lambda: hub.states() == {"done": 3, "failed": 3}, "mail goes on, the webhook is given up")
-    assert len(hooks.got) == 1
-    assert all("410" in row.why for row in hub.register.outbox.all() if row.channel.startswith("webhook/"))
+        assert len(hooks.got) == 1
+        assert all("410" in row.why for row in hub.register.outbox.all() if row.channel.startswith("webhook/"))
+        hub.register.outbox.again(None, "ann", time.time_ns())
+        until(lambda: len(hooks.got) == 2 and hub.states().get("failed") == 3, "it still wants no more")
+        assert len(hooks.got) == 2, "and is asked but once"
+        hooks.answers.clear()
+        hub.register.outbox.again(None, "ann", time.time_ns())
+        until(lambda: hub.states() == {"done": 6}, "it is told when a person says so, without a start anew")
 
 
 def test_a_notice_to_nobody_and_one_that_cannot_be_read_are_shown_as_failed(world: tuple[Hub, Mailbox, Hooks]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from carecordon.model.kept import Commit, Trouble
 from carecordon.model.notice import LONGEST_WAIT_NS, NewNotice, NoticeState
 from carecordon.register.register import Register
-from tests.register.example import NOW, alert, incident, notice
+from tests.register.example import HOUR, NOW, alert, incident, notice
 
 
 def put(register: Register, *notices: object) -> None:
@@ -46,6 +46,30 @@ def test_what_failed_comes_again_or_is_given_up(register: Register) -> None:
     register.outbox.failed([due.number], "refused", None)
     assert register.outbox.count() == {"failed": 1}
     assert register.outbox.all()[0].tries == 2
+
+
+def test_what_was_given_up_is_sent_again_when_a_person_says_so(register: Register) -> None:
+    put(register, notice("i1"), notice("i1", channel="hook"), notice("i1", channel="pager"))
+    first, second, third = (one.number for one in register.outbox.due(NOW, 10))
+    register.outbox.begun([first, second], NOW)
+    register.outbox.failed([first, second], "gone", None)
+    later = NOW + 10 * HOUR
+    assert register.outbox.again([first, third], "ada", later) == 1, "the third waits already"
+    (again,) = register.outbox.get([first])
+    assert (again.state, again.tries, again.made, again.is_repeat) == (NoticeState.WAITING, 0, later, True)
+    assert [one.number for one in register.outbox.all(state=NoticeState.FAILED)] == [second]
+    assert register.outbox.again(None, "ada", later) == 1
+    assert register.outbox.again(None, "ada", later) == 0
+    assert register.outbox.count() == {"waiting": 3}
+    acts = [(one.act.who, one.act.verb, one.act.subject, one.act.detail) for one in register.audit.entries()[:3]]
+    assert acts[2] == ("ada", "send-again", f"notices {first} {third}", "1")
+    assert [act[2:] for act in acts[:2]] == [("all failed notices", "0"), ("all failed notices", "1")]
+
+
+def test_notices_are_listed_page_by_page(register: Register) -> None:
+    put(register, *(notice("i1", channel=f"c{number}") for number in range(5)))
+    numbers = [one.number for one in register.outbox.all()]
+    assert [one.number for one in register.outbox.all(2, before=numbers[1])] == numbers[2:4]
 
 
 def test_after_a_crash_only_what_was_on_its_way_is_repeated(register: Register) -> None:

@@ -10,11 +10,13 @@ from carecordon.console.api.dead_letters import DEAD_LETTERS
 from carecordon.console.api.devices import DEVICES
 from carecordon.console.api.enrol_tokens import ENROL_TOKENS
 from carecordon.console.api.incidents import INCIDENTS
+from carecordon.console.api.notices import NOTICES
 from carecordon.console.api.people import PEOPLE
 from carecordon.console.api.ready import READY
 from carecordon.console.api.status import STATUS
 from carecordon.console.endpoint import Endpoints
 
 SHELF: tuple[Endpoints, ...] = (
-    STATUS, INCIDENTS, ALERTS, DEVICES, ASK, READY, ENROL_TOKENS, PEOPLE, DEAD_LETTERS, AUDIT, BACKUP,
+    STATUS, INCIDENTS, ALERTS, DEVICES, ASK, READY, ENROL_TOKENS, PEOPLE, NOTICES, DEAD_LETTERS, AUDIT,
+    BACKUP,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from carecordon.console.telling import brief_of
 from carecordon.hub.crew import Member, State, muster, read_crew
 from carecordon.hub.pulse import Pulse, read_pulses
 from carecordon.model.kept import IncidentQuery, IncidentRow, Status, Trouble
+from carecordon.model.notice import NoticeState
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339
 
@@ -46,6 +47,7 @@ def status_of(hub: Premises) -> Row:
     pulses = read_pulses(hub.paths.run)
     rates = hub.rates.per_second()
     open_ones = hub.register.cases.incidents(IncidentQuery((Status.NEW, Status.OPEN), limit=10_000))
+    untold = hub.register.outbox.all(1, NoticeState.FAILED)
     troubles = hub.register.cases.troubles(is_over=False, limit=TROUBLES_SHOWN + 1)
     return {
         "organisation": {"ods": hub.settings.ods, "name": hub.settings.name},
@@ -55,6 +57,7 @@ def status_of(hub: Premises) -> Row:
         "devices": hub.register.devices.count(),
         "incidents": dict(Counter(row.level.value for row in open_ones)),
         "notices": hub.register.outbox.count(),
+        "last_untold": {"receiver": untold[0].channel, "why": untold[0].why} if untold else None,
         "dead_letters": hub.register.letters.count(),
         "troubles": [_trouble(one) for one in troubles[:TROUBLES_SHOWN]],
         "troubles_are_cut": len(troubles) > TROUBLES_SHOWN,

@@ -130,7 +130,7 @@ def _waiting(register: Register, where: str) -> Iterator[Finding]:
         if count := standings.get(standing.value):
             yield Finding(where, f"{count} {text}", is_grave=False)
     if count := register.outbox.count().get(NoticeState.FAILED.value):
-        yield Finding(where, f"{count} notices could not be delivered: look at the outbox", is_grave=False)
+        yield Finding(where, f"{count} notices could not be delivered: see `carecordon hub notices`", is_grave=False)
     if count := register.letters.count():
         yield Finding(where, f"{count} dead letters wait: look at them, and play them again", is_grave=False)
 

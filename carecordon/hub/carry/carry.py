@@ -41,6 +41,7 @@ AT_ONCE = 2_000
 """Notices of one receiver that are taken from the outbox at a time."""
 IN_VAIN_LEAST = 10
 """So often one must have been tried before anything is given up: a clock that jumps ahead makes nothing old."""
+NOBODY = "nobody of this name is to be told any more (hub.toml, notify)"
 
 log = structlog.get_logger(process="carry")
 
@@ -114,11 +115,15 @@ class Carry:
             by_name.setdefault(row.channel, []).append(row)
         for name, rows in by_name.items():
             receiver = self.receivers.get(name)
-            if receiver is None or receiver.gone:
-                why = receiver.gone if receiver else "nobody of this name is to be told any more (hub.toml, notify)"
-                await asyncio.to_thread(self._give_up, rows, why)
-            else:
-                self._busy[name] = asyncio.create_task(self._serve(receiver, rows))
+            if receiver is None:
+                await asyncio.to_thread(self._give_up, rows, NOBODY)
+                continue
+            asked = [row for row in rows if row.is_repeat] if receiver.gone else rows  # a person asked for these again
+            if receiver.gone:
+                await asyncio.to_thread(self._give_up, [row for row in rows if not row.is_repeat], receiver.gone)
+            if asked:
+                receiver.gone = ""
+                self._busy[name] = asyncio.create_task(self._serve(receiver, asked))
 
     async def settled(self) -> None:
         """Wait until nothing is on its way."""
@@ -137,8 +142,15 @@ class Carry:
         now = self.clock()
         went = await asyncio.to_thread(self.outbox.went, receiver.target.name, now - MINUTE_NS, now)
         planned = plan(rows, went, self.digest_after, now)
+        tried: set[int] = set()
         for group in [*((row,) for row in planned.single), *planned.digests]:
-            if self._is_over or not await self._send(receiver, group):
+            if self._is_over:
+                return
+            tried.update(row.number for row in group)
+            if not await self._send(receiver, group):
+                if receiver.gone:
+                    rest = [row for row in rows if row.number not in tried]
+                    await asyncio.to_thread(self._give_up, rest, receiver.gone)
                 return
         if planned.wait_until is not None and not planned.single and not planned.digests:
             receiver.quiet_until = min(planned.wait_until, self.clock() + NS)
@@ -193,6 +205,8 @@ class Carry:
             self.outbox.failed(rest, outcome.reason, now + int(wait_s(tries, self.chance.random()) * NS))
 
     def _give_up(self, rows: Sequence[NoticeRow], why: str) -> None:
+        if not rows:
+            return
         numbers = [row.number for row in rows]
         self.outbox.begun(numbers, self.clock())  # only what was begun can fail
         self.outbox.failed(numbers, why, None)

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
+from carecordon.model.audit import Act
 from carecordon.model.errors import OurFault
 from carecordon.model.notice import LONGEST_WAIT_NS, NewNotice, NoticeRow, NoticeState
+from carecordon.register.backends.sql.audit import append
 from carecordon.register.backends.sql.door import Door, add_missing, changed, chunks, count_by
 from carecordon.register.tables import INCIDENT_IDS, NOTICES
 
@@ -72,12 +74,35 @@ class SqlOutbox:
         with self._door.reading() as connection:
             return count_by(connection, NOTICES, "state")
 
-    def all(self, limit: int = 100) -> list[NoticeRow]:
-        """Return notices, the latest first."""
+    def all(self, limit: int = 100, state: NoticeState | None = None, before: int | None = None) -> list[NoticeRow]:
+        """Return notices, the latest first: those of a state and of numbers below `before`, if given."""
+        statement = select(NOTICES).order_by(NOTICES.c.number.desc()).limit(limit)
+        if state is not None:
+            statement = statement.where(NOTICES.c.state == state.value)
+        if before is not None:
+            statement = statement.where(NOTICES.c.number < before)
         with self._door.reading() as connection:
-            return list(
-                map(_notice, connection.execute(select(NOTICES).order_by(NOTICES.c.number.desc()).limit(limit)))
-            )
+            return list(map(_notice, connection.execute(statement)))
+
+    def get(self, numbers: Sequence[int]) -> list[NoticeRow]:
+        """Return the notices of these numbers, as many of them as there are."""
+        with self._door.reading() as connection:
+            found = (connection.execute(select(NOTICES).where(NOTICES.c.number.in_(some))) for some in chunks(numbers))
+            return [_notice(row) for rows in found for row in rows]
+
+    def again(self, numbers: Sequence[int] | None, who: str, now: int) -> int:
+        """Let notices that were given up be sent again, all of them for None, and audit it."""
+        waiting = {"state": NoticeState.WAITING.value, "tries": 0, "made": now, "next_try": now, "is_repeat": 1}
+        has_failed = NOTICES.c.state == NoticeState.FAILED.value
+        with self._door.writing() as connection:
+            if numbers is None:
+                count = changed(connection, NOTICES, [has_failed], waiting)
+            else:
+                those = [[NOTICES.c.number.in_(some), has_failed] for some in chunks(numbers)]
+                count = sum(changed(connection, NOTICES, some, waiting) for some in those)
+            what = "all failed notices" if numbers is None else f"notices {' '.join(map(str, numbers))}"
+            append(connection, [Act(who, "send-again", what, f"{count}")], now)
+            return count
 
     def _mark(self, numbers: Sequence[int], was: NoticeState, values: dict[str, Any]) -> None:
         with self._door.writing() as connection:
