@@ -12,10 +12,13 @@ import typer
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import data_option, options
 from carecordon.hub.backup.by_hand import named
+from carecordon.console.caller import local_name
+from carecordon.hub.backup.check import audited
 from carecordon.hub.backup.check import check as check_hub
 from carecordon.hub.backup.restore import restore as bring_back
 from carecordon.hub.config import Paths, read_settings
 from carecordon.hub.founding import Wishes, found
+from carecordon.hub.naming import LOCAL
 from carecordon.model.errors import TheirFault
 from carecordon.report.layout import number
 from carecordon.report.visible import visible
@@ -79,10 +82,13 @@ def check(paths: Paths) -> None:
     if not paths.settings.exists():
         fail(f"{paths.data}: there is no hub here; make one with `carecordon hub init`, or name its folder with --data")
     findings = check_hub(paths, time.time_ns())
+    unnoted = audited(paths, findings, LOCAL + local_name(os.geteuid()), time.time_ns())
     for one in findings:
         typer.echo(f"{'WRONG' if one.is_grave else 'note '}  {one.where}: {one.what}")
     if not findings:
         typer.echo("All is as it was written: register, audit log, streams and keys.")
+    if unnoted:
+        say(f"this check is not in the audit log: {unnoted}")
     raise typer.Exit(WRONG if any(one.is_grave for one in findings) else 0)
 
 

@@ -8,15 +8,17 @@ from fastapi import Response
 
 from carecordon.console.answer import encoded
 from carecordon.console.metrics import metrics
-from carecordon.console.premises import Hub
+from carecordon.console.premises import Caller, Hub
 from carecordon.hub.crew import State, muster, read_crew
 from carecordon.hub.pulse import read_pulses
+from carecordon.model.audit import Act
 from carecordon.model.kept import IncidentQuery, Status
 
 NEEDED = frozenset({"gate", "keeper", "triage", "carry", "worker-0"})
 """Without these events are not taken in, or nobody is told of them; the supervisor names them all."""
 API = "api"
 """It answers, so it is there, whether it has said so by now or not."""
+DAY_NS = 86_400 * 1_000_000_000
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 """Source: Prometheus, exposition formats."""
 
@@ -37,9 +39,15 @@ def readyz(hub: Hub) -> Response:
     )
 
 
-def told_metrics(hub: Hub) -> Response:
-    """Return the hub's figures."""
+def told_metrics(hub: Hub, caller: Caller) -> Response:
+    """Return the hub's figures. Of each caller the first reading of a day is audited (docs/decisions/0020)."""
+    now = hub.clock()
     register = hub.register
+    who, day = f"{caller.name} {caller.token}", now // DAY_NS
+    if hub.noted.get(who) != day:
+        detail = {"method": "GET", "noted": "once a day"} | ({"token": caller.token} if caller.token else {})
+        register.audit.add([Act(caller.name, "read", "/metrics", encoded(detail).decode())], now)
+        hub.noted[who] = day
     open_ones = register.cases.incidents(IncidentQuery((Status.NEW, Status.OPEN), limit=10_000))
     counted = {
         "devices": register.devices.count(),

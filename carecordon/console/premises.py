@@ -27,6 +27,8 @@ class Premises:
     questions: Questions
     words: Words
     rates: Rates = field(default_factory=Rates)
+    noted: dict[str, int] = field(default_factory=dict)
+    """On which day (since 1970) the audit log was last told that somebody reads the figures, by name and token."""
     clock: Callable[[], int] = time.time_ns
 
 

@@ -24,7 +24,7 @@ from carecordon.hub.trust.authority import open_authority
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.person import Role
 from carecordon.register.backends.sqlite import SQLITE
-from tests.console.living import DEVICE, NAME, Living, living
+from tests.console.living import DEVICE, NAME, Living, living, user
 
 PASSPHRASE = "correct horse battery staple"  # noqa: S105  # made up for a test
 
@@ -359,3 +359,8 @@ def test_what_is_wrong_with_a_hub_is_found_without_one_running(tmp_path: Path) -
     Done(None, "init", "--ods", "RX1", "--name", "Westpark", "--admin", "Ann", *places)
     done = Done(None, "check", *places)
     assert (done.status, "the log is not there" in done.out) == (3, True), "it was never started"
+    assert "not in the audit log" not in done.err
+    register = SQLITE.open_register(str(Paths(data, keys).register))
+    act = register.audit.entries(limit=1)[0].act
+    register.close()
+    assert (act.who, act.verb, act.subject, act.detail) == (user(), "check", str(data), "3 findings, 2 grave")

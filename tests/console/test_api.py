@@ -19,7 +19,7 @@ from carecordon.model.device import Certificate, DeviceKind, NewDevice, Standing
 from carecordon.model.kept import Letter
 from carecordon.model.person import Role
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
-from tests.console.living import DEVICE, EPOCH, NAME, RULES, SHELL, Living, until
+from tests.console.living import DEVICE, EPOCH, NAME, RULES, SHELL, Living, until, user
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +299,17 @@ def test_health_readiness_and_figures(hub: Living) -> None:
     assert 'carecordon_process_up{process="api"} 1.0' in text
     assert 'carecordon_devices{state="active"}' in text
     assert "# TYPE carecordon_hub_calls_total counter" in text
+
+
+def test_who_reads_the_figures_is_in_the_audit_log_once_a_day(hub: Living) -> None:
+    """Prometheus asks each few seconds: the log of what people do and ask must not be mostly that."""
+
+    def readings() -> list[str]:
+        return [who for who, _, subject, _ in hub.audited(1_000) if subject == "/metrics"]
+
+    before = readings()
+    with hub.client(Role.ANALYST) as client, hub.local() as local:
+        for _ in range(3):
+            assert client.get(f"{hub.base}/metrics").status_code == 200
+            assert local.get("http://hub/metrics").status_code == 200
+    assert sorted(readings()[: len(readings()) - len(before)]) == ["Bea", user()]

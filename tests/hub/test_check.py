@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from carecordon.hub.backup.check import check
+from carecordon.hub.backup.check import audited, check
 from carecordon.hub.config import Paths
 from carecordon.hub.trust.anchors import note_anchor
 from carecordon.hub.trust.revocations import Revocations, Revoked
@@ -29,6 +29,27 @@ def paths(tmp_path: Path) -> Paths:
 
 def test_a_hub_that_is_well(paths: Paths) -> None:
     assert check(paths, NOW) == []
+
+
+def test_a_check_is_audited_where_the_register_is_sound(paths: Paths) -> None:
+    assert audited(paths, check(paths, NOW), "local:ada", NOW) == ""
+    with opened(paths) as register:
+        act = register.audit.entries(limit=1)[0].act
+    assert (act.who, act.verb, act.subject, act.detail) == (
+        "local:ada",
+        "check",
+        str(paths.data),
+        "0 findings, 0 grave",
+    )
+    assert check(paths, NOW) == [], "what was written last is no finding"
+    sql("UPDATE audit SET who = 'eve' WHERE number = 2")(paths)
+    with opened(paths) as register:
+        before = register.audit.head()
+    assert "not sound" in audited(paths, check(paths, NOW), "local:ada", NOW)
+    with opened(paths) as register:
+        assert register.audit.head() == before, "evidence stays as it is"
+    overwrite(paths.register, 0, b"no database")
+    assert audited(paths, check(paths, NOW), "local:ada", NOW)
 
 
 def sql(statement: str) -> Callable[[Paths], None]:

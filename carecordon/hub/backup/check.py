@@ -1,8 +1,9 @@
 """What `carecordon hub check` looks at: whether what the hub keeps is what it wrote, and who could get at its keys.
 
 It reads everything once: the register and its audit log, both streams, the keys. The events in the store are the
-keeper's to check. It may run beside a hub that is at work, and changes nothing but for one thing: that the register
-has lost its end is written down in it, for that may be seen only once.
+keeper's to check. It may run beside a hub that is at work, and changes nothing but for two things: that the register
+has lost its end is written down in it, for that may be seen only once; and, where the register is sound, the check
+itself is audited, last, for whatever is written before it may take away what is to be seen.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from carecordon.hub.trust.authority import open_authority, server_is_due
 from carecordon.hub.trust.identity import facts_of
 from carecordon.hub.trust.keyfile import too_open
 from carecordon.hub.trust.revocations import Revocations, Revoked
+from carecordon.model.audit import Act
 from carecordon.model.device import Standing
 from carecordon.model.errors import TheirFault
 from carecordon.model.notice import NoticeState
@@ -55,6 +57,27 @@ def check(paths: Paths, now: int) -> list[Finding]:
         except (TheirFault, OSError) as fault:
             found.append(Finding(look.__name__.strip("_"), str(fault), is_grave=True))
     return sorted(found, key=lambda one: not one.is_grave)
+
+
+def audited(paths: Paths, found: list[Finding], who: str, now: int) -> str:
+    """Write in the audit log that somebody checked the hub and found so much; return why not, '' where it is done.
+
+    Nothing is written into a register in which something was found to be wrong.
+    """
+    grave = [one for one in found if one.is_grave]
+    if any(one.where in (str(paths.register), *REGISTER_LOOKS) for one in grave):
+        return "the register is not sound, so nothing is written into it"
+    try:
+        register = REGISTER.open_register(str(paths.register))
+    except (TheirFault, OSError) as fault:
+        return str(fault)
+    try:
+        register.audit.add([Act(who, "check", str(paths.data), f"{len(found)} findings, {len(grave)} grave")], now)
+    except (TheirFault, OSError) as fault:
+        return str(fault)
+    finally:
+        register.close()
+    return ""
 
 
 def _settings(paths: Paths, _now: int) -> Iterator[Finding]:
@@ -167,3 +190,5 @@ def _stream(path: Path) -> Iterator[Finding]:
 
 
 LOOKS: tuple[Look, ...] = (_settings, _keys, _end, _register, _streams)
+REGISTER_LOOKS = ("end", "register")
+"""Where a finding stands that ended a look at the register."""
