@@ -79,12 +79,17 @@ def revoke(
         if not why.strip():
             say("--why: say why this device is revoked")
             raise typer.Exit(USAGE)
-        what, told = "device", line.post(f"/devices/{segment(device)}/revoke", {"why": why})
+        what, told = "device", line.tried(f"/devices/{segment(device)}/revoke", {"why": why})
         name = name if name == device else f"{visible(name)} ({device})"
-    elif any(row["id"] == name for row in line.rows("/tokens")[0]):
-        what, told = "token", line.post(f"/tokens/{segment(name)}/revoke", {})
     else:
-        what, told = "enrolment token", line.post(f"/enrol-tokens/{segment(name)}/revoke", {})
+        what, told = "token", line.tried(f"/tokens/{segment(name)}/revoke")
+        if told is None:
+            what, told = "enrolment token", line.tried(f"/enrol-tokens/{segment(name)}/revoke")
+    if told is None:
+        fail(
+            f"{name}: no device has this id or name, and no token or enrolment token this id; `carecordon hub devices`,"
+            " `token` and `enrol-token --list` list them"
+        )
     was = "" if json.loads(told)["is_new"] else " (it was revoked before)"
     typer.echo(f"The {what} {name} is revoked{was}.")
 

@@ -23,6 +23,7 @@ from carecordon.hub.lock import is_running
 NO_HUB = 4
 REFUSED = 3
 """The hub was asked, and did not do or answer it."""
+NOT_FOUND = 404
 ROOT = "/api/v1"
 ALIVE = "/healthz"
 CUT, AFTER = "carecordon-cut", "carecordon-after"
@@ -112,6 +113,14 @@ class Line:
     def post(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Return the answer to an act."""
         return self.answered(path, None, body, "json").data
+
+    def tried(self, path: str, body: Mapping[str, Any] | None = None) -> bytes | None:
+        """Return the answer to an act; None where there is nothing of this path."""
+        with self._answer("POST", path, None, body or {}, "json") as answer:
+            found = answer.read()
+        if answer.status >= 300 and answer.status != NOT_FOUND:
+            _refuse(answer.status, found)
+        return None if answer.status == NOT_FOUND else found
 
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of an answer as they come."""

@@ -11,8 +11,8 @@ import typer
 
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import data_option, options
-from carecordon.hub.backup.by_hand import named
 from carecordon.console.caller import local_name
+from carecordon.hub.backup.by_hand import named
 from carecordon.hub.backup.check import audited
 from carecordon.hub.backup.check import check as check_hub
 from carecordon.hub.backup.restore import restore as bring_back

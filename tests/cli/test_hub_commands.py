@@ -20,6 +20,7 @@ from carecordon.cli.hub_line import NO_HUB
 from carecordon.console.api.enrol_tokens import door_of
 from carecordon.hub.config import Listen, Paths, read_settings
 from carecordon.hub.crew import Roll
+from carecordon.hub.trust.access import make_token
 from carecordon.hub.trust.authority import open_authority
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.person import Role
@@ -116,7 +117,16 @@ def test_a_token_is_made_listed_and_revoked(hub: Living) -> None:
     assert "forwarder" in Done(hub, "enrol-token", "--list").out
     assert "is revoked" in Done(hub, "revoke", name).out
     assert "revoked before" in Done(hub, "revoke", name).out
-    assert Done(hub, "revoke", "0badc0de").status == 2
+    unknown = Done(hub, "revoke", "0badc0de")
+    assert (unknown.status, "0badc0de: no device has this id or name" in unknown.err) == (2, True)
+
+
+def test_a_token_is_revoked_however_many_are_newer(hub: Living) -> None:
+    made = [make_token("Ann", "old", hub.now - 10**15)[0] for _ in range(2)]
+    made += [make_token("Ann", "new", hub.now)[0] for _ in range(1_001)]
+    for token in made:
+        hub.register.people.add_token(token, "Ann")
+    assert f"The token {made[0].id} is revoked." in Done(hub, "revoke", made[0].id).out
 
 
 @pytest.mark.parametrize("kind", ["--forwarder", ""])
