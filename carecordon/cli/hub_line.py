@@ -119,7 +119,7 @@ class Line:
         with self._answer("POST", path, None, body or {}, "json") as answer:
             found = answer.read()
         if answer.status >= 300 and answer.status != NOT_FOUND:
-            _refuse(answer.status, found)
+            _refuse(answer.status, found, path)
         return None if answer.status == NOT_FOUND else found
 
     def lines(self, path: str) -> Iterator[dict[str, Any]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import secrets
 import shlex
 import socket
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +153,8 @@ def test_the_commands_printed_with_a_token_work_as_they_stand(hub: Living, kind:
 )
 def test_a_hub_says_where_devices_find_it(host: str, told: str) -> None:
     assert door_of(Listen(host=host, enrol=9)) == told
+
+
 def enrolled(hub: Living, name: str, count: int = 1) -> list[str]:
     """Return the ids of so many new devices of one name."""
     ids = [secrets.token_hex(16) for _ in range(count)]
