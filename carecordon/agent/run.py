@@ -46,7 +46,8 @@ class Agent:
         """Why events cannot be put on disk now; the source waits meanwhile."""
         self._spool = spool
         self._told = on_change
-        self._moved = asyncio.Event()
+        self._moved, self._filled = asyncio.Event(), asyncio.Event()
+        self._is_hurried = False
         self._carrier = Carrier(spool, identity, host=host, system=system, rng=rng, on_change=self._changed)
 
     @property
@@ -72,6 +73,15 @@ class Agent:
                 task.cancel()
             await asyncio.gather(carrying, filling, return_exceptions=True)
 
+    def hurry(self) -> None:
+        """Take what the source still gives without waiting for room in the spool: it is about to end."""
+        self._is_hurried = True
+        self._moved.set()
+
+    async def filled(self) -> None:
+        """Wait until the source has ended and everything from it is on disk."""
+        await self._filled.wait()
+
     async def _fill(self, source: AsyncIterator[Fresh], *, is_patient: bool) -> None:
         loop = asyncio.get_running_loop()
         coming: asyncio.Future[Fresh] | None = None
@@ -92,12 +102,13 @@ class Agent:
                 if len(self.filler) >= BATCH_EVENTS or (due is not None and loop.time() >= due):
                     await self._flush()
                     due = None
-                    while is_patient and self._spool.size_bytes > PATIENT_SHARE * self._spool.limit_bytes:
+                    while is_patient and not self._is_hurried and self._is_filling_up():
                         await self._next_move()
         finally:
             if coming is not None:
                 coming.cancel()
         await self._flush()
+        self._filled.set()
         while self._spool.pending:
             await self._next_move()
 
@@ -114,6 +125,9 @@ class Agent:
         self.trouble = None
         self._carrier.wake()
         self._told()
+
+    def _is_filling_up(self) -> bool:
+        return self._spool.size_bytes > PATIENT_SHARE * self._spool.limit_bytes
 
     async def _next_move(self) -> None:
         """Wait until something has moved on."""

@@ -23,9 +23,11 @@ from carecordon.agent.identity import Identity, open_identity
 from carecordon.agent.run import Agent
 from carecordon.agent.state import State, open_state
 from carecordon.cli.options import CLEAN, STOPPED, UNREAD, LogSourceOption, bound_of, fail, say
-from carecordon.cli.sending import Report, check_followed, files, following, next_of
+from carecordon.cli.sending import Report, files, next_of
+from carecordon.cli.sending_followed import check_followed, following
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
+from carecordon.scan.walk import STDIN
 
 ENROL_PORT = 8444
 REFUSED = 4
@@ -43,6 +45,11 @@ class Job:
     is_following: bool
     timeout_s: float
 
+    @property
+    def reads_stdin(self) -> bool:
+        """Return whether standard input is among it: what was read of that cannot be read once more."""
+        return STDIN in self.paths
+
 
 def send(
     *,
@@ -58,7 +65,7 @@ def send(
         Path | None, typer.Option(metavar="DIR", help="Identity, undelivered events and positions are kept here.")
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on reading JSON lines as they are written, until stopped.")
+        bool, typer.Option("--follow", help="Read JSON lines as they are written, until stopped; - until it ends.")
     ] = False,
     logsource: LogSourceOption = None,
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds without any progress before giving up.")] = 60.0,
@@ -66,14 +73,14 @@ def send(
     """Send the events in PATH... to a hub and wait until it has all of them on disk.
 
     What was sent before from the same state folder is not sent again; what was interrupted goes on where it stopped.
+    JSON lines on standard input go out as they come.
     Exit status: 0 all acknowledged, 2 wrong usage, 3 part of the input unreadable, 4 the hub refused or cannot be
     reached, 130 stopped.
     """
     host, port = _address(hub)
     bound = bound_of(logsource)
     if follow:
-        for path in paths:
-            check_followed(path)
+        check_followed(paths)
     folder = state or Path(platformdirs.user_state_dir("carecordon", appauthor=False), "send", f"{host}-{port}")
     identity = _identity(folder, host, port, token, timeout)
     try:
@@ -149,32 +156,52 @@ async def _send(job: Job, identity: Identity, state: State) -> int:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             working.result()
-        reason = None if working.done() else watching.result()
+        reason, was_stopped = None if working.done() else watching.result(), stop.is_set()
+        if job.reads_stdin and not working.done():
+            await _kept(agent, stop)
     finally:
+        stop.set()  # whoever waits for standard input in a thread looks at it
         for task in (working, watching):
             task.cancel()
         await asyncio.gather(working, watching, return_exceptions=True)
     typer.echo(_summary(agent, state, report))
     if reason is not None:
-        say(reason)
+        say(f"{reason}; {_rest(job, state)}")
         return REFUSED
-    if stop.is_set() and (not job.is_following or state.spool.pending):
-        say("stopped; the same command goes on from here")
+    if was_stopped and (not job.is_following or state.spool.pending):
+        say(f"stopped; {_rest(job, state)}")
         return STOPPED
     return UNREAD if report.is_partial or agent.filler.unsendable_total else CLEAN
 
 
+async def _kept(agent: Agent, stop: asyncio.Event) -> None:
+    """Put on disk what was read of standard input."""
+    stop.set()
+    agent.hurry()
+    try:
+        await asyncio.wait_for(agent.filled(), LEAVE_S)
+    except TimeoutError:
+        say(f"{len(agent.filler):,} events that were read are lost: {agent.trouble or 'the input does not end'}")
+
+
+def _rest(job: Job, state: State) -> str:
+    """Return what becomes of the rest, and what to do."""
+    if not job.reads_stdin:
+        return "the same command goes on from here"
+    waiting = state.spool.pending
+    if not waiting:
+        return "all that was read of standard input is sent"
+    return f"{waiting:,} events wait on this disk and go with the next `carecordon send` of the same hub and --state"
+
+
 async def _source(job: Job, state: State, report: Report, stop: asyncio.Event) -> AsyncIterator[Fresh]:
     """Yield the events asked for; each piece is read in a thread, so that the connection goes on meanwhile."""
-    if job.is_following:
+    if job.is_following and not job.reads_stdin:
         async for fresh in following(job.paths, job.bound, state.positions, report, stop):
             yield fresh
         return
-    pieces: Iterator[Fresh] = files(job.paths, job.bound, state.positions, report)
-    while not stop.is_set():
-        piece = await asyncio.to_thread(next_of, pieces)
-        if piece is None:
-            return
+    pieces: Iterator[Fresh] = files(job.paths, job.bound, state.positions, report, stop.is_set)
+    while (piece := await asyncio.to_thread(next_of, pieces)) is not None:
         yield piece
 
 
@@ -198,11 +225,12 @@ async def _watch(job: Job, agent: Agent, state: State, report: Report, stop: asy
                 return f"the hub refused this device: {standing.last_end.reason}"
             if now - moved > job.timeout_s:
                 why = agent.trouble or (standing.last_end.reason if standing.last_end else "the hub gives no receipt")
-                return f"no progress for {job.timeout_s:.0f} s: {why}; the same command goes on from here"
+                return f"no progress for {job.timeout_s:.0f} s: {why}"
             if stop.is_set():
                 left = left or now
-                if not job.is_following or now - left > LEAVE_S:
+                if not (job.is_following or job.reads_stdin) or now - left > LEAVE_S:
                     return None
+                agent.hurry()
 
 
 def _progress(agent: Agent, state: State, report: Report) -> str:

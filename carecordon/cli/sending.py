@@ -1,19 +1,21 @@
-"""What `carecordon send` reads: files once, or lines as they are written, and what of them could not be read."""
+"""What `carecordon send` reads once: files, and standard input as it comes; and what of them could not be read."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from carecordon.agent.fill import BATCH_EVENTS, Fresh
-from carecordon.agent.follow import Follower, Lines
+from carecordon.agent.follow import FEED
+from carecordon.agent.piped import Piped, lines
 from carecordon.agent.positions import Place, Positions
-from carecordon.cli.options import fail, say
+from carecordon.cli.options import say
 from carecordon.model.batch import Rows
 from carecordon.model.block import Bad, Block
 from carecordon.model.errors import defect
@@ -21,13 +23,14 @@ from carecordon.model.event import LogSource
 from carecordon.model.feed import HEAD_BYTES
 from carecordon.pipeline import journey
 from carecordon.pipeline.ingest.feeds import feed_named, sniff
+from carecordon.scan.kinds import describe
 from carecordon.scan.open import Opened, open_source
-from carecordon.scan.walk import STDIN, Source, Unread, os_reason, walk
+from carecordon.scan.walk import Source, Unread, os_reason, walk
 
 TOLD = 100
 """Bad records of one input that are told one by one; the rest are counted."""
-IDLE_S = 0.2
-"""A file that is followed is looked at so often."""
+CLEAR_LINES = 20
+"""Standard input that began with so many lines of text, none of them an event, is none."""
 
 
 @dataclass(slots=True)
@@ -78,18 +81,27 @@ class _Done(msgspec.Struct, frozen=True):
     is_whole: bool = False
 
 
-def files(paths: Iterable[str], bound: LogSource | None, positions: Positions, report: Report) -> Iterator[Fresh]:
+def files(
+    paths: Iterable[str], bound: LogSource | None, positions: Positions, report: Report, is_stopped: Callable[[], bool]
+) -> Iterator[Fresh]:
     """Yield the events of files, folders and standard input, each with how far its file is sent with it.
 
-    A file is known by what is in it: the same again, under whatever name, is not sent twice.
+    A file is known by what is in it: the same again, under whatever name, is not sent twice. Ends soon after
+    `is_stopped`: of standard input with all that was read of it.
     """
     for source in walk(paths):
+        if is_stopped():
+            return
         report.found += 1
         if isinstance(source, Unread):
             report.leave(source)
             continue
+        if source.path is None:
+            yield from _standard_input(source, bound, report, is_stopped)
+            report.files += 1
+            continue
         try:
-            key = None if source.path is None else _key(source.path)
+            key = _key(source.path)
         except OSError as fault:
             report.leave(Unread(source.name, os_reason(fault), True))
             continue
@@ -98,52 +110,121 @@ def files(paths: Iterable[str], bound: LogSource | None, positions: Positions, r
             report.already += 1
             say(f"{source.name}: sent before, nothing of it is sent again")
             continue
-        yield from _Reading(source, key, done.events, bound, report).pieces()
+        for fresh in _Reading(key, done.events, bound, report).pieces(open_source(source)):
+            yield fresh
+            if is_stopped():
+                return
         report.files += 1
+
+
+def _standard_input(
+    source: Source, bound: LogSource | None, report: Report, is_stopped: Callable[[], bool]
+) -> Iterator[Fresh]:
+    """Yield the events of standard input: of JSON lines as they come, of all else as a file's."""
+    if sys.stdin is None:
+        report.leave(Unread(source.name, "standard input is closed: pipe something into it", True))
+        return
+    piped, reading = Piped(_reader(), is_stopped), _Reading(None, 0, bound, report)
+    head = _beginning(piped)
+    piped.give_back(head)
+    if not head and is_stopped():
+        return
+    if _feed_of(head) == FEED:
+        yield from reading.of_blocks(source.name, lines(piped))
+        if piped.fault is not None:
+            report.fault(source.name, piped.fault)
+    elif _is_no_event(head):
+        report.leave(Unread(source.name, describe(head)[0], True))
+    else:
+        yield from reading.pieces(open_source(source, piped))
+
+
+def _reader() -> Callable[[int], bytes]:
+    """Return what reads standard input: what is there, without waiting until there is more."""
+    try:
+        descriptor = sys.stdin.fileno()
+    except (OSError, ValueError):
+        return sys.stdin.buffer.read
+    return lambda size: os.read(descriptor, size)
+
+
+def _beginning(piped: Piped) -> bytes:
+    """Return as much of the beginning as tells of what kind it is, as soon as it does."""
+    head = b""
+    while len(head) < HEAD_BYTES and (piece := piped.read(HEAD_BYTES - len(head))):
+        head += piece
+        if _feed_of(head) is not None or _is_no_event(head):
+            break
+    return head
+
+
+def _feed_of(head: bytes) -> str | None:
+    """Return which feed the whole lines at the beginning are of; None where they do not tell."""
+    whole = head[: head.rfind(b"\n") + 1]
+    feed = sniff(whole) if whole.strip() else None
+    return None if feed is None else feed.name
+
+
+def _is_no_event(head: bytes) -> bool:
+    """Say whether the beginning is text, and long enough to see that it is no event's."""
+    if head.count(b"\n") < CLEAR_LINES or b"\0" in head or _feed_of(head) is not None:
+        return False
+    try:
+        head[: head.rfind(b"\n")].decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Reading:
     """One source being read."""
 
-    def __init__(self, source: Source, key: str | None, skip: int, bound: LogSource | None, report: Report) -> None:
-        """Read `source`, of which `skip` events were sent before."""
-        self._source, self._key, self._report = source, key, report
+    def __init__(self, key: str | None, skip: int, bound: LogSource | None, report: Report) -> None:
+        """Read what is known by `key`, of which `skip` events were sent before; None: it comes once only."""
+        self._key, self._report = key, report
         self._state = journey.reading_only(bound)
         self._skip = skip
         self._seen = 0
         self._rows = Rows()
 
-    def pieces(self) -> Iterator[Fresh]:
-        """Yield the events that were not sent before."""
+    def pieces(self, inputs: Iterable[Opened | Unread]) -> Iterator[Fresh]:
+        """Yield the events that were not sent before, of all inputs that the source is or holds."""
         is_whole, is_any = True, False
-        for opened in open_source(self._source):
+        for opened in inputs:
             if isinstance(opened, Unread):
                 self._report.leave(opened)
                 is_whole = is_whole and not opened.is_failure
                 continue
             is_any = True
-            yield from self._opened(opened)
+            yield from self.of_blocks(opened.name, opened.blocks())
             for fault in opened.facts().faults:
                 is_whole = False
                 self._report.fault(opened.name, fault)
         if is_any:
             yield Fresh(self._rows, self._place(is_whole=is_whole))
 
-    def _opened(self, opened: Opened) -> Iterator[Fresh]:
+    def of_blocks(self, name: str, blocks: Iterable[Block | Bad]) -> Iterator[Fresh]:
+        """Yield the events of one input: in large pieces, but what comes once only after each block."""
         before = 0
-        for block in opened.blocks():
+        for block in blocks:
             if isinstance(block, Bad):
-                self._report.bad_record(opened.name, block, before)
+                self._report.bad_record(name, block, before)
                 before += block.count
                 continue
-            for some in read_block(self._state, block, opened.name, before, self._report):
+            for some in read_block(self._state, block, name, before, self._report):
                 if isinstance(some, Rows):
                     self._add(some)
                     if len(self._rows) >= BATCH_EVENTS:
-                        rows, self._rows = self._rows, Rows()
-                        yield Fresh(rows, self._place(is_whole=False))
+                        yield self._taken()
                 else:
                     before += some
+            if self._key is None and len(self._rows):
+                yield self._taken()
+
+    def _taken(self) -> Fresh:
+        """Return what is held, and hold it no longer."""
+        rows, self._rows = self._rows, Rows()
+        return Fresh(rows, self._place(is_whole=False))
 
     def _add(self, some: Rows) -> None:
         gone = min(max(0, self._skip - self._seen), len(some))
@@ -182,94 +263,9 @@ def join(rows: Rows, more: Rows, gone: int = 0) -> None:
     rows.positions += more.positions[gone:]
 
 
-async def following(
-    paths: Iterable[str], bound: LogSource | None, positions: Positions, report: Report, stop: asyncio.Event
-) -> AsyncIterator[Fresh]:
-    """Yield the events of files as they are written, until `stop`."""
-    tails = [_Tail(path, bound, positions, report) for path in paths]
-    try:
-        while not stop.is_set():
-            is_idle = True
-            for tail in tails:
-                pieces = tail.pieces()
-                while not stop.is_set() and (fresh := await asyncio.to_thread(next_of, pieces)) is not None:
-                    is_idle = False
-                    yield fresh
-            if is_idle:
-                await _pause(stop)
-    finally:
-        for tail in tails:
-            tail.close()
-
-
 def next_of(pieces: Iterator[Fresh]) -> Fresh | None:
     """Return the next piece; None at the end."""
     return next(pieces, None)
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(IDLE_S):
-            await stop.wait()
-    except TimeoutError:
-        return
-
-
-class _Tail:
-    """One file that is followed."""
-
-    def __init__(self, path: str, bound: LogSource | None, positions: Positions, report: Report) -> None:
-        """Go on where it was left."""
-        self._path, self._report = path, report
-        self._key = f"follow:{Path(path).resolve()}"
-        self._follower = Follower(Path(path), positions.at(self._key))
-        self._state = journey.reading_only(bound)
-        self._trouble = ""
-        report.found += 1
-        report.files += 1
-
-    def pieces(self) -> Iterator[Fresh]:
-        """Yield what has come since the last call."""
-        try:
-            for some in self._follower.read():
-                if isinstance(some, Bad):
-                    self._report.bad_record(self._path, some, 0)
-                else:
-                    yield self._fresh(some)
-            self._trouble = ""
-        except OSError as fault:
-            if self._trouble != (reason := os_reason(fault)):  # told once, and tried again
-                self._report.fault(self._path, reason)
-                self._trouble = reason
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._follower.close()
-
-    def _fresh(self, lines: Lines) -> Fresh:
-        rows = Rows()
-        for some in read_block(self._state, lines.block, self._path, lines.first, self._report):
-            if isinstance(some, Rows):
-                join(rows, some)
-        return Fresh(rows, Place(self._key, lines.mark))
-
-
-def check_followed(path: str) -> None:
-    """End with status 2 where a path cannot be followed."""
-    if path == STDIN:
-        fail("--follow reads files; standard input is read to its end anyway: leave --follow out")
-    if Path(path).is_dir():
-        fail(f"--follow {path}: it is a folder; name the files in it that are written")
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except FileNotFoundError:
-        return  # it may come yet
-    except OSError as fault:
-        fail(f"--follow {path}: {os_reason(fault)}")
-    feed = sniff(head) if head else None
-    if head.strip() and (feed is None or not feed.is_text) and b"\n" in head:
-        fail(f"--follow {path}: this is no file of JSON lines; send it without --follow")
 
 
 def _key(path: Path) -> str:

@@ -54,9 +54,10 @@ class Sender:
         done = CliRunner().invoke(app, self.arguments(*args, "--timeout", 20), input=stdin)
         return done.exit_code, done.output
 
-    def start(self, *args: object) -> subprocess.Popen[bytes]:
+    def start(self, *args: object, stdin: Any = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", ENTRY, *self.arguments(*args)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=stdin, stdout=pipe, stderr=pipe, env=dict(os.environ))
 
     def device(self) -> str:
         import json  # noqa: PLC0415  # one line needs it
@@ -227,7 +228,9 @@ def test_a_wrong_call_is_told(tmp_path: Path, arguments: list[str], says: str) -
 
 def test_only_lines_are_followed(sender: Sender, tmp_path: Path) -> None:
     (tmp_path / "a.evtx").write_bytes(b"ElfFile\0" + bytes(5_000) + b"\n")
-    for path in ("-", tmp_path, tmp_path / "a.evtx"):
+    (tmp_path / "b.json").write_text('[{"EventID": 1},\n{"EventID": 2}]\n')
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "a.evtx", tmp_path / "b.json", tmp_path / "pipe"):
         status, said = sender(path, "--follow")
         assert (status, "--follow" in said) == (2, True)
 
