@@ -2,11 +2,13 @@
 
 A file is known by its number in the file system and by how it begins, so that one that was renamed is found under its
 new name, and another that got its number is not mistaken for it. A last line without an end is waited for, as long as
-the file may still grow.
+the file may still grow. One that was renamed may grow until something stands in its successor: whoever rotates renames
+first, and the writer turns to the new file later.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 from collections.abc import Iterator
@@ -18,12 +20,15 @@ from typing import BinaryIO
 import msgspec
 
 from carecordon.model.block import Bad, Block
+from carecordon.model.feed import HEAD_BYTES
+from carecordon.pipeline.ingest.feeds import sniff
 
 FEED = "jsonlines"
 PIECE = 256 * 1024
 MAX_LINE = 16 * 1024 * 1024
 HEAD = 1_024
 """So many bytes at a file's beginning tell it from another."""
+GONE = "the file that was read up to here is no longer there: what was written behind this is not sent"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -62,24 +67,27 @@ class Follower:
     def read(self) -> Iterator[Lines | Bad]:
         """Yield what has come since the last call, until there is nothing more for now. Raises OSError."""
         while True:
-            if self._file is None and not self._open():
+            if self._file is None:
+                yield from self._open()
+            if self._file is None:
                 return
-            assert self._file is not None  # noqa: S101  # `_open` says so
             assert self._mark is not None  # noqa: S101  # what is open has a mark
             if not self._is_old and not _is_same(self._file, self._mark):  # cut off, or written anew
                 self.close()
-                self._mark = None
+                if not self._found(self._mark):
+                    self._mark = None
                 continue
             came = False
             for one in self._rest(self._file):
                 came = True
                 yield one
             if self._is_old and not came:
-                self.close()
-                self._mark = None
+                with self._file as done:
+                    self._file = self._mark = None
+                    self._go_on(done)
             else:
                 self._is_old = self._is_old or self._is_replaced()
-                return  # who writes on a renamed file has until the next call to end
+                return  # what came to a renamed file before its successor is read by the next call
 
     def close(self) -> None:
         """Let go of the file."""
@@ -87,48 +95,75 @@ class Follower:
             self._file.close()
             self._file = None
 
-    def _open(self) -> bool:
-        """Open the file to read on in; say whether there is one."""
+    def _open(self) -> Iterator[Bad]:
+        """Open the file to read on in, if there is one; tell where the one that was read so far is gone."""
         mark = self._mark
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
-            file = None
-        if mark is not None and (file is None or not _is_same(file, mark)):
-            renamed = self._renamed(mark)
-            if renamed is not None:
-                if file is not None:
-                    file.close()
-                self._file, self._is_old = renamed, True
-                self._file.seek(mark.offset)
-                return True
-            mark = self._mark = None
-        if file is None:
-            return False
+            if mark is not None:
+                self._found(mark)
+            return  # where it comes back, it is known still
+        if mark is None or not _is_same(file, mark):
+            if mark is not None and self._found(mark):
+                file.close()
+                return
+            status = os.fstat(file.fileno())
+            if mark is not None and status.st_ino != mark.inode:
+                yield Bad(mark.records + 1, GONE, 0)
+            mark = self._mark = Mark(status.st_ino, 0, 0, "", 0)
+        file.seek(mark.offset)
         self._file, self._is_old = file, False
-        if mark is None:
-            self._mark = Mark(os.fstat(file.fileno()).st_ino, 0, 0, "", 0)
-        file.seek(0 if mark is None else mark.offset)
-        return True
 
-    def _renamed(self, mark: Mark) -> BinaryIO | None:
-        """Return the file that was read so far, under whatever name it has beside the path now."""
-        with suppress(OSError), os.scandir(self.path.parent) as entries:
-            for entry in entries:
-                if entry.is_file() and entry.inode() == mark.inode and entry.name != self.path.name:
-                    file = Path(entry.path).open("rb")  # noqa: SIM115  # it stays open while it is read
-                    if _is_same(file, mark):
-                        return file
-                    file.close()
-        return None
+    def _found(self, mark: Mark) -> bool:
+        """Open what was read so far under the name that it has now, or its copy; say whether there is one."""
+        for path, inode in sorted(self._beside(), key=lambda one: one[1] != mark.inode):
+            if inode != mark.inode and not (path.name.startswith(self.path.name) and mark.head_bytes):
+                continue
+            file = path.open("rb")
+            if _holds(file, mark):  # a copy: of a file that is copied and then cut off, as some rotate
+                file.seek(mark.offset)
+                self._file, self._is_old = file, True
+                self._mark = msgspec.structs.replace(mark, inode=inode)
+                return True
+            file.close()
+        return False
+
+    def _go_on(self, done: BinaryIO) -> None:
+        """Open the file that was begun after this one, if that was renamed too before it was read."""
+        status = os.fstat(done.fileno())
+        later: list[tuple[int, Path, int]] = []
+        for path, inode in self._beside():
+            if path.name.startswith(self.path.name) and inode != status.st_ino:
+                with suppress(FileNotFoundError):
+                    later.append((path.stat().st_mtime_ns, path, inode))
+        with self.path.open("rb") as now:
+            for at, path, inode in sorted(later):
+                file = path.open("rb")
+                if at > status.st_mtime_ns and _feed_of(file) == FEED and not (_alike(file, done) or _alike(file, now)):
+                    self._file, self._is_old, self._mark = file, True, Mark(inode, 0, 0, "", 0)
+                    return
+                file.close()
+
+    def _beside(self) -> list[tuple[Path, int]]:
+        """Return the other files of the folder (of both, where the path is a link) and their numbers."""
+        found: dict[int, Path] = {}
+        with suppress(OSError):
+            now = self.path.stat().st_ino if self.path.exists() else None
+            for folder in {self.path.absolute().parent, self.path.resolve().parent}:
+                with os.scandir(folder) as entries:
+                    files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+                found |= {entry.inode(): Path(entry.path) for entry in files if entry.inode() != now}
+        return [(path, inode) for inode, path in found.items()]
 
     def _is_replaced(self) -> bool:
-        """Say whether another file stands under the path by now."""
+        """Say whether another file stands under the path by now, and is written."""
         assert self._file is not None  # noqa: S101  # it is open
         try:
-            return self.path.stat().st_ino != os.fstat(self._file.fileno()).st_ino
+            status = self.path.stat()
         except FileNotFoundError:
             return False  # it was renamed, and its successor is not there yet
+        return status.st_ino != os.fstat(self._file.fileno()).st_ino and status.st_size > 0
 
     def _rest(self, file: BinaryIO) -> Iterator[Lines | Bad]:
         """Yield the whole lines from where we are to the file's end."""
@@ -152,7 +187,8 @@ class Follower:
         assert mark is not None  # noqa: S101  # what is open has a mark
         records = sum(1 for line in data.split(b"\n") if line.strip())
         self._mark = self._moved(file, _shifted(mark, len(data), records))
-        return Lines(Block(FEED, data), mark.records, msgspec.json.encode(self._mark).decode())
+        text = data if mark.offset else data.removeprefix(codecs.BOM_UTF8)
+        return Lines(Block(FEED, text), mark.records, msgspec.json.encode(self._mark).decode())
 
     def _too_long(self, file: BinaryIO, size: int) -> Iterator[Bad]:
         """Pass over the rest of a line that is too long, and tell it."""
@@ -180,10 +216,24 @@ def _shifted(mark: Mark, size: int, records: int) -> Mark:
 
 def _is_same(file: BinaryIO, mark: Mark) -> bool:
     """Say whether this is the file that a mark is of, with all that was read of it."""
-    status = os.fstat(file.fileno())
-    if status.st_ino != mark.inode or status.st_size < mark.offset:
-        return False
-    return _head(file, mark.head_bytes) == mark.head
+    return os.fstat(file.fileno()).st_ino == mark.inode and _holds(file, mark)
+
+
+def _holds(file: BinaryIO, mark: Mark) -> bool:
+    """Say whether a file begins like that of a mark, and is as long at least."""
+    return os.fstat(file.fileno()).st_size >= mark.offset and _head(file, mark.head_bytes) == mark.head
+
+
+def _alike(one: BinaryIO, other: BinaryIO) -> bool:
+    """Say whether one file is a copy of the other, as far as both go."""
+    size = min(HEAD, *(os.fstat(file.fileno()).st_size for file in (one, other)))
+    return size > 0 and _head(one, size) == _head(other, size)
+
+
+def _feed_of(file: BinaryIO) -> str | None:
+    feed = sniff(file.read(HEAD_BYTES))
+    file.seek(0)
+    return None if feed is None else feed.name
 
 
 def _head(file: BinaryIO, size: int) -> str:

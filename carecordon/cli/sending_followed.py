@@ -28,7 +28,7 @@ async def following(
     paths: Iterable[str], bound: LogSource | None, positions: Positions, report: Report, stop: asyncio.Event
 ) -> AsyncIterator[Fresh]:
     """Yield the events of files as they are written, until `stop`."""
-    tails = [_Tail(path, bound, positions, report) for path in paths]
+    tails = [_Tail(path, bound, positions, report) for path in {_place(path): path for path in paths}.values()]
     try:
         while not stop.is_set():
             is_idle = True
@@ -52,13 +52,18 @@ async def _pause(stop: asyncio.Event) -> None:
         return
 
 
+def _place(path: str) -> Path:
+    """Return where a path is, by its own name: should that be a link, it may lead elsewhere tomorrow."""
+    return Path(path).parent.resolve() / Path(path).name
+
+
 class _Tail:
     """One file that is followed."""
 
     def __init__(self, path: str, bound: LogSource | None, positions: Positions, report: Report) -> None:
         """Go on where it was left."""
         self._path, self._report = path, report
-        self._key = f"follow:{Path(path).resolve()}"
+        self._key = f"follow:{_place(path)}"
         self._follower = Follower(Path(path), positions.at(self._key))
         self._state = journey.reading_only(bound)
         self._trouble = ""
@@ -117,6 +122,8 @@ def _check_followed(path: str) -> None:
         return  # it may come yet
     except OSError as fault:
         fail(f"--follow {path}: {os_reason(fault)}")
+    if b"\0" in head[:4]:
+        fail(f"--follow {path}: it is no UTF-8 but UTF-16: let its writer write UTF-8, or send it without --follow")
     feed = sniff(head) if head else None
     if head.strip() and (feed is None or feed.name != FEED) and b"\n" in head:
         fail(f"--follow {path}: this is no file of JSON lines, one object a line; send it without --follow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from carecordon.agent.follow import MAX_LINE, Follower, Lines
+from carecordon.agent.follow import GONE, MAX_LINE, Follower, Lines
 from carecordon.model.block import Bad
 
 
@@ -124,3 +124,124 @@ def test_a_line_without_measure_is_told_and_passed_over(tmp_path: Path) -> None:
     follower.close()
     assert [one.block.data for one in came if isinstance(one, Lines)] == [b"one\n", b"two\n"]
     assert [one.position for one in came if isinstance(one, Bad)] == [2]
+
+
+def reread(path: Path, mark: str | None) -> tuple[list[str], str | None]:
+    """Return what a follower that was started again reads until nothing more comes, and how far it is then."""
+    follower = Follower(path, mark)
+    found: list[str] = []
+    for _ in range(9):
+        for one in follower.read():
+            assert isinstance(one, Lines), one
+            mark = one.mark
+            found += one.block.data.decode().splitlines()
+    follower.close()
+    return found, mark
+
+
+def aged(path: Path, seconds: int) -> None:
+    """Let a file have been written so many seconds ago."""
+    at = path.stat().st_mtime_ns - seconds * 1_000_000_000
+    os.utime(path, ns=(at, at))
+
+
+def test_who_writes_on_a_renamed_file_until_it_turns_to_the_new_one_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, "one\n")
+    follower = Follower(path, None)
+    assert take(follower) == ["one"]
+    path.rename(tmp_path / "a.jsonl.1")
+    path.touch()
+    for text in ("two", "three", "four"):
+        assert take(follower) == []
+        write(tmp_path / "a.jsonl.1", f"{text}\nno ")
+        assert take(follower) == [text]
+        write(tmp_path / "a.jsonl.1", "end\n")
+        assert take(follower) == ["no end"]
+    write(path, "new\n")
+    assert take(follower) + take(follower) == ["new"]
+    follower.close()
+
+
+def test_files_that_were_rotated_more_than_once_meanwhile_are_read_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, '{"n": 1}\n')
+    came, mark = reread(path, None)
+    write(path, '{"n": 2}\n')
+    for number, name in ((3, "a.jsonl.3"), (4, "a.jsonl.2"), (5, "a.jsonl.1")):
+        path.rename(tmp_path / name)
+        aged(tmp_path / name, 60 - 10 * number)
+        write(path, f'{{"n": {number}}}\n')
+    for name, content in (("a.jsonl.bak", path.read_text()), ("a.jsonl.state", "7\n"), ("b.jsonl", '{"n": 0}\n')):
+        write(tmp_path / name, content)
+    later, end = reread(path, mark)
+    assert came + later == [f'{{"n": {number}}}' for number in range(1, 6)]
+    assert reread(path, end)[0] == []
+
+
+def test_a_file_that_is_copied_and_cut_off_gives_what_only_its_copy_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, "one\n")
+    came, mark = reread(path, None)
+    write(path, "two\n")
+    (tmp_path / "a.jsonl.1").write_bytes(path.read_bytes())
+    path.write_text("new\n")
+    later, mark = reread(path, mark)
+    write(path, "newer\n")
+    assert came + later + reread(path, mark)[0] == ["one", "two", "new", "newer"]
+
+
+def test_a_file_that_is_away_for_a_while_is_known_when_it_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "a.jsonl"
+    path.parent.mkdir()
+    write(path, "one\n")
+    _, mark = reread(path, None)
+    path.parent.rename(tmp_path / "away")
+    follower = Follower(path, mark)
+    assert take(follower) == []
+    (tmp_path / "away").rename(path.parent)
+    write(path, "two\n")
+    assert take(follower) == ["two"]
+    follower.close()
+
+
+def test_where_the_file_that_was_read_is_gone_that_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, "one\ntwo\n")
+    _, mark = reread(path, None)
+    path.rename(tmp_path / "a.jsonl.1")
+    (tmp_path / "a.jsonl.1.gz").write_bytes(b"packed")
+    write(path, "new\n")
+    (tmp_path / "a.jsonl.1").unlink()
+    follower = Follower(path, mark)
+    gone, came = follower.read()
+    follower.close()
+    assert isinstance(gone, Bad)
+    assert (gone.position, gone.reason, gone.count) == (3, GONE, 0)
+    assert isinstance(came, Lines)
+    assert came.block.data == b"new\n"
+
+
+def test_a_link_that_is_turned_to_the_next_file_is_followed(tmp_path: Path) -> None:
+    folder, path = tmp_path / "logs", tmp_path / "current.jsonl"
+    folder.mkdir()
+    write(folder / "monday", "one\n")
+    path.symlink_to(folder / "monday")
+    came, mark = reread(path, None)
+    write(folder / "monday", "two\n")
+    path.unlink()
+    path.symlink_to(folder / "tuesday")
+    write(folder / "tuesday", "new\n")
+    later, end = reread(path, mark)
+    assert came + later == ["one", "two", "new"]
+    assert reread(path, end)[0] == []
+
+
+def test_a_mark_of_its_encoding_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbfone\n")
+    follower = Follower(path, None)
+    assert take(follower) == ["one"]
+    write(path, "two\n")
+    assert take(follower) == ["two"]
+    follower.close()

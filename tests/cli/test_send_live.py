@@ -129,3 +129,33 @@ def test_what_is_no_event_is_told_while_the_pipe_is_open(sender: Sender) -> None
         write(pipe, b"".join(b"Nov 29 06:00:00 ward-pc-07 cron[%d]: session opened\n" % n for n in range(30)))
         _, said = process.communicate(timeout=20)
     assert (process.returncode, b"stdin: not an event file" in said) == (3, True)
+
+
+def test_a_file_that_is_not_there_yet_and_a_link_that_is_turned_are_followed(sender: Sender, tmp_path: Path) -> None:
+    path, link, log = tmp_path / "a.jsonl", tmp_path / "current", tmp_path / "monday"
+    put(log, event(0))
+    link.symlink_to(log)
+    with sender.start(path, f"{tmp_path}/./a.jsonl", link, "--follow") as process:
+        until(sender, 1)
+        path.touch()
+        link.unlink()
+        link.symlink_to(put(tmp_path / "tuesday", event(1)))
+        until(sender, 2)
+        put(path, event(2))
+        until(sender, 3)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 0, said
+    put(path, event(2), event(3))
+    with sender.start(link, path, "--follow") as process:
+        until(sender, 4)
+        process.kill()
+    assert sender.lines() == told(range(4))
+
+
+def test_lines_that_cannot_be_followed_are_told(sender: Sender, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe" + jsonl([event(0)]).decode().encode("utf-16-le"))
+    status, said = sender(tmp_path / "a.jsonl", "--follow")
+    assert (status, "let its writer write UTF-8" in " ".join(said.split())) == (2, True)
+    status, said = sender("-", put(tmp_path / "b.jsonl", event(1)), "--follow")
+    assert (status, "followed alone" in " ".join(said.split())) == (2, True)
