@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -212,5 +213,8 @@ class Carrier:
 
 
 def _words(fault: BaseException) -> str:
+    number = fault.errno if isinstance(fault, OSError) and not isinstance(fault, ssl.SSLError) else None
+    if number is not None and number > 0:
+        return os.strerror(number)  # what asyncio says of it tells the address once more
     text = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
     return text or type(fault).__name__

@@ -30,6 +30,7 @@ from carecordon.agent.identity import (
 )
 from carecordon.model.errors import TheirFault
 
+ENROL_PORT = 8444
 TIMEOUT_S = 20.0
 MAX_ANSWER = 65_536
 MAX_CHAIN = 8
@@ -113,7 +114,7 @@ def enrol(  # each is a fact of this one device or of its hub
     except ssl.SSLCertVerificationError:
         return _impostor(host, port)
     except (OSError, http.client.HTTPException) as fault:
-        return NotEnrolled(f"the hub at {host}:{port} cannot be reached: {_words(fault)}", may_retry=True)
+        return NotEnrolled(f"the hub at {host}:{port} cannot be reached: {_words(fault)}{_hint(fault)}", may_retry=True)
     if isinstance(answer, NotEnrolled):
         return answer
     if _fingerprint(answer.authority) != token.authority:
@@ -142,6 +143,13 @@ def renew_expired(identity: Identity, name: str, timeout_s: float = TIMEOUT_S) -
         return answer
     identity.renew(key, answer.certificate)
     return None
+
+
+def _hint(fault: Exception) -> str:
+    """Return what may be wrong with an address where something else answers than a hub's door, or nothing."""
+    if isinstance(fault, socket.gaierror):
+        return ": compare the name"
+    return f": is it up, and is this its port for enrolment ({ENROL_PORT}, unless its hub.toml names another)?"
 
 
 def _impostor(host: str, port: int) -> NotEnrolled:

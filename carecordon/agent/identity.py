@@ -176,7 +176,11 @@ def open_identity(folder: Path) -> Identity | None:
         hub = msgspec.json.decode((folder / HUB).read_bytes(), type=Hub)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as fault:
+    except NotADirectoryError as fault:
+        raise TheirFault(f"{folder}: it is a file: name a folder") from fault
+    except OSError as fault:
+        raise TheirFault(f"{folder / HUB}: {fault.strerror or fault}: its user must be able to read it") from fault
+    except msgspec.DecodeError as fault:
         raise TheirFault(f"{folder / HUB}: {fault}: enrol again, in a new state folder") from fault
     return Identity(folder, hub)
 

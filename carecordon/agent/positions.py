@@ -55,7 +55,9 @@ class Positions:
             self._base.executescript(_TABLES)
             self._resolve(spool)
         except sqlite3.Error as fault:
-            raise OSError(f"{path}: {fault}: use another state folder") from fault
+            is_full = getattr(fault, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            do = "make room on that disk" if is_full else "use another state folder"
+            raise OSError(f"{path}: {fault}: {do}") from fault
         path.chmod(0o600)
 
     def at(self, source: str) -> str | None:

@@ -58,9 +58,11 @@ class Agent:
     async def run(self, source: AsyncIterator[Fresh], *, is_patient: bool = False) -> None:
         """Take everything from `source` until it ends, then go on until the hub has all of it.
 
-        `is_patient`: the source can wait, as a file can, so that nothing is dropped while the hub is away. Cancel it to
-        stop earlier: what is in the spool stays there. Raises TheirFault where our own files cannot be used.
+        `is_patient`: the source can wait, as a file can, so that nothing is dropped while the hub is away or the disk
+        is full. Cancel it to stop earlier: what is in the spool stays there. Raises TheirFault where our own files
+        cannot be used.
         """
+        self._spool.is_patient = is_patient
         carrying = asyncio.ensure_future(self._carrier.run())
         filling = asyncio.ensure_future(self._fill(source, is_patient=is_patient))
         try:

@@ -50,6 +50,7 @@ class Spool:
     >>> spool.ack(epoch, mark)
 
     `epoch` and `next` are what the next event gets; `dropped_total` and `acked_total` are events since it was opened.
+    `is_patient`: who appends can wait, so that on a full disk nothing is dropped that the hub does not have.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Spool:
         self._is_torn = False
         """The present epoch stands in no file yet: nothing may be kept under it."""
         self.dropped_total = self.acked_total = 0
+        self.is_patient = False
         try:
             self._open()
         except BaseException:
@@ -135,8 +137,8 @@ class Spool:
                 if refused:
                     with suppress(OSError):
                         self._write_tally()
-                least = max((part.rank for part in kept), default=Rank.PROCESS)
-                if fault.errno not in _FULL or not self._drop_one(max(least, Rank.PROCESS)):
+                least = max((Rank.PROCESS, *(part.rank for part in kept)))
+                if fault.errno not in _FULL or not self._drop_one(None if self.is_patient else least):
                     raise
         self._settle(parts, refused, told)
 
@@ -289,11 +291,11 @@ class Spool:
             refused.append(first)
         return kept, refused
 
-    def _drop_one(self, least: Rank) -> bool:
+    def _drop_one(self, least: Rank | None) -> bool:
         """Delete one file: one that nothing waits in, else the oldest of the lowest class, if `least` or lower."""
         every = [(lane, segment) for lane in self._lanes.values() for segment in lane.segments if segment.size]
         empty = [one for one in every if not one[1].events]
-        lowest = [one for one in reversed(every) if one[1].name.rank >= least]
+        lowest = [one for one in reversed(every) if least is not None and one[1].name.rank >= least]
         if not empty and not lowest:
             return False
         lane, segment = empty[0] if empty else next(one for one in every if one[0] is lowest[0][0])
@@ -380,5 +382,8 @@ class Spool:
             if is_newest:
                 lane.begin(Name(segment.name.rank, self.epoch, self.next))
             lane.forget(segment)
-        except OSError:
-            return  # it stays for now
+        except OSError as fault:
+            if fault.errno in _FULL:  # the tally is written in place, and takes over the count as well
+                with suppress(OSError):
+                    self._write_tally()
+                    lane.forget(segment)

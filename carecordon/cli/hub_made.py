@@ -42,8 +42,7 @@ def init(paths: Paths, ods: str, name: str, admin: str) -> None:
     typer.echo("")
     typer.echo("What to do next:")
     typer.echo(f"  1. start the hub:                    carecordon up{options(paths)}")
-    typer.echo(f"  2. make a token that devices enrol with: carecordon hub enrol-token{data_option(paths)}")
-    typer.echo("     (with --forwarder for a machine that passes on other machines' logs with `carecordon send`)")
+    typer.echo(f"  2. make a token for `carecordon send`: carecordon hub enrol-token --forwarder{data_option(paths)}")
     typer.echo(f"  3. say in {paths.settings} who is told of incidents ([notify]), and start the hub again")
 
 

@@ -7,6 +7,7 @@ import contextlib
 import platform
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from carecordon.agent.enrol import NotEnrolled, enrol, mark_of, read_token
+from carecordon.agent.enrol import ENROL_PORT, NotEnrolled, enrol, mark_of, read_token
 from carecordon.agent.fill import Fresh
 from carecordon.agent.identity import Identity, open_identity
 from carecordon.agent.run import Agent
@@ -29,11 +30,26 @@ from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
 from carecordon.scan.walk import STDIN
 
-ENROL_PORT = 8444
 REFUSED = 4
 LOOK_S = 0.1
+TELL_S = 5.0
+"""A connection that is lost for longer is told."""
+_KEPT_BYTES = 16_384
+"""More than a key, its certificate and what is known of the hub."""
+_ANEW = "to enrol anew, name a new folder with --state and a new token with --token: files are read whole there"
 LEAVE_S = 10.0
 """Who is stopped while it follows waits so long for the last receipts."""
+
+
+class Stop(asyncio.Event):
+    """Set when it is to end; `is_urgent`: that was said twice."""
+
+    is_urgent = False
+
+    def hear(self) -> None:
+        """Take in one more wish to end."""
+        self.is_urgent = self.is_set()
+        self.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,7 @@ def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: 
                 f"--state {folder}: it is not enrolled yet: give --token, as `carecordon hub enrol-token --forwarder` "
                 "prints it at the hub (without --forwarder for a device that sends nothing but its own logs)"
             )
+        _check_kept(folder)
         name, system = socket.gethostname(), platform.platform()
         made = enrol(folder, host, port, read_token(token), name=name, system=system, timeout_s=timeout_s)
     except TheirFault as fault:
@@ -132,6 +149,14 @@ def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: 
     return made
 
 
+def _check_kept(folder: Path) -> None:
+    """See that what enrolling gives can be kept, before a token is used up for it. Raises OSError where it cannot."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_KEPT_BYTES))
+        file.flush()
+
+
 def _give_up(reason: str) -> NoReturn:
     say(reason)
     raise typer.Exit(REFUSED)
@@ -139,7 +164,7 @@ def _give_up(reason: str) -> NoReturn:
 
 async def _send(job: Job, identity: Identity, state: State) -> int:
     """Return the exit status when everything is acknowledged, or it is clear that it will not be."""
-    report, stop = Report(), asyncio.Event()
+    report, stop = Report(), Stop()
     _on_signals(stop)
     agent = Agent(
         state.spool,
@@ -166,7 +191,7 @@ async def _send(job: Job, identity: Identity, state: State) -> int:
         await asyncio.gather(working, watching, return_exceptions=True)
     typer.echo(_summary(agent, state, report))
     if reason is not None:
-        say(f"{reason}; {_rest(job, state)}")
+        say(f"{reason}; {_ANEW if agent.standing.is_refused else _rest(job, state)}")
         return REFUSED
     if was_stopped and (not job.is_following or state.spool.pending):
         say(f"stopped; {_rest(job, state)}")
@@ -205,10 +230,11 @@ async def _source(job: Job, state: State, report: Report, stop: asyncio.Event) -
         yield piece
 
 
-async def _watch(job: Job, agent: Agent, state: State, report: Report, stop: asyncio.Event) -> str | None:
+async def _watch(job: Job, agent: Agent, state: State, report: Report, stop: Stop) -> str | None:
     """Return why it is given up; None where it was stopped. Shows meanwhile how far it has come."""
     loop = asyncio.get_running_loop()
-    moved, before, left = loop.time(), (-1, -1), None
+    moved, before, left, told = loop.time(), (-1, -1), None, ""
+    seen = moved
     with contextlib.ExitStack() as stack:
         console = Console(stderr=True)
         line = stack.enter_context(console.status("connecting")) if console.is_terminal else None
@@ -216,7 +242,11 @@ async def _watch(job: Job, agent: Agent, state: State, report: Report, stop: asy
             await asyncio.sleep(LOOK_S)
             now, figures = loop.time(), (state.spool.acked_total, agent.filler.kept_total)
             standing = agent.standing
-            is_content = standing.is_open and (not state.spool.pending or job.is_following)
+            is_content = standing.is_open and not agent.trouble and (not state.spool.pending or job.is_following)
+            seen = now if is_content else seen
+            if told != (trouble := _trouble(agent, now - seen > TELL_S)):
+                say(f"{trouble}; it is tried again" if trouble else "it goes on")
+                told = trouble
             if figures != before or is_content or (job.is_following and standing.sessions):
                 moved, before = now, figures
             if line is not None:
@@ -224,13 +254,24 @@ async def _watch(job: Job, agent: Agent, state: State, report: Report, stop: asy
             if standing.is_refused and standing.last_end is not None:
                 return f"the hub refused this device: {standing.last_end.reason}"
             if now - moved > job.timeout_s:
-                why = agent.trouble or (standing.last_end.reason if standing.last_end else "the hub gives no receipt")
+                why = _trouble(agent, True) or "the hub gives no receipt"
                 return f"no progress for {job.timeout_s:.0f} s: {why}"
             if stop.is_set():
-                left = left or now
-                if not (job.is_following or job.reads_stdin) or now - left > LEAVE_S:
+                if not (job.is_following or job.reads_stdin) or stop.is_urgent or (left and now - left > LEAVE_S):
                     return None
-                agent.hurry()
+                if left is None:
+                    left = now
+                    agent.hurry()
+                    if state.spool.pending:
+                        say(f"stopping: the hub has {LEAVE_S:.0f} s for its last receipts; Ctrl-C again ends it now")
+
+
+def _trouble(agent: Agent, is_long: bool) -> str:
+    """Return why nothing goes on; a lost connection only where that has been so for long."""
+    end = agent.standing.last_end
+    if agent.trouble or not is_long or agent.standing.is_open or end is None:
+        return agent.trouble or ""
+    return end.reason
 
 
 def _progress(agent: Agent, state: State, report: Report) -> str:
@@ -253,9 +294,9 @@ def _summary(agent: Agent, state: State, report: Report) -> str:
     )
 
 
-def _on_signals(stop: asyncio.Event) -> None:
+def _on_signals(stop: Stop) -> None:
     """Let the first signal stop in order."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows, or a thread of a test
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.hear)

@@ -98,7 +98,6 @@ def files(
             continue
         if source.path is None:
             yield from _standard_input(source, bound, report, is_stopped)
-            report.files += 1
             continue
         try:
             key = _key(source.path)
@@ -108,13 +107,13 @@ def files(
         done = _done(positions, key)
         if done.is_whole:
             report.already += 1
-            say(f"{source.name}: sent before, nothing of it is sent again")
+            if source.is_named:
+                say(f"{source.name}: read before from this --state, nothing of it is sent again")
             continue
         for fresh in _Reading(key, done.events, bound, report).pieces(open_source(source)):
             yield fresh
             if is_stopped():
                 return
-        report.files += 1
 
 
 def _standard_input(
@@ -130,6 +129,7 @@ def _standard_input(
     if not head and is_stopped():
         return
     if _feed_of(head) == FEED:
+        report.files += 1
         yield from reading.of_blocks(source.name, lines(piped))
         if piped.fault is not None:
             report.fault(source.name, piped.fault)
@@ -201,6 +201,7 @@ class _Reading:
                 is_whole = False
                 self._report.fault(opened.name, fault)
         if is_any:
+            self._report.files += 1
             yield Fresh(self._rows, self._place(is_whole=is_whole))
 
     def of_blocks(self, name: str, blocks: Iterable[Block | Bad]) -> Iterator[Fresh]:

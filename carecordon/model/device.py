@@ -96,9 +96,11 @@ class EnrolToken:
 
 
 class EnrolRefusal(StrEnum):
-    """Why a token lets nobody in; the text is for the log: who knocks is told no more than `refused`."""
+    """Why a token lets nobody in; the text is for the log, and for who knows its secret."""
 
-    UNKNOWN = "no such enrolment token"
+    UNKNOWN = "no such enrolment token: compare it, or make a new one with `carecordon hub enrol-token`"
     EXPIRED = "the enrolment token has expired: make a new one with `carecordon hub enrol-token`"
-    USED_UP = "the enrolment token has been used as often as it may be: make a new one"
-    REVOKED = "the enrolment token has been revoked"
+    USED_UP = (
+        "the enrolment token has been used as often as it may be: make a new one with `carecordon hub enrol-token`"
+    )
+    REVOKED = "the enrolment token has been revoked: make a new one with `carecordon hub enrol-token`"

@@ -11,6 +11,7 @@ import pytest
 from carecordon.agent.lane import Lane
 from carecordon.agent.queued import Part
 from carecordon.agent.rank import Rank
+from carecordon.agent.segment import Name
 from carecordon.agent.spool import Spool
 from tests.agent.spooling import Make, batch, everything, kill, put, tables, told
 
@@ -138,3 +139,37 @@ def test_where_even_taking_back_fails_the_numbers_are_not_used_again(
     monkeypatch.undo()
     part = put(spool, 1)
     assert (spool.epoch, part.first, spool.carried) == (2, 0, 1)
+
+
+def test_who_can_wait_loses_nothing_on_a_full_disk_and_what_the_hub_has_makes_room(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = make(tmp_path, 1 << 20)
+    spool.is_patient = True
+    write, begin = Lane.write, Lane.begin
+
+    def check() -> None:
+        if sum(path.stat().st_size for path in tmp_path.glob("*.seg")) > 100_000:
+            raise OSError(errno.ENOSPC, "no space left")
+
+    def full(lane: Lane, first: int, last: int, data: bytes) -> None:
+        check()
+        write(lane, first, last, data)
+
+    def full_too(lane: Lane, name: Name) -> None:
+        check()
+        begin(lane, name)
+
+    monkeypatch.setattr(Lane, "write", full)
+    monkeypatch.setattr(Lane, "begin", full_too)
+    with pytest.raises(OSError, match="no space left"):
+        _fill(spool, Rank.FILE)
+    number = spool.next
+    with pytest.raises(OSError, match="no space left"):
+        put(spool, 1, Rank.PROCESS, size=1_500)
+    assert (spool.dropped_total, spool.next, [one.first for one in everything(spool)]) == (0, number, [*range(number)])
+    spool.ack(1, number - 1)
+    put(spool, 1, Rank.PROCESS, size=1_500)
+    kill(spool)
+    again = make(tmp_path, epochs=[99])
+    assert (again.epoch, [one.first for one in everything(again)], told(everything(again))) == (1, [number], [])

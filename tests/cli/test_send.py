@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -169,10 +170,44 @@ def test_a_hub_that_refuses_is_told_and_nothing_is_lost(gate: Running, tmp_path:
     path = put(tmp_path / "a.jsonl", event(1))
     one.token = f"{gate.hub.authority.fingerprint}.{'0' * 64}"
     status, said = one(path)
-    assert (status, "refused (401)" in said) == (4, True)
+    assert (status, "refused (401)" in said, "make a new one with" in said) == (4, True, True)
     one.token = f"{'0' * 64}.{'0' * 64}"
     status, said = one(path)
     assert (status, "is not the hub that the token is from" in said) == (4, True)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    app = typer.Typer()
+    app.command()(send)
+    done = CliRunner().invoke(
+        app, [*map(str, (path, "--hub", f"127.0.0.1:{port}", "--token", one.token, "--state", tmp_path / "n"))]
+    )
+    assert (done.exit_code, "is this its port for enrolment (8444" in " ".join(done.output.split())) == (4, True)
+
+
+def test_a_state_folder_that_keeps_nothing_costs_no_token(sender: Sender, tmp_path: Path) -> None:
+    path, state = put(tmp_path / "a.jsonl", event(1)), sender.state
+    for sender.state in (tmp_path / "dangling", path):
+        if sender.state != path:
+            sender.state.symlink_to(tmp_path / "nowhere" / "state")
+        status, said = sender(path)
+        assert (status, str(sender.state) in "".join(said.split())) == (2, True)
+    sender.state = state
+    assert (sender(path)[0], sender.lines()) == (0, ["whoami 1"])
+
+
+def test_a_device_that_was_revoked_is_told_how_to_go_on(sender: Sender, tmp_path: Path) -> None:
+    with sender.start(put(tmp_path / "a.jsonl", event(1)), "--follow") as process:
+        _until_lines(sender, 1)
+        sender.gate.hub.register.devices.revoke(sender.device(), "sold", "ann", time.time_ns())
+        said = process.communicate(timeout=60)[1]
+    for words in (b"this device has been revoked", b"name a new folder with --state"):
+        assert (process.returncode, words in said) == (4, True), said
+
+
+def test_what_is_no_event_file_is_not_counted_as_read(sender: Sender, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing of interest")
+    status, said = sender(tmp_path / "notes.txt", put(tmp_path / "a.jsonl", event(1)))
+    assert (status, "1 files read, 0 sent before, 1 not read" in said) == (3, True)
 
 
 def test_a_hub_that_is_not_there_is_told_within_the_time_given(sender: Sender, tmp_path: Path) -> None:

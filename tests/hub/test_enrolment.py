@@ -86,7 +86,8 @@ def test_an_expired_or_unknown_secret_lets_nobody_in(gate: Running) -> None:
     assert late[0] == 401
     assert "expired" in late[1]["error"]
     for secret in ("0" * 64, "", "x", "'; DROP TABLE devices"):
-        assert post(gate, asked(secret, request)) == (401, {"error": "no such enrolment token"})
+        status, said = post(gate, asked(secret, request))
+        assert (status, "no such enrolment token" in said["error"]) == (401, True)
 
 
 def test_a_bad_request_uses_up_no_token(gate: Running) -> None:
