@@ -64,7 +64,7 @@ class Finds:
         index = self.number * 7_919 % len(fleet.members)
         made = fleet.plant(index, event(self.number))
         self.number += 1
-        sign = (made.name.lower(), rfc3339(made.written))
+        sign = (made.name.lower(), rfc3339(made.dated))
         with self._lock:
             self.planted[sign] = made
             self._waiting.add(sign)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from carecordon.exercise.fleet.faults import Faults
 from carecordon.exercise.fleet.fleet import Fleet
@@ -25,7 +25,10 @@ from tests.chaos.outcome import Options, Outcome
 from tests.chaos.trust import PROCESSES, Trust, trust_in, wait_for
 
 INCIDENT_S = 60.0
-DECADE_NS = 3_652 * 86_400 * 1_000_000_000
+NS = 1_000_000_000
+DECADE_NS = 3_652 * 86_400 * NS
+DRIFT_PPM = 200.0
+"""Ten times what the crystal of a cheap board does."""
 MIB = 1 << 20
 
 
@@ -94,13 +97,13 @@ def messy_wire(folder: Path, options: Options) -> Outcome:
 
 
 def clocks(folder: Path, options: Options) -> Outcome:
-    """Let a third of the devices live ten years ago, a third ten years from now."""
+    """Let a third of the devices live ten years ago, a third ten years from now, and all drift; planted events too."""
     with trust_in(folder) as trust:
 
         def shift(fleet: Fleet) -> None:
-            player: Any = fleet._player
-            plain, turns = player._times, itertools.cycle((-1, 0, 1))
-            player._times = lambda moments, now: plain(moments, now) + next(turns) * DECADE_NS
+            for member in fleet.members:
+                member.clock.offset_ns = DECADE_NS * (member.index % 3 - 1)
+                member.clock.drift_ppm = DRIFT_PPM * (member.index % 5 - 2)
 
         async def disturb(_: Fleet) -> None:
             await asyncio.sleep(options.seconds)
@@ -110,7 +113,9 @@ def clocks(folder: Path, options: Options) -> Outcome:
         played = asyncio.run(play(trust, folder, load, disturb))
         verdict = check(trust, played)
         alive = restarts(trust)
-    line = f"{played.events_per_s:,.0f} events/s dated now, ten years ago and ten years ahead; {verdict.line()}"
+    years = Counter(datetime.fromtimestamp(one.dated // NS, UTC).year for one in played.planted)
+    told = ", ".join(f"{number} planted in {year}" for year, number in sorted(years.items()))
+    line = f"{played.events_per_s:,.0f} events/s by clocks ten years apart: {told}; {verdict.line()}"
     return Outcome("clocks", line, verdict.faults + alive)
 
 

@@ -1,4 +1,4 @@
-"""A fleet: thousands of agents in one process, each with its own key, session, spool and story.
+"""A fleet: thousands of agents in one process, each with its own key, clock, session, spool and story.
 
 >>> async with Fleet(config, identities) as fleet:
 ...     await fleet.connect()
@@ -26,6 +26,7 @@ from carecordon.agent.identity import Identity
 from carecordon.agent.losses import telling
 from carecordon.agent.queued import Part
 from carecordon.agent.spool import Spool
+from carecordon.exercise.fleet.clock import clock_of
 from carecordon.exercise.fleet.faults import Faults, FaultyLink
 from carecordon.exercise.fleet.figures import NS, Delays, Figures
 from carecordon.exercise.fleet.gates import Contexts, Pace
@@ -56,6 +57,8 @@ class FleetConfig:
     `is_endless`: a story that is over begins again. `keeps_times`: events are dated as far apart as in the story, the
     first `back_s` seconds before now; else as they are told. `connects_per_s`: so many begin to connect each second.
     `keeps_contexts`: each device keeps its TLS context (30 KB) and resumes its TLS session, as an agent does.
+    `clocks_off_s`, `drift_ppm`: each device's clock is off by at most so much, and runs at most so fast or slow, drawn
+    from the seed; `Member.clock` may be set anew at any time. The account and the figures go by the true time.
     `ledger`: the file of the account. `spools`: a folder for spools on disk; None: in memory.
     """
 
@@ -68,6 +71,8 @@ class FleetConfig:
     back_s: float = 0.0
     connects_per_s: float = 300.0
     keeps_contexts: bool = True
+    clocks_off_s: float = 0.0
+    drift_ppm: float = 0.0
     seed: int = 1
     ledger: Path | None = None
     spools: Path | None = None
@@ -234,7 +239,7 @@ class Fleet:
         self._delays = Delays()
 
     def plant(self, index: int, document: dict[str, Any]) -> Planted:
-        """Let a device see an event now: a flat document, dated now and named after the device.
+        """Let a device see an event now: a flat document, dated now by the device's clock and named after it.
 
         It travels as any other does. Raises TheirFault for a document that is no event.
         """
@@ -243,7 +248,8 @@ class Fleet:
         if refused:
             raise TheirFault(f"planted: {refused[0].reason}")
         kind, fields, _, device, record, _ = rows[0]
-        planted = Planted(member.identity.hub.device, member.name, (kind, fields, now, device, record, 1), now)
+        row = (kind, fields, member.clock.at(now), device, record, 1)
+        planted = Planted(member.identity.hub.device, member.name, row, now)
         member.planted.append(planted)
         self._player.make_due(member, time.monotonic())
         return planted
@@ -262,12 +268,13 @@ class Fleet:
         return twin
 
     def _member(self, index: int, identity: Identity, name: str, role: Role, spool: Store | None = None) -> Member:
-        if spool is None and self.config.spools is not None:
-            folder = self.config.spools / f"{index:05d}"
-            spool = Spool(folder, telling(name, time.time_ns), ON_DISK_BYTES)
-        return Member(
-            index, identity, name, role, spool or MemorySpool(self._draw), self._acknowledged, self._renumbered
-        )
+        config, now = self.config, time.time_ns()
+        clock = clock_of(config.seed, index, config.clocks_off_s, config.drift_ppm, now)
+        if spool is None and config.spools is not None:
+            tell = telling(name, lambda: clock.at(time.time_ns()))
+            spool = Spool(config.spools / f"{index:05d}", tell, ON_DISK_BYTES)
+        spool = spool or MemorySpool(self._draw)
+        return Member(index, identity, name, role, spool, clock, self._acknowledged, self._renumbered)
 
     @staticmethod
     def _draw() -> int:

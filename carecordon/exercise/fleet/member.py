@@ -15,6 +15,7 @@ from carecordon.agent.identity import Identity
 from carecordon.agent.losses import Loss
 from carecordon.agent.queued import Kept, Part
 from carecordon.agent.run import FLUSH_S
+from carecordon.exercise.fleet.clock import DeviceClock
 from carecordon.exercise.fleet.faults import FaultyLink
 from carecordon.exercise.fleet.pattern import Pattern
 from carecordon.exercise.fleet.template import Names
@@ -79,16 +80,22 @@ class Store(Protocol):
 
 @dataclass(slots=True)
 class Planted:
-    """An event that somebody waits for. Times are UTC ns; the rest is known once it is in the spool, and at the hub."""
+    """An event that somebody waits for. Times are true UTC ns; the rest is known once it is spooled, or at the hub."""
 
     device: str
     name: str
     """What the device calls itself."""
     row: Row
+    """Dated by the device's own clock."""
     written: int
     epoch: int = 0
     number: int = -1
     acknowledged: int | None = None
+
+    @property
+    def dated(self) -> int:
+        """Return when it happened by the device's clock, UTC ns."""
+        return self.row[2] or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,7 @@ class Member:
         "_on_renumber",
         "account",
         "base",
+        "clock",
         "cursor",
         "held",
         "identity",
@@ -132,15 +140,17 @@ class Member:
         name: str,
         role: Role,
         spool: Store,
+        clock: DeviceClock,
         on_ack: Callable[[Member, int, int, list[tuple[int, int]]], None],
         on_renumber: Callable[[Member, int, int], None],
     ) -> None:
-        """Play `role` from its beginning.
+        """Play `role` from its beginning; whatever it says is dated by `clock`.
 
         `on_ack` gets epoch, mark, and of each batch that it covers when it was kept (ns of a clock that never goes
         back) and its events; `on_renumber` the epoch that ended and the first of its numbers that has no receipt.
         """
         self.index, self.identity, self.name, self.role, self.spool = index, identity, name, role, spool
+        self.clock = clock
         self.account = index
         """Whose line of the ledger it writes in: a clone in that of its original."""
         self.link: FaultyLink | None = None
@@ -150,7 +160,7 @@ class Member:
         self.window_s = FLUSH_S
         """So long it waits for what is told together."""
         self.held: list[tuple[Row, int]] = []
-        """Events that are told later than they should be, and when they were seen (UTC ns)."""
+        """Events that are told later than they should be, and when they were seen, by its clock (UTC ns)."""
         self.planted: list[Planted] = []
         """Those that wait to be put together,"""
         self.waiting_for: deque[Planted] = deque()

@@ -161,7 +161,7 @@ class Player:
         """Return the events up to `end` as a batch, unless they are to be told later."""
         role, start = member.role, member.cursor
         moments = member.base + role.offsets[start:end]
-        times = self._times(moments, now)
+        times = member.clock.dated(self._times(moments, now))
         if self._faults.reorder and len(member.held) < _HELD and self._rng.random() < self._faults.reorder:
             rows = _renamed(copied(role.pattern.rows[start:end]), member)
             member.held += zip(rows, times.tolist(), strict=True)
@@ -172,7 +172,7 @@ class Player:
         return [Part(min(ranks), first, first + end - start - 1, template.batch(role.names, times, first))]
 
     def _times(self, moments: npt.NDArray[np.int64], now: int) -> npt.NDArray[np.int64]:
-        """Return when events are dated (UTC ns) that happen at these moments of the story."""
+        """Return when (UTC ns) events happen that stand at these moments of the story."""
         if self._keeps_times:
             return self._started + moments
         return now - ((self._virtual - moments) / self.rate).astype(np.int64)
@@ -190,7 +190,7 @@ class Player:
         if not planted:
             return
         first = member.spool.next
-        times = np.array([one.written for one in planted], np.int64)
+        times = np.array([one.dated for one in planted], np.int64)
         data = Template(copied([one.row for one in planted])).batch((), times, first)
         part = Part(Rank.PROCESS, first, first + len(planted) - 1, data)
         member.keep([part], time.monotonic_ns())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from carecordon.agent.losses import LOST, Loss
+from carecordon.agent.rank import OWN, Rank
 from carecordon.exercise.fleet.faults import Faults
 from carecordon.exercise.fleet.fleet import Fleet, FleetConfig
 from carecordon.exercise.fleet.ledger import Act, read_ledger
@@ -17,6 +19,8 @@ from carecordon.wire import codec
 from tests.cli.calling import whoami
 from tests.exercise.fleet.playing import devices, missing, stored, tape
 from tests.hub.gate_kit import Running, make_hub, running
+
+YEAR_NS = 365 * 86_400 * 10**9
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +73,38 @@ def test_events_are_dated_now_and_named_after_their_own_device(gate: Running, tm
         assert table.complete(0)["Computer"] == names[entry.part.sender]
         assert list(table.sequence) == list(range(entry.part.first, entry.part.last + 1))
         assert began - 10**9 < int(table.time.min()) <= int(table.time.max()) < time.time_ns()
+
+
+def test_a_clock_that_is_wrong_shifts_all_that_its_device_says_and_nothing_else(gate: Running, tmp_path: Path) -> None:
+    began, years = time.time_ns(), {0: -10, 1: 0, 2: 10}
+
+    async def run() -> Fleet:
+        made = config(tmp_path, faults=Faults(reorder=0.3), spools=tmp_path / "spools")
+        async with Fleet(made, devices(gate, tmp_path / "state", 6)) as fleet:
+            for member in fleet.members:
+                member.clock.offset_ns = years[member.index % 3] * YEAR_NS
+            await fleet.connect()
+            async for _ in fleet.run(3):
+                for member in fleet.members:
+                    fleet.plant(member.index, whoami(1, CommandLine="planted"))
+            for member in fleet.members:
+                member.note(Loss(LOST, Rank.FILE, 1, 0, 0))
+            fleet.faults.reorder = 0.0
+            await fleet.settle()
+            return fleet
+
+    fleet = asyncio.run(run())
+    account = read_ledger(tmp_path / "ledger")
+    assert all(began < entry.at < time.time_ns() for entry in account.entries)
+    of = {member.identity.hub.device: years[member.index % 3] * YEAR_NS for member in fleet.members}
+    said = {device: set[str]() for device in of}
+    for entry in (entry for entry in gate.hub.entries() if entry.part.sender in of):
+        table, off = codec.decode(entry.part.data), of[entry.part.sender]
+        assert began - 10**9 < int(table.time.min()) - off <= int(table.time.max()) - off < time.time_ns()
+        for row in range(len(table)):
+            kind, fields = table.header(row).kind, table.complete(row)
+            said[entry.part.sender].add("loss" if kind.channel == OWN else str(fields.get("CommandLine")))
+    assert all({"loss", "planted"} < what for what in said.values())
 
 
 def test_whatever_goes_wrong_on_the_way_nothing_acknowledged_is_lost_and_nothing_is_there_twice(
