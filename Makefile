@@ -64,6 +64,7 @@ fuzz-wire: setup ## feed what a hostile device may send to the codec, to session
 	$(BIN)/python -m tests.fuzz --feed merge --feed store --inputs 10000
 
 # CHAOS_SEED, CHAOS_KILLS, CHAOS_CUTS, CHAOS_DEVICES and CHAOS_RATE make it shorter or other; CHAOS names scenarios.
+# What could not be run is named, with what it needs (a small disk: root, or unshare -mr; cuts: strace), and fails.
 chaos: setup ## kill, cut the power of, starve and confuse whole hubs: nothing lost, nothing twice
 	$(BIN)/python -m pytest -q tests/chaos/test_stream_power.py
 	$(BIN)/python -m tests.chaos $(CHAOS)

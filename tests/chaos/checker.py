@@ -56,7 +56,14 @@ class Verdict:
             f"{name}: {len(found)}, such as {found[0]}"
             for name in ("lost", "twice", "strange", "unseen", "alerts_twice", "notices_too_often", "letters")
             if (found := getattr(self, name))
-        ] + ([f"notices that never went: {self.notices_waiting}"] if self.notices_waiting else [])
+        ] + [
+            words
+            for words, is_so in (
+                (f"notices that never went: {self.notices_waiting}", self.notices_waiting),
+                ("nothing was acknowledged: there was nothing to hold the hub to", not self.acknowledged),
+            )
+            if is_so
+        ]
 
     def line(self) -> str:
         """Return the figures in one line."""
@@ -186,6 +193,7 @@ def _register(paths: Paths, planted: Sequence[Planted], verdict: Verdict) -> Non
     verdict.alerts_twice += [f"in two incidents: {one}" for one, times in places.items() if times > 1]
     sent = [one for one in planted if one.acknowledged is not None]
     verdict.planted = len(sent)
+    verdict.unseen += [f"none of {len(planted)} planted was acknowledged"] if planted and not sent else []
     by_place = {_place(row): row for row in alerts if row.rule_id == RULE}
     for plant in sent:
         place = (f"{plant.device}/{plant.epoch}", plant.number)

@@ -21,14 +21,16 @@ from carecordon.wire import codec
 from tests.chaos.checker import rows_of
 from tests.chaos.load import SYSMON
 from tests.chaos.outcome import Options, Outcome
-from tests.chaos.shaken import restarts
+from tests.chaos.shaken import restarts, told_in_time
 from tests.chaos.trust import Trust, trust_in, wait_for
 from tests.hub.gate_kit import Member, Talk
 from tests.wire.words import data_of
 
 TIMES = 1_000
 SESSIONS = 5
+GARBAGE_SESSIONS = 20
 STORED_S = 90.0
+ANSWER_S = 30.0
 EXTREMES: tuple[Value, ...] = (
     "",
     "x" * 300_000,
@@ -48,6 +50,7 @@ MOMENTS = (0, -1, 1, -(2**62), 2**62 - 1, 2**63 - 1)
 def same_batch(folder: Path, _: Options) -> Outcome:
     """Send one batch a thousand times over some sessions: it is in the store once."""
     began = time.monotonic()
+    deaf: list[str] = []
     with trust_in(folder) as trust, _device(trust, folder, "again.example.org") as (talk, device):
         data = data_of(0, 9)
         message = talk.session.batch(0, 9, data, talk.now())
@@ -59,10 +62,11 @@ def same_batch(folder: Path, _: Options) -> Outcome:
                 talk.connect()
                 talk.until(lambda: talk.session.mark >= 9)
             for _again in range(TIMES // SESSIONS):
-                with contextlib.suppress(ConnectionClosed):
-                    talk.web.send(message)
+                talk.web.send(message)
             if not session:
                 talk.acknowledged(9)
+            if not talk.web.ping().wait(ANSWER_S):
+                deaf.append(f"session {session} was not answered after {TIMES // SESSIONS} copies")
         sent_s = time.monotonic() - began
         last = talk.session
         talk.web.close()
@@ -72,10 +76,12 @@ def same_batch(folder: Path, _: Options) -> Outcome:
         talk.send(10, 12)
         talk.acknowledged(12)
         n, unique = _counted(trust, device, 13)
+        known = told_in_time(trust, "already_total", TIMES - 1)
         died = restarts(trust)
     faults = [f"{n} rows of {unique} events, 13 were sent"] if (n, unique) != (13, 13) else []
+    faults += [f"the gate knew {known:,.0f} copies again, not {TIMES - 1:,}"] if known != TIMES - 1 else []
     line = f"one batch {TIMES:,} times over {SESSIONS} sessions in {sent_s:.1f} s: {n} rows of {unique} events"
-    return Outcome("same-batch", line, faults + died)
+    return Outcome("same-batch", line, faults + deaf + died)
 
 
 def poison(folder: Path, options: Options) -> Outcome:
@@ -90,7 +96,8 @@ def poison(folder: Path, options: Options) -> Outcome:
             if rng.random() < 0.3:
                 talk.acknowledged(first - 1)
         talk.acknowledged(first - 1)
-        cut = _garbage(talk, rng, options.cuts)
+        tried = min(GARBAGE_SESSIONS, options.cuts)
+        cut = _garbage(talk, rng, tried)
         talk.next_number = first
         talk.connect()
         talk.until(lambda: talk.session.mark >= first - 1)
@@ -104,6 +111,7 @@ def poison(folder: Path, options: Options) -> Outcome:
     aside = first + 2 - unique
     faults = [f"{n} rows of {unique} events"] if n != unique else []
     faults += [f"{aside} are not in the store, and {len(letters)} were set aside"] if aside > len(letters) else []
+    faults += [f"{tried - cut} of {tried} sessions of garbage were not ended"] if cut != tried else []
     line = (
         f"{first + 2:,} events, hostile all but two: {unique:,} stored once, {len(letters)} set aside; "
         f"{cut} sessions of garbage; a good batch behind it was taken"
@@ -135,15 +143,18 @@ def _rows(rng: random.Random, first: int, count: int) -> Rows:
 
 
 def _garbage(talk: Talk, rng: random.Random, times: int) -> int:
-    """Send what is no message in as many sessions; return how many the hub ended."""
+    """Send what is no message in so many sessions; return how many the hub ended."""
     ended = 0
-    for _ in range(min(times, 20)):
-        with contextlib.suppress(ConnectionClosed, OSError):
-            talk.connect()
-            talk.web.send(rng.randbytes(rng.randrange(1, 3_000)))
+    for _ in range(times):
+        talk.connect()
+        talk.web.send(rng.randbytes(rng.randrange(1, 3_000)))
+        try:
             while True:
-                talk.web.recv(timeout=10)
-        ended += 1
+                talk.web.recv(timeout=ANSWER_S)
+        except ConnectionClosed:
+            ended += 1
+        except TimeoutError:
+            talk.web.close()
     return ended
 
 

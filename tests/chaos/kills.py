@@ -15,10 +15,13 @@ from carecordon.exercise.fleet.fleet import Fleet
 from tests.chaos.checker import check
 from tests.chaos.load import Load, play
 from tests.chaos.outcome import Options, Outcome
+from tests.chaos.shaken import restarts
 from tests.chaos.trust import PROCESSES, SUPERVISOR, Trust, is_gone, trust_in, wait_for
 from tests.notify.receiving import SECRET, hook_server
 
 BACK_S = 10.0
+LEAST_PER_S = 3_000.0
+"""Events that the fleet tells a second while processes are killed, where as many are asked for."""
 WAIT_S = 60.0
 BETWEEN_S = (0.3, 1.5)
 """How long the hub is left alone before the next kill: less than it takes to recover wholly."""
@@ -41,14 +44,18 @@ def kills(folder: Path, options: Options) -> Outcome:
         load = Load(devices=options.devices, events_per_s=options.events_per_s, seed=options.seed)
         played = asyncio.run(play(trust, folder, load, disturb))
         verdict = check(trust, played, lambda: [headers["webhook-id"] for headers, _ in hooks.got])
+        told = restarts(trust)
     slowest = {name: max(returns, key=lambda back: back.seconds) for name, returns in took.items()}
     slow = [f"{name} was back after {back.line()}" for name, back in slowest.items() if back.seconds > BACK_S]
+    if played.events_per_s < LEAST_PER_S <= options.events_per_s:
+        slow.append(f"{played.events_per_s:,.0f} events/s were told, not {LEAST_PER_S:,.0f}")
     worst = ", ".join(f"{name} {back.seconds:.1f}" for name, back in sorted(slowest.items()))
     line = (
         f"{len(order)} kills at {played.events_per_s:,.0f} events/s ({options.devices} devices, "
         f"{played.sessions} sessions); back after at most (s): {worst}; {verdict.line()}"
     )
-    return Outcome("kills", line, verdict.faults, slow)
+    unsaid = [f"{name} was killed, and the hub did not say so" for name in PROCESSES if f"{name} died" not in told]
+    return Outcome("kills", line, verdict.faults + unsaid, slow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Played:
     ledger: Path
     planted: list[Planted] = field(default_factory=list)
     written: int = 0
+    """Events told while it was disturbed, in `seconds`."""
     acknowledged: int = 0
     seconds: float = 0.0
     sessions: int = 0
@@ -106,7 +107,6 @@ async def play(trust: Trust, folder: Path, load: Load, disturb: Callable[[Fleet]
             setattr(fleet.faults, name, 0.0)
         await fleet.settle(load.settle_s)
         played.acknowledged, played.sessions = fleet.acknowledged_total, fleet.sessions_total
-        played.written = max(played.written, fleet.written_total)
     return played
 
 

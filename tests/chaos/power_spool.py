@@ -16,7 +16,7 @@ from carecordon.agent.rank import Rank
 from carecordon.agent.spool import Spool
 from tests.agent.spooling import TELL, batch
 from tests.chaos.outcome import Options, Outcome
-from tests.chaos.trace import Replay, is_here, traced
+from tests.chaos.trace import NEEDED, Replay, is_here, traced
 from tests.chaos.tree import TracedDisk
 
 LIMIT_BYTES = 400_000
@@ -57,7 +57,7 @@ def _say(what: str) -> None:
 def power_spool(folder: Path, options: Options) -> Outcome:
     """Let the power fail at `options.cuts` points, half of them right behind a receipt, on both kinds of disks."""
     if not is_here():
-        return Outcome("power-spool", "skipped: strace is not here or may trace nothing")
+        return Outcome.unrun("power-spool", NEEDED)
     place, trace = folder / "spool", folder / "trace"
     traced([sys.executable, "-m", __name__, str(place), str(options.seed), str(3 * options.cuts)], trace)
     rng = random.Random(options.seed)

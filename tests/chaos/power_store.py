@@ -26,7 +26,7 @@ from carecordon.model.merged import Merged
 from carecordon.telemetry.columns import DATABASE
 from carecordon.telemetry.store import block_of
 from tests.chaos.outcome import Options, Outcome
-from tests.chaos.trace import Replay, is_here, traced
+from tests.chaos.trace import NEEDED, Replay, is_here, traced
 from tests.chaos.tree import TracedDisk
 from tests.telemetry.keeping import NOW, SECOND, merged
 
@@ -145,7 +145,7 @@ def _counted(engine: Engine) -> dict[int, tuple[int, int]]:
 def power_store(folder: Path, options: Options) -> Outcome:
     """Let the power fail at `options.cuts` points, half of them right behind a receipt, on both kinds of disks."""
     if not is_here():
-        return Outcome("power-store", "skipped: strace is not here or may trace nothing")
+        return Outcome.unrun("power-store", NEEDED)
     place, trace = folder / "telemetry", folder / "trace"
     inserts = max(12, options.cuts // 2)
     traced([sys.executable, "-m", __name__, "live", str(place), str(options.seed), str(inserts)], trace)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.chaos.crowd import crowd
 from tests.chaos.damage import damage
+from tests.chaos.disk_full import disk_full
 from tests.chaos.half_open import half_open
 from tests.chaos.hostile import poison, same_batch
 from tests.chaos.kills import kills
@@ -14,7 +15,7 @@ from tests.chaos.outcome import Options, Outcome
 from tests.chaos.power_register import power_register
 from tests.chaos.power_spool import power_spool
 from tests.chaos.power_store import power_store
-from tests.chaos.shaken import clocks, disk_full, messy_wire, store_stopped
+from tests.chaos.shaken import clocks, messy_wire, store_stopped
 
 Scenario = Callable[[Path, Options], Outcome]
 

@@ -24,6 +24,7 @@ CALLS = (
 UNKNOWN = {"io_submit", "io_uring_enter", "copy_file_range", "sendfile", "pwritev", "pwritev2"}
 """Ways to write that are not replayed: a trace that has them for a file of the folder is no good."""
 RECEIPT = b"RECEIPT "
+NEEDED = "strace, and the right to trace (apt-get install strace; in a container: --cap-add=SYS_PTRACE)"
 TIMEOUT_S = 600
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+|\?)(?:<([^>]*)>)?(?: .*)?\Z")
 _UNFINISHED = re.compile(r"(\d+) +(\w+)\((.*) <unfinished \.\.\.>\Z")
