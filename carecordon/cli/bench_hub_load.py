@@ -64,11 +64,12 @@ class Load:
         finally:
             planting.cancel()
             await asyncio.gather(planting, return_exceptions=True)
-        last, end = fleet.figures(), self.gauge.look()
-        told = self._told(phase, first, last, behind, start, end)
+        last, waiting_ns, end = fleet.figures(), fleet.waiting_ns(), self.gauge.look()
+        told = self._told(phase, first, last, behind, start, end) | self._receipts(waiting_ns)
         if ended:
             told["sessions_ended"] = ended
-        self.tell(f"{phase.name}: {told['events_per_s']:,} events/s, ack p99 {told['ack_p99_ms']} ms, "
+        self.tell(f"{phase.name}: {told['events_per_s']:,} events/s, ack p99 {told['ack_p99_ms']} ms "
+                  f"({told['waiting_batches']:,} batches wait in the end, the oldest {told['waiting_oldest_s']} s), "
                   f"hub {told['hub_percent_of_2_cores']} % of 2 cores, lag at most {told['lag_max_s']} s")  # fmt: skip
         return told
 
@@ -109,20 +110,27 @@ class Load:
         return {
             "phase": phase.name,
             "load": phase.load,
+            "nominal_s": round(phase.seconds, 1),
             "seconds": round(took, 1),
             "events_per_s": round((last.written_total - first.written_total) / took),
             "acknowledged_per_s": round((last.acknowledged_total - first.acknowledged_total) / took),
             "messages_per_s": round((last.batches_total - first.batches_total) / took),
             "hub_worked_on_per_s": round(counted(start, end, "worker", "events_total") / took),
             "online": last.online,
-            "ack_p50_ms": _ms(self.fleet.ack_ms(0.5)),
-            "ack_p99_ms": _ms(self.fleet.ack_ms(0.99)),
-            "ack_p999_ms": _ms(self.fleet.ack_ms(0.999)),
             "fleet_cores": round(cpu / took, 3),
             "behind_max_s": round(max(behind, default=0.0), 3),
             "behind_share_of_seconds": round(late / max(1, len(behind)), 3),
             "falsified": late > BEHIND_SHARE * len(behind) or used["others_cores"] > OTHERS_CORES,
             **used,
+        }
+
+    def _receipts(self, waiting_ns: list[int]) -> dict[str, Any]:
+        """Return how long receipts took: what waits for its own at the end of the phase took its age at the least."""
+        shares = {"ack_p50_ms": 0.5, "ack_p99_ms": 0.99, "ack_p999_ms": 0.999}
+        return {
+            **{name: _ms(self.fleet.ack_ms(share, waiting_ns)) for name, share in shares.items()},
+            "waiting_batches": len(waiting_ns),
+            "waiting_oldest_s": round(max(waiting_ns, default=0) / 1e9, 3),
         }
 
 

@@ -90,7 +90,7 @@ def crowd(folder: Path, options: Options) -> Outcome:
 async def _calm(fleet: Fleet, seen: Seen, seconds: float) -> None:
     fleet.begin_delays()
     await asyncio.sleep(seconds)
-    seen.ack_ms["before"] = fleet.ack_ms(0.99) or 0.0
+    seen.ack_ms["before"] = fleet.ack_ms(0.99, fleet.waiting_ns()) or 0.0
 
 
 async def _gathered(bands: tuple[Band, ...], seen: Seen, wanted: int) -> None:
@@ -114,7 +114,7 @@ async def _besieged(trust: Trust, fleet: Fleet, bands: tuple[Band, ...], seen: S
     took_s = time.monotonic() - began
     seen.acknowledged_per_s = (fleet.acknowledged_total - taken) / took_s
     seen.cores = (_cpu_s(trust) - cpu_s) / took_s
-    seen.ack_ms["among the slow"] = fleet.ack_ms(0.99) or 0.0
+    seen.ack_ms["among the slow"] = fleet.ack_ms(0.99, fleet.waiting_ns()) or 0.0
     seen.lost_sessions = fleet.sessions_total - sessions
     seen.faults += ["devices lost their sessions"] if seen.lost_sessions else []
     seen.faults += ["nothing was acknowledged"] if fleet.acknowledged_total == taken else []
@@ -126,7 +126,7 @@ async def _flooded(trust: Trust, fleet: Fleet, seen: Seen, seconds: float) -> No
     await asyncio.sleep(seconds)
     await _until(lambda: fleet.acknowledged_total > taken and _failed(trust) > failed)
     seen.failed_per_s = (_failed(trust) - failed) / (time.monotonic() - began)
-    seen.ack_ms["in the flood"] = fleet.ack_ms(0.99) or 0.0
+    seen.ack_ms["in the flood"] = fleet.ack_ms(0.99, fleet.waiting_ns()) or 0.0
     lost = fleet.sessions_total - sessions
     seen.lost_sessions += lost
     seen.faults += ["devices lost their sessions in the flood"] if lost else []

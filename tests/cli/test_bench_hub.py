@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from carecordon.cli import bench_hub, bench_hub_stored
-from carecordon.cli.bench_hub_found import event, share
+from carecordon.cli.bench_hub_found import Finds, event, share
 from carecordon.cli.bench_hub_gauge import Gauge, Sample, counted
+from carecordon.cli.bench_hub_load import Load, Phase
 from carecordon.cli.bench_hub_proc import machine_s, own, used
+from carecordon.exercise.fleet.fleet import Fleet, FleetConfig
 from carecordon.exercise.life import Span
 from carecordon.hub.pulse import Pulse
 from tests.cli.calling import Call
+from tests.exercise.fleet.playing import devices, tape
+from tests.hub.gate_kit import Running, make_hub, running
 
 
 @pytest.fixture
@@ -38,10 +45,37 @@ def test_a_small_run_loses_nothing_and_finds_everything(tmp_path: Path) -> None:
     assert finds["planted"] == finds["found"] == 20
     assert [phase["load"] for phase in found["phases"]] == [1.0, 4.0, 10.0, 1.0]
     assert all(phase["hub_cores"].keys() >= {"gate", "worker-0", "keeper", "triage"} for phase in found["phases"])
+    assert [phase["nominal_s"] for phase in found["phases"]] == [3.0, 1.2, 0.3, 1.5]
     assert found["gate_killed"]["online"] == 40
     assert found["gate_killed"]["fleet_cores"] > 0
     assert found["gate_killed"]["resumed"] == 40  # the new gate took the tickets of the one that was killed
     assert found["store"]["rows"] == kept["stored"]
+
+
+def test_receipts_that_a_phase_never_saw_take_as_long_as_they_were_waited_for(tmp_path: Path) -> None:
+    """A gate that stands still acknowledges nothing: the percentiles are of those who wait."""
+
+    async def play(fleet: Fleet, gate: Running) -> dict[str, Any]:
+        load = Load(fleet, Gauge(dict, dict[str, Pulse]), Finds(gate.hub.paths), 200.0, _unheard)
+        async with fleet:
+            await fleet.connect()
+            told = await load.play(Phase("before", 1.0, 1.0))
+            assert told["acknowledged_per_s"] > 0
+            gate.process.send_signal(signal.SIGSTOP)
+            told = await load.play(Phase("stopped", 1.0, 3.0))
+            gate.process.send_signal(signal.SIGCONT)
+            await load.close()
+            return told
+
+    hub = make_hub(tmp_path / "hub")
+    with running(hub) as gate:
+        fleet = Fleet(FleetConfig((tape(),), events_per_s=200.0), devices(gate, tmp_path / "fleet", 6))
+        told = asyncio.run(play(fleet, gate))
+    hub.register.close()
+    assert told["waiting_batches"] > 6
+    assert told["waiting_oldest_s"] > 1
+    assert told["ack_p999_ms"] == pytest.approx(1_000 * told["waiting_oldest_s"], rel=0.03)
+    assert told["ack_p999_ms"] >= told["ack_p99_ms"] > told["ack_p50_ms"]
 
 
 @pytest.mark.usefixtures("short")

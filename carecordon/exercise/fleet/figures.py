@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import ceil, log
 
@@ -58,12 +60,17 @@ class Delays:
         half, most = (found[max(0, ceil(share * len(found)) - 1)] / 1e6 for share in (0.5, 0.99))
         return half, most, found[-1] / 1e6
 
-    def overall_ms(self, share: float) -> float | None:
-        """Return a percentile of all delays in ms, right to 2 %; None where there was none."""
-        left = ceil(share * self.count)
-        for step in sorted(self._steps):
-            left -= self._steps[step]
-            if left <= 0 and self.count:
+    def overall_ms(self, share: float, waiting_ns: Collection[int] = ()) -> float | None:
+        """Return a percentile of all delays in ms, right to 2 %; None where there was none.
+
+        `waiting_ns`: ages of what has no receipt yet; its delay is no shorter, so it counts as that.
+        """
+        steps = Counter(self._steps)
+        steps.update(map(_step, waiting_ns))
+        left = ceil(share * steps.total())
+        for step in sorted(steps):
+            left -= steps[step]
+            if left <= 0:
                 return float(1.02**step) / 1e3
         return None
 

@@ -12,7 +12,7 @@ import gc
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -230,9 +230,14 @@ class Fleet:
             ended=ended,
         )
 
-    def ack_ms(self, share: float) -> float | None:
-        """Return a percentile of all delays between the spool and the receipt, in ms."""
-        return self._delays.overall_ms(share)
+    def ack_ms(self, share: float, waiting_ns: Collection[int] = ()) -> float | None:
+        """Return a percentile of all delays between the spool and the receipt, in ms; `waiting_ns` as they count."""
+        return self._delays.overall_ms(share, waiting_ns)
+
+    def waiting_ns(self) -> list[int]:
+        """Return the age of each batch in a spool that has no receipt yet."""
+        now = time.monotonic_ns()
+        return [now - kept for member in self.members for kept in member.unacknowledged()]
 
     def begin_delays(self) -> None:
         """Forget all delays up to now: what `ack_ms` tells begins here."""

@@ -185,6 +185,10 @@ class Member:
         epoch = self.spool.epoch
         self._flying.extend((epoch, part.last, now, part.events) for part in parts)
 
+    def unacknowledged(self) -> list[int]:
+        """Return when each batch that has no receipt yet was kept."""
+        return [kept for _, _, kept, _ in self._flying]
+
     @property
     def carried(self) -> int:
         """Return the epoch to carry now."""

@@ -116,3 +116,12 @@ def test_each_device_has_a_clock_of_its_own_and_always_the_same_of_a_seed() -> N
         assert abs(clock.at(now + day) - clock.at(now) - day) <= 100e-6 * day + 1
         assert clock.dated(np.array([now, now + day])).tolist() == [clock.at(now), clock.at(now + day)]
     assert clock_of(7, 0, 0.0, 0.0, now) == DeviceClock(0, 0.0, now)
+def test_what_still_waits_counts_with_its_age() -> None:
+    delays = Delays()
+    for _ in range(98):
+        delays.add(10_000_000)
+    assert delays.overall_ms(0.99) == pytest.approx(10, rel=0.03)
+    assert delays.overall_ms(0.99, [9_000_000_000] * 2) == pytest.approx(9_000, rel=0.03)
+    assert delays.overall_ms(0.5, [9_000_000_000] * 99) == pytest.approx(9_000, rel=0.03)
+    assert delays.overall_ms(0.99) == pytest.approx(10, rel=0.03)  # they have no receipt: nothing of them is kept
+    assert Delays().overall_ms(0.5, [1_000_000]) == pytest.approx(1, rel=0.03)
