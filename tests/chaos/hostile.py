@@ -65,7 +65,7 @@ def same_batch(folder: Path, _: Options) -> Outcome:
                 talk.web.send(message)
             if not session:
                 talk.acknowledged(9)
-            if not talk.web.ping().wait(ANSWER_S):
+            if not talk.web.answers(ANSWER_S):
                 deaf.append(f"session {session} was not answered after {TIMES // SESSIONS} copies")
         sent_s = time.monotonic() - began
         last = talk.session

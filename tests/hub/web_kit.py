@@ -7,6 +7,7 @@ that follow a handshake: the gate then never saw the request, and hung up.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import ssl
 import time
@@ -33,7 +34,7 @@ class Web:
         self.socket = context.wrap_socket(raw, server_hostname="127.0.0.1")
         self._wait_s = wait_s
         self._web = ClientProtocol(WebSocketURI(secure=True, host="127.0.0.1", port=port, path="/", query=""))
-        self._parts = b""
+        self._parts = self._pong = b""
         self._messages: deque[bytes] = deque()
         self._web.send_request(self._web.connect())
         self._flush()
@@ -84,6 +85,16 @@ class Web:
             self._read(end)
         return self._messages.popleft()
 
+    def answers(self, timeout: float) -> bool:
+        """Return whether the other side answers a ping, which it does once it has read everything before."""
+        data, end = secrets.token_bytes(4), time.monotonic() + timeout
+        self._web.send_ping(data)
+        self._flush()
+        with contextlib.suppress(TimeoutError):
+            while self._pong != data and not self.is_closed:
+                self._read(end)
+        return self._pong == data
+
     def close(self) -> None:
         """Say so, wait for the other side to do the same, and let go."""
         end = time.monotonic() + CLOSE_S
@@ -117,6 +128,8 @@ class Web:
                 if event.fin:
                     self._messages.append(self._parts)
                     self._parts = b""
+            elif isinstance(event, Frame) and event.opcode is Opcode.PONG:
+                self._pong = bytes(event.data)
         self._flush()
 
     def _flush(self) -> None:

@@ -116,6 +116,8 @@ def test_each_device_has_a_clock_of_its_own_and_always_the_same_of_a_seed() -> N
         assert abs(clock.at(now + day) - clock.at(now) - day) <= 100e-6 * day + 1
         assert clock.dated(np.array([now, now + day])).tolist() == [clock.at(now), clock.at(now + day)]
     assert clock_of(7, 0, 0.0, 0.0, now) == DeviceClock(0, 0.0, now)
+
+
 def test_what_still_waits_counts_with_its_age() -> None:
     delays = Delays()
     for _ in range(98):
