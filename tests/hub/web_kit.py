@@ -122,6 +122,7 @@ class Web:
             self._web.receive_data(data)
         else:
             self._web.receive_eof()
+            self.socket.close()  # the other side's TLS waits for it
         for event in self._web.events_received():
             if isinstance(event, Frame) and event.opcode in {Opcode.BINARY, Opcode.CONT}:
                 self._parts += event.data
