@@ -12,7 +12,6 @@ from carecordon.console.premises import Caller, Hub
 from carecordon.hub.crew import State, muster, read_crew
 from carecordon.hub.pulse import read_pulses
 from carecordon.model.audit import Act
-from carecordon.model.kept import IncidentQuery, Status
 
 NEEDED = frozenset({"gate", "keeper", "triage", "carry", "worker-0"})
 """Without these events are not taken in, or nobody is told of them; the supervisor names them all."""
@@ -48,11 +47,10 @@ def told_metrics(hub: Hub, caller: Caller) -> Response:
         detail = {"method": "GET", "noted": "once a day"} | ({"token": caller.token} if caller.token else {})
         register.audit.add([Act(caller.name, "read", "/metrics", encoded(detail).decode())], now)
         hub.noted[who] = day
-    open_ones = register.cases.incidents(IncidentQuery((Status.NEW, Status.OPEN), limit=10_000))
     counted = {
         "devices": register.devices.count(),
         "notices": register.outbox.count(),
-        "incidents_open": dict(Counter(row.level.value for row in open_ones)),
+        "incidents_open": register.cases.count_open(),
         "dead_letters": {"waiting": register.letters.count()},
         "troubles": dict(Counter(one.kind for one in register.cases.troubles(is_over=False))),
     }

@@ -175,6 +175,10 @@ class Cases(Protocol):
         """Return incidents, the latest number first; none that turned out to be part of another."""
         ...
 
+    def count_open(self) -> dict[str, int]:
+        """Return how many incidents of each level are new or open."""
+        ...
+
     def incident(self, name: str | int) -> IncidentRow | None:
         """Return the incident that has or had this id, or this number."""
         ...

@@ -28,12 +28,16 @@ QUESTIONS: dict[str, dict[str, str | list[str]]] = {
     "/tree": {"device": BIG, "process": ROOT},
 }
 HEAVY = "SELECT groupArray(CommandLine) FROM events"
+SLOW = (
+    "SELECT count() FROM events a CROSS JOIN events b CROSS JOIN events c"
+    " WHERE a.sequence + b.sequence + c.sequence = -1"
+)
 
 
 @pytest.fixture(scope="module")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """Return a hub whose questions may have three rows and 8 MB, with forty events of a megabyte each."""
-    limits = "[limits]\nquestion_rows = 3\nquestion_bytes = 8_000_000\n"
+    """Return a hub whose questions may have three seconds, three rows and 8 MB, with forty large events and many."""
+    limits = "[limits]\nquestion_s = 3\nquestion_rows = 3\nquestion_bytes = 8_000_000\n"
     with living(tmp_path_factory.mktemp("tight"), limits) as hub, hub.storing():
         events: list[Fields] = [
             {"ProcessGuid": f"{{{n}}}", "ParentProcessGuid": ROOT, "CommandLine": LONG, "Odd": f"{n}{LONG}"}
@@ -41,6 +45,7 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
         ]
         store = open_telemetry(hub.paths)
         store.insert(merged(events, devices=[BIG] * 40, times=[hub.now] * 40, received=hub.now), "big")
+        store.insert(merged([{}] * 5_000, epoch=8, times=[hub.now] * 5_000, received=hub.now), "many")
         store.close()
         yield hub
 
@@ -78,12 +83,18 @@ def test_coverage_that_was_cut_says_so(tight: Living) -> None:
         assert (alone["rows"], alone["is_cut"]) == (shown["coverage"], False)
 
 
-@pytest.mark.parametrize("form", ["", "--json", "--csv"])
-def test_the_terminal_says_it_and_ends_otherwise_than_with_0(tight: Living, form: str) -> None:
-    done = Done(tight, "ask", HEAVY, *filter(None, [form]))
+@pytest.mark.parametrize(
+    ("form", "sql", "why"),
+    [
+        *((form, HEAVY, "it needed too much memory") for form in ("", "--json", "--csv")),
+        ("--csv", SLOW, "it took too long"),
+    ],
+)
+def test_the_terminal_says_it_and_ends_otherwise_than_with_0(tight: Living, form: str, sql: str, why: str) -> None:
+    done = Done(tight, "ask", sql, *filter(None, [form]))
     assert done.status == REFUSED
-    assert f"the answer was cut: {STOPPED}" in done.err
-    assert (STOPPED in done.out) is bool(form), "a program that reads the answer alone sees it too"
+    assert f"the answer was cut: {STOPPED}{why}" in done.err
+    assert (f"{STOPPED}{why}" in done.out) is bool(form), "a program that reads the answer alone sees it too"
 
 
 @pytest.mark.parametrize("form", ["", "--json", "--csv"])

@@ -142,8 +142,11 @@ def test_queries(register: Register) -> None:
         return [one.id for one in register.cases.incidents(query)]
 
     assert numbers() == ["i20", "i10", "low"]
+    assert register.cases.count_open() == {"low": 1, "high": 2}
     assert numbers(level=Level.MEDIUM) == ["i20", "i10"]
     assert numbers(status=(Status.OPEN, Status.CLOSED)) == ["i20"]
+    tell(register, statuses=(StatusChange("i10", Status.CLOSED, "ada", ""),), at=NOW + 50)
+    assert register.cases.count_open() == {"low": 1, "high": 1}
     assert numbers(device="WARD-4") == ["low"]
     assert numbers(since=NOW + 100) == ["i20"]
     assert numbers(before=3, limit=1) == ["i10"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 
 from fastapi import Request, Response
@@ -16,7 +15,7 @@ from carecordon.console.premises import Hub, Premises
 from carecordon.console.telling import brief_of
 from carecordon.hub.crew import Member, State, muster, read_crew
 from carecordon.hub.pulse import Pulse, read_pulses
-from carecordon.model.kept import IncidentQuery, IncidentRow, Status, Trouble
+from carecordon.model.kept import IncidentQuery, IncidentRow, Trouble
 from carecordon.model.notice import NoticeState
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339
@@ -46,7 +45,6 @@ def status_of(hub: Premises) -> Row:
     now = hub.clock()
     pulses = read_pulses(hub.paths.run)
     rates = hub.rates.per_second()
-    open_ones = hub.register.cases.incidents(IncidentQuery((Status.NEW, Status.OPEN), limit=10_000))
     untold = hub.register.outbox.all(1, NoticeState.FAILED)
     troubles = hub.register.cases.troubles(is_over=False, limit=TROUBLES_SHOWN + 1)
     return {
@@ -55,7 +53,7 @@ def status_of(hub: Premises) -> Row:
         "now": _now(pulses, rates),
         "processes": [_process(one, rates.get(one.name, {})) for one in muster(read_crew(hub.paths.run), pulses, now)],
         "devices": hub.register.devices.count(),
-        "incidents": dict(Counter(row.level.value for row in open_ones)),
+        "incidents": hub.register.cases.count_open(),
         "notices": hub.register.outbox.count(),
         "last_untold": {"receiver": untold[0].channel, "why": untold[0].why} if untold else None,
         "dead_letters": hub.register.letters.count(),

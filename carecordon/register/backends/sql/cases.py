@@ -125,6 +125,13 @@ class SqlCases:
             rows = connection.execute(_asked(select(*columns), query)).all()
             return list(_incidents(connection, rows))
 
+    def count_open(self) -> dict[str, int]:
+        """Return how many incidents of each level are new or open."""
+        is_open = INCIDENTS.c.status.in_([Status.NEW.value, Status.OPEN.value])
+        counted = select(INCIDENTS.c.level, func.count()).where(INCIDENTS.c.merged_into.is_(None), is_open)
+        with self._door.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(counted.group_by(INCIDENTS.c.level))}
+
     def incident(self, name: str | int) -> IncidentRow | None:
         """Return the incident that has or had this id, or this number."""
         with self._door.reading() as connection:
