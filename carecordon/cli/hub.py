@@ -135,6 +135,8 @@ def incidents(
     if incident is None:
         query = {"level": level.value if level else None, "device": device, "limit": limit}
         list_rows(line, "/incidents", query, INCIDENTS, form_of(as_json, as_csv), "No incident.", placed)
+    elif as_csv:
+        fail("--csv is for the list; one incident whole: as text, or --json")
     elif as_json:
         write_out(line.get(f"/incidents/{segment(incident)}"))
     else:
@@ -178,6 +180,8 @@ def devices(
         query = {"limit": limit, "after": after}
         list_rows(line, "/devices", query, DEVICES, form_of(as_json, as_csv), "No device is enrolled yet.")
         return
+    if as_csv:
+        fail("--csv is for the list; of one device: `carecordon hub coverage` gives its logs")
     found = line.get(f"/devices/{segment(device_of(line, device) or device)}")
     if as_json:
         write_out(found)

@@ -155,6 +155,12 @@ def test_a_hub_says_where_devices_find_it(host: str, told: str) -> None:
     assert door_of(Listen(host=host, enrol=9)) == told
 
 
+def test_a_form_that_one_thing_has_not_is_refused(hub: Living) -> None:
+    for arguments in (("devices", DEVICE, "--csv"), ("incidents", "1", "--csv")):
+        done = Done(hub, *arguments)
+        assert (done.status, "--csv is for the list" in done.err) == (2, True)
+
+
 def enrolled(hub: Living, name: str, count: int = 1) -> list[str]:
     """Return the ids of so many new devices of one name."""
     ids = [secrets.token_hex(16) for _ in range(count)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ _OWN = {column.name: column.storage for column in FIELDS}
 _GUIDS = ("ProcessGuid", "ParentProcessGuid", "SourceProcessGUID", "TargetProcessGUID")
 _PIDS = ("ProcessId", "ParentProcessId", "SourceProcessId", "TargetProcessId")
 _HEX_PIDS = ("ProcessId", "NewProcessId")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 ROOM = 12_000
 """Characters of a question that lists of names may have (question/words.py)."""
 LONGEST_GUID = 100
@@ -138,8 +140,8 @@ def prevalence(field: str, value: str | int) -> Ready | Denied:
         match, kind = "fields[{field:String}]", "String"
     else:
         match, kind = field, "Int64" if _OWN.get(field) is Storage.NUMBER or field in _COUNTED else "String"
-    if kind == "Int64" and not str(value).removeprefix("-").isdecimal():
-        return Denied(f"{field} is a number, {str(value)[:40]!r} is none")
+    if kind == "Int64" and not _WHOLE.fullmatch(str(value)):
+        return Denied(f"{field} is a whole number of 18 digits at most, {str(value)[:40]!r} is none")
     return Ready(
         "SELECT uniqExact(device), count(), toUnixTimestamp64Nano(min(time)), toUnixTimestamp64Nano(max(time))"  # noqa: S608  # names of ours; values are parameters
         f" FROM {TABLE} WHERE {match} = {{value:{kind}}}",

@@ -206,7 +206,8 @@ class TestReadyQuestions:
         nobody = reader.prevalence("Image", "nobody's")
         assert isinstance(nobody, Prevalence)
         assert (nobody.devices, nobody.first) == (0, None)
-        assert isinstance(reader.prevalence("ProcessId", "x"), Denied)
+        for value in ("x", "9" * 30, "\u0663", ""):
+            assert isinstance(reader.prevalence("ProcessId", value), Denied)
 
     def test_views(self, reader: ClickHouseReader) -> None:
         found = reader.ask(f"SELECT * FROM DeviceNetworkEvents WHERE DeviceName = '{DEVICE}'")  # noqa: S608  # constants of the test
