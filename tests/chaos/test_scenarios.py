@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from carecordon.exercise.fleet.ledger import acknowledged, read_ledger
+from carecordon.hub.pulse import read_pulses
+from carecordon.stream.partition import partition_of
 from tests.chaos import __main__ as command
 from tests.chaos import power_spool, power_store
+from tests.chaos.checker import check
+from tests.chaos.load import Load, play
 from tests.chaos.outcome import SHORT, Options, Outcome
 from tests.chaos.scenarios import IN_MEMORY, SCENARIOS
+from tests.chaos.trust import trust_in
 from tests.hub import test_gate_half_open
 
 WHOLE_HUB = replace(SHORT, devices=30, events_per_s=500.0)
@@ -20,6 +28,10 @@ FEW_CUTS = replace(SHORT, cuts=8)
 ELSEWHERE = {"half-open": test_gate_half_open}
 """It takes the ninety seconds that are promised: its short form is a gate and agents whose clock runs ten times as
 fast."""
+
+PARTITIONS = 2
+"""Of a hub whose settings name no other number."""
+LOADED_S = 4.0
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +62,23 @@ def test_what_is_on_a_disk_that_fails(name: str, quick_path: Path) -> None:
 def test_a_whole_hub_in_trouble(name: str, tmp_path: Path) -> None:
     outcome = run(name, tmp_path, WHOLE_HUB)
     assert outcome.faults == [], outcome.line
+
+
+def test_two_workers_of_a_whole_hub_share_its_devices(tmp_path: Path) -> None:
+    """Each works on all that its devices send, and on nothing else: an event that both took would count twice."""
+    with trust_in(tmp_path, workers=2) as trust:
+        played = asyncio.run(
+            play(trust, tmp_path, Load(devices=30, events_per_s=400.0), lambda _: asyncio.sleep(LOADED_S))
+        )
+        verdict = check(trust, played)
+        worked = {one.name: one.figures.get("events_total") for one in read_pulses(trust.paths.run)}
+    assert verdict.faults == [], verdict.line()
+    assert verdict.planted > 0
+    sent = Counter[str]()
+    for device, _, first, last in acknowledged(read_ledger(played.ledger)):
+        sent[f"worker-{partition_of(device, PARTITIONS)}"] += last - first + 1
+    assert set(sent) == {"worker-0", "worker-1"}
+    assert {name: worked[name] for name in sent} == sent
 
 
 def test_the_rig_sees_a_spool_that_says_kept_too_early(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from carecordon.register.backends.sqlite import SQLITE as REGISTER
 HOST = "127.0.0.1"
 SUPERVISOR = "supervisor"
 PROCESSES = ("gate", "worker-0", "triage", "carry", "api", "keeper")
+"""Those of a hub with one worker."""
 READY_S = 90.0
 STOP_S = 60.0
 _MODULES = {
@@ -47,10 +48,16 @@ class Trust:
     up: subprocess.Popen[bytes]
     port: int
     reserve_bytes: int
+    workers: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what its processes are called, but for the supervisor."""
+        return (*PROCESSES, *(f"worker-{number}" for number in range(1, self.workers)))
 
     def start(self) -> None:
         """Start it, as its service would after its end."""
-        self.up = _started(self.paths)
+        self.up = _started(self.paths, self.workers)
 
     def pids(self) -> dict[str, int]:
         """Return the numbers of its processes that run, by name."""
@@ -67,7 +74,7 @@ class Trust:
 
     def wait_ready(self, within_s: float = READY_S) -> None:
         """Wait until all processes have told how they are. Raises AssertionError where they do not in time."""
-        wait_for(lambda: all(map(self.is_ready, PROCESSES)), within_s, "the hub is ready", self.words)
+        wait_for(lambda: all(map(self.is_ready, self.names)), within_s, "the hub is ready", self.words)
 
     def words(self) -> str:
         """Return the last words of all its processes."""
@@ -117,7 +124,13 @@ class Trust:
 
 @contextmanager
 def trust_in(
-    folder: Path, *, reserve_bytes: int = 1_000_000, webhook: str | None = None, secret: str = "", more: str = ""
+    folder: Path,
+    *,
+    reserve_bytes: int = 1_000_000,
+    webhook: str | None = None,
+    secret: str = "",
+    more: str = "",
+    workers: int = 1,
 ) -> Iterator[Trust]:
     """Found a hub in a folder, run it, and end it. `webhook`: who is told; `more`: further settings."""
     paths = Paths(folder / "data", folder / "keys")
@@ -139,7 +152,7 @@ def trust_in(
         lines += ["[[notify.webhook]]", f'url = "{webhook}"', f'secret_file = "{kept.resolve()}"']
     with paths.settings.open("a", encoding="utf-8") as file:
         file.write("\n" + "\n".join(lines) + f"\n{more}\n")
-    trust = Trust(paths, _started(paths), ports["devices"], reserve_bytes)
+    trust = Trust(paths, _started(paths, workers), ports["devices"], reserve_bytes, workers)
     try:
         trust.wait_ready()
         yield trust
@@ -193,9 +206,13 @@ def free_port() -> int:
         return port
 
 
-def _started(paths: Paths) -> subprocess.Popen[bytes]:
+def _started(paths: Paths, workers: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "carecordon", "up", "--data", str(paths.data), "--keys", str(paths.keys)]
     with (paths.data / "up.log").open("ab") as words:
         return subprocess.Popen(
-            [*command, "--workers", "1"], stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
+            [*command, "--workers", f"{workers}"],
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
         )

@@ -1,8 +1,11 @@
-"""What a worker does beside its shards: it takes in whom the gate heard, and knows when silence is no proof."""
+"""A worker as a process has it, on real logs: what it does beside its shards."""
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,33 +17,110 @@ from carecordon.hub.config import Paths, Settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.start import prepare
 from carecordon.hub.worker.channels_heard import ChannelsHeard
+from carecordon.hub.worker.costly import EVENT_UNITS, EVENTS, LAG_S
 from carecordon.hub.worker.worker import CALM_S, Worker
+from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
+from carecordon.model.event import Fields, Kind
+from carecordon.model.gather import gather
+from carecordon.model.stream import Part, Stream
 from carecordon.register.backends.sqlite import SQLITE
+from carecordon.register.register import Register
+from carecordon.stream.backends.sqlite import SQLITE as STREAM
+from carecordon.wire import codec
+from tests.hub.test_costly import EVIL, RULES
 
 ID = "5e" * 16
+CREATED = Kind("Microsoft-Windows-Sysmon/Operational", "Microsoft-Windows-Sysmon", 1)
+_, READS_ALL = RULES.split("---")
+BATCH = 25
+HARMLESS_ID = "41111111-2222-4333-8444-555555555555"
+HARMLESS = f"""
+title: Asks for a user
+id: {HARMLESS_ID}
+status: test
+level: low
+logsource: {{product: windows, category: process_creation}}
+detection: {{selection: {{User: nobody}}, condition: selection}}
+"""
+
+
+@dataclass
+class Hub:
+    """A hub of one device, without its processes."""
+
+    paths: Paths
+    register: Register
+    events: Stream
+
+    def worker(self) -> Worker:
+        settings = Settings("XX1", "Example Trust", own_rules=False)
+        process = cast("Any", SimpleNamespace(name="worker-0", log=structlog.get_logger()))
+        return Worker(process, settings, self.paths, 0, 1)
+
+    def send(self, first: int, count: int, size: int, ago_s: float) -> None:
+        """Let events with command lines of so many characters have come so long ago."""
+        now, rng = time.time_ns(), random.Random(first)
+        parts = []
+        for start in range(first, first + count, BATCH):
+            rows = min(BATCH, first + count - start)
+            fields: list[Fields] = [{"CommandLine": rng.randbytes(size // 2).hex()} for _ in range(rows)]
+            sent = Rows([CREATED] * rows, fields, [now] * rows, ["pc-00"] * rows, [None] * rows, [0] * rows)
+            parts.append(Part(ID, 1, start, start + rows - 1, codec.encode(gather(sent))))
+        self.events.publish(parts, now - int(ago_s * 1e9))
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    paths, now = Paths(tmp_path / "data", tmp_path / "keys"), time.time_ns()
+    found(paths, Wishes("XX1", "Example Trust", "B. Osei"), now)
+    prepare(paths, Settings("XX1", "Example Trust", own_rules=False), now)
+    register = SQLITE.open_register(str(paths.register))
+    certificate = Certificate("f" * 64, "1", now, now * 2)
+    register.devices.add(NewDevice(ID, "pc-00", "Windows", DeviceKind.AGENT, certificate), "t", now)
+    events = STREAM.open(str(paths.events), None)
+    yield Hub(paths, register, events)
+    events.close()
+    register.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "waited_s", "off"),
+    [
+        (2 * EVENT_UNITS, 2 * LAG_S, [EVIL]),
+        (2 * EVENT_UNITS, LAG_S / 2, []),
+        (EVENT_UNITS // 2, 2 * LAG_S, []),
+    ],
+    ids=["dear", "nobody waits", "cheap enough"],
+)
+def test_a_rule_that_is_dear_is_left_out_while_events_wait(
+    hub: Hub, size: int, waited_s: float, off: list[str]
+) -> None:
+    (hub.paths.rules / "rules.yml").write_text(f"{READS_ALL}---{HARMLESS}")
+    worker = hub.worker()
+    hub.send(0, EVENTS, size, waited_s)
+    worker.turn()
+    hub.send(EVENTS, 1, size, waited_s)
+    worker.look_around()
+    assert [one.key for one in hub.register.cases.troubles() if one.kind == "rule"] == [
+        f"rules/off/0/{one}" for one in off
+    ]
+    used = {rule.id for rule in worker.rules.detector.rules.rules}
+    assert used == {EVIL, HARMLESS_ID} - set(off)
 
 
 def test_whom_the_gate_heard_is_taken_in_and_counts_unless_events_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths, settings = Paths(tmp_path / "data", tmp_path / "keys"), Settings("XX1", "Example Trust", own_rules=False)
-    found(paths, Wishes("XX1", "Example Trust", "B. Osei"), time.time_ns())
-    prepare(paths, settings, time.time_ns())
-    register = SQLITE.open_register(str(paths.register))
-    now = time.time_ns()
-    register.devices.add(
-        NewDevice(ID, "pc-00", "Windows", DeviceKind.AGENT, Certificate("f" * 64, "1", now, now * 2)), "t", now
-    )
     heard: list[tuple[dict[str, int], bool]] = []
     monkeypatch.setattr(ChannelsHeard, "there", lambda _, seen, __, *, counts: heard.append((seen, counts)))
     monkeypatch.setattr("carecordon.hub.worker.worker.THERE_S", 0.0)
-    waited = iter([0.0, CALM_S, 0.0])
-    monkeypatch.setattr(Worker, "_lag_s", lambda _: next(waited))
-    process = cast("Any", SimpleNamespace(name="worker-0", log=structlog.get_logger()))
-    worker = Worker(process, settings, paths, 0, 1)
-    for at in (now, now + 1, now + 1):
-        register.devices.seen({ID: at})
-        worker.look_around()
+    worker, now = hub.worker(), time.time_ns()
+    hub.register.devices.seen({ID: now})
+    worker.look_around()
+    hub.send(0, 1, 1, 2 * CALM_S)
+    hub.register.devices.seen({ID: now + 1})
+    worker.look_around()
+    worker.turn()
+    worker.look_around()
     assert heard == [({ID: now}, True), ({ID: now + 1}, False), ({}, True)]
-    register.close()

@@ -71,7 +71,7 @@ class Worker:
         self._is_first = number == 0
         self._complaints = Complaints(self._register.cases, time.time_ns)
         self._notes = Notes(self._register, time.time_ns)
-        self._rules = RulesInUse(settings, paths, self._complaints, self._notes, process.log, number, of)
+        self.rules = RulesInUse(settings, paths, self._complaints, self._notes, process.log, number, of)
         self._shards = [Shard(self._doors, one, HOLD_NS) for one in range(settings.partitions) if one % of == number]
         self._lag = Lag(self._complaints, min(DEEP_S, settings.limits.max_lag_s))
         self._channels = ChannelsHeard(
@@ -102,7 +102,7 @@ class Worker:
         process.ready()
         while not process.is_stopping:
             began = time.monotonic()
-            busy = self._turn()
+            busy = self.turn()
             self._look(began)
             process.beat(self._figures())
             left = TURN_S - (time.monotonic() - began) if busy else IDLE_S
@@ -112,12 +112,12 @@ class Worker:
         self._doors.threads.shutdown()
         process.log.info("stopped")
 
-    def _turn(self) -> bool:
+    def turn(self) -> bool:
         """Let each shard take a turn; return whether there was anything. A disk that fails is waited for."""
         busy = False
         for shard in self._shards:
             try:
-                busy |= shard.turn(self._rules.detector)
+                busy |= shard.turn(self.rules.detector)
             except OSError as fault:
                 self._process.log.warning("turn", partition=shard.partition, fault=str(fault))
                 self._process.wait(BAD_DISK_S)
@@ -153,7 +153,7 @@ class Worker:
         """Take in what changed around the worker, and write down what it has to tell. Raises OSError."""
         self._doors.roster.refresh()
         lag_s, now = self._lag_s(), time.time_ns()
-        self._rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), lag_s)
+        self.rules.look(sum(int(shard.figures["events_total"]) for shard in self._shards), lag_s)
         self._lag.look(lag_s)
         self._complain()
         self._see_who_is_there(lag_s, now)
@@ -210,4 +210,4 @@ class Worker:
         for shard in self._shards:
             for name, value in shard.figures.items():
                 totals[name] = totals.get(name, 0) + value
-        return {**totals, **self._rules.figures()}
+        return {**totals, **self.rules.figures()}
