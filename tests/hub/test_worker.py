@@ -13,12 +13,14 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from carecordon.hub.config import Paths, Settings
+from carecordon.hub.config import Limits, Paths, Settings
 from carecordon.hub.founding import Wishes, found
+from carecordon.hub.gate.pressure import MAX_QUEUE_BYTES, Pressure
+from carecordon.hub.pulse import Heart
 from carecordon.hub.start import prepare
 from carecordon.hub.worker.channels_heard import ChannelsHeard
 from carecordon.hub.worker.costly import EVENT_UNITS, EVENTS, LAG_S
-from carecordon.hub.worker.worker import CALM_S, Worker
+from carecordon.hub.worker.worker import CALM_S, OWN_FAULTS, Worker
 from carecordon.model.batch import Rows
 from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.event import Fields, Kind
@@ -124,3 +126,26 @@ def test_whom_the_gate_heard_is_taken_in_and_counts_unless_events_wait(
     worker.turn()
     worker.look_around()
     assert heard == [({ID: now}, True), ({ID: now + 1}, False), ({}, True)]
+
+
+@pytest.mark.parametrize(("kind", "counts"), [("disk", False), ("commit", False), ("rate", True)])
+def test_while_the_gate_refuses_what_devices_have_to_say_their_silence_is_no_proof(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, kind: str, counts: bool
+) -> None:
+    heard: list[bool] = []
+    monkeypatch.setattr(ChannelsHeard, "there", lambda *_, counts: heard.append(counts))
+    monkeypatch.setattr("carecordon.hub.worker.worker.THERE_S", 0.0)
+    worker, gate = hub.worker(), Heart(hub.paths.run, "gate", 1)
+    for refused in (0.0, 7.0, 7.0):
+        gate.beat(time.time_ns(), {f"refused_{kind}_total": refused})
+        worker.look_around()
+    assert heard == [True, counts, True]
+
+
+def test_the_gate_counts_its_refusals_by_the_names_that_a_worker_looks_for() -> None:
+    full, behind, failed, crowded = (Pressure(Limits(), lambda: 0.0) for _ in range(4))
+    full.see(0, 0.0)
+    behind.see(1 << 60, 1e9)
+    failed.fail(1)
+    told = [full.busy(0, 2), behind.busy(0, 2), failed.busy(0, 2), crowded.busy(MAX_QUEUE_BYTES, 2)]
+    assert [one.kind for one in told if one] == list(OWN_FAULTS)

@@ -12,6 +12,7 @@ from carecordon.hub.keeper.store import open_telemetry
 from carecordon.hub.news.complaints import Complaints
 from carecordon.hub.news.losses import KEPT, Losses, Way
 from carecordon.hub.process import Process, give_way
+from carecordon.hub.pulse import read_pulses
 from carecordon.hub.trust.roster import Roster
 from carecordon.hub.worker.channels_heard import ChannelsHeard, teller_of, whose
 from carecordon.hub.worker.hearing import Hearing
@@ -35,6 +36,9 @@ LOOK_S = 5.0
 TRIM_S = 10.0
 THERE_S = 30.0
 """How often it is asked whom the gate heard, which it writes down each minute."""
+GATE = "gate"
+OWN_FAULTS = ("disk", "lag", "commit", "queue")
+"""Kinds of refusals (`hub/gate/pressure.py`) for which what devices have to say waits on them."""
 CALM_S = 15.0
 """While events wait no longer than this, what devices said until they were last heard was seen, or will be at once."""
 BAD_DISK_S = 2.0
@@ -77,6 +81,8 @@ class Worker:
         self._channels = ChannelsHeard(
             settings.limits.silent_after_s, self._doors.events.partition_of, whose(number), self._doors.roster.called
         )
+        self._run = paths.run
+        self._refused = 0.0
         self._there_until = 0
         """When the newest of the signs that devices are there was made, of those that were taken in (UTC ns)."""
         self._losses = Losses()
@@ -164,12 +170,21 @@ class Worker:
             self._untold.clear()
 
     def _see_who_is_there(self, lag_s: float, now: int) -> None:
-        """Take in whom the gate heard, whatever they said. While events wait, nobody's silence is a proof."""
+        """Take in whom the gate heard, whatever they said.
+
+        While events wait, here or on devices whose batches the gate refuses, nobody's silence is a proof.
+        """
         if time.monotonic() - self._asked >= THERE_S:
             self._asked = time.monotonic()
             seen = self._register.devices.seen_since(self._there_until)
             self._there_until = max([self._there_until, *(at for at in seen.values() if at <= now)])
-            self._channels.there(seen, now, counts=lag_s < CALM_S)
+            refused, self._refused = self._refused, self._refusals()
+            self._channels.there(seen, now, counts=lag_s < CALM_S and refused == self._refused)
+
+    def _refusals(self) -> float:
+        """Return how often the gate that runs has refused a batch for the hub's own state."""
+        gate = next((one for one in read_pulses(self._run) if one.name == GATE), None)
+        return 0.0 if gate is None else sum(gate.figures.get(f"refused_{kind}_total", 0.0) for kind in OWN_FAULTS)
 
     def _fail_to_hear(self, why: str) -> None:
         """Log that something was not noted, and complain of it once; written with the other news."""
