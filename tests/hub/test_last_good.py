@@ -164,6 +164,7 @@ def test_a_place_that_is_missing_at_a_start_goes_on_as_it_was(
     rules = start(paths, register, str(place))
     assert ids(rules) == {ALL, EVIL}
     assert str(place) in told(register)["rules/unread"]
+    assert "rules/former" not in told(register), "said once, of the place"
     write(paths.rules / "one.yml", ONE.replace("level: low", "level: medium"))
     until(rules, lambda: {one.level for one in rules.detector.rules.rules} == {"medium", "low"})
     assert ids(rules) == {ALL, EVIL}
@@ -178,7 +179,8 @@ def test_a_place_that_never_was_is_told_and_the_others_are_used(paths: Paths, re
     rules = start(paths, register, "gone")
     assert ids(rules) == {ALL}
     assert f"{paths.data / 'gone'}: no such file or folder" in told(register)["rules/unread"]
-    assert [one.id for one in RuleWatch(Settings("XX1", "E", own_rules=False), paths).first_abridged().rules] == [ALL]
+    settings = Settings("XX1", "Example Trust", own_rules=False, rules=("gone",))
+    assert [one.id for one in RuleWatch(settings, paths).first_abridged().rules] == [ALL], "triage starts too"
 
 
 def test_another_release_knows_what_was_good(paths: Paths, register: Register, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,9 +72,10 @@ def missed(known: Iterable[Good], rules: RuleSet, unread: Collection[str]) -> li
     return [one for one in gone if not one.is_correlation] or gone
 
 
-def standing(stood: Iterable[Good], rules: RuleSet) -> tuple[str, ...]:
-    """Return the ids of those that do stand for what is not there."""
-    return tuple(sorted({one.id for one in stood} & {one.id for one in (*rules.rules, *rules.correlations)}))
+def standing(stood: Iterable[Good], rules: RuleSet) -> list[Good]:
+    """Return those that do load among `rules`."""
+    loaded = _ids(rules)
+    return [one for one in stood if one.id.lower() in loaded]
 
 
 def keep(

@@ -71,15 +71,15 @@ def _read(settings: Settings, paths: Paths, today: date, cache: DiskCache) -> Ru
         if not more:
             break
         stood += more
-    former = standing(stood, book.rules)
+    stood = standing(stood, book.rules)
     if known.key != book.key:
-        keep(book, places.roots, texts, [one for one in stood if one.id in former], cache)
+        keep(book, places.roots, texts, stood, cache)
     return replace(
         book,
         collections=tuple(places.collections),
         unused=beside.unused,
         unread=tuple(places.unread.values()),
-        former=former,
+        former=tuple(sorted(one.id for one in stood if one.root not in places.unread)),
     )
 
 
