@@ -39,8 +39,6 @@ LISTED = {
     "devices": "`carecordon hub devices` lists them with their ids",
     "people": "`carecordon hub people` lists them",
     "dead-letters": "`carecordon hub dead-letters` lists them",
-    "enrol-tokens": "nor is it a device's id or a person's token's: `carecordon hub devices`, `carecordon hub token` "
-    "and `carecordon hub enrol-token --list` show them whole",
 }
 """What helps where there is none of that name, by the first part of the path."""
 Query = Mapping[str, str | int | float | list[str] | None]
@@ -191,17 +189,16 @@ def _refuse(status: int, body: bytes, path: str) -> NoReturn:
     detail = _detail(body) or f"the hub answered {status}"
     parts = path.strip("/").split("/")
     if status == 404 and len(parts) > 1 and parts[0] in LISTED:
-        detail += f": {unquote(parts[1])}; {LISTED[parts[0]]}"
+        name = unquote(parts[1])
+        detail += f"; {LISTED[parts[0]]}" if name in detail else f": {name}; {LISTED[parts[0]]}"
     say(detail)
     raise typer.Exit(USAGE if status in {400, 404, 409, 422} else REFUSED)
 
 
 def _detail(body: bytes) -> str:
-    """Return what the API says; of values that it cannot take, which and why, but not the values: one may be secret."""
+    """Return what the API says."""
     try:
         detail = json.loads(body)["detail"]
-        if isinstance(detail, list):
-            return "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in detail)
     except (ValueError, KeyError, TypeError):
         return ""
     return detail if isinstance(detail, str) else ""

@@ -174,7 +174,7 @@ def _find(hub: Premises, device: str) -> Device:
 def _no_such(names: list[str]) -> str:
     told = ", ".join(name[:ID_DIGITS] for name in names[:NAMED])
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"no such device: {told}{more} (GET /devices lists their ids)"
+    return f"no such device: {told}{more}"
 
 
 DEVICES = Endpoints(
