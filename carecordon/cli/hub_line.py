@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 import typer
 
 from carecordon.cli.options import USAGE, say
-from carecordon.cli.places import start_command
+from carecordon.cli.places import owner_of, start_command
 from carecordon.hub.config import Paths
 from carecordon.hub.lock import is_running
 
@@ -143,7 +143,9 @@ class Line:
             self._wait(connection)
             yield connection.getresponse()
         except PermissionError:
-            say(f"{self._paths.control}: only the hub's own user and root may speak to it; use sudo -u")
+            owner = owner_of(self._paths) or "USER"
+            what = "only the hub's own user and root may speak to it"
+            say(f"{self._paths.data}: {what}: put `sudo -u {owner}` before the command")
             raise typer.Exit(NO_HUB) from None
         except (OSError, http.client.HTTPException) as fault:
             self._no_hub(fault)

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from carecordon.cli.options import USAGE, fail, say
-from carecordon.cli.places import data_option, options
+from carecordon.cli.places import data_option, options, owner_of
 from carecordon.console.caller import local_name
 from carecordon.hub.backup.by_hand import named
 from carecordon.hub.backup.check import audited
@@ -78,7 +78,11 @@ def restore(paths: Paths, archive: Path) -> None:
 
 def check(paths: Paths) -> None:
     """Read all that a hub keeps; exit status 3 where something was lost or altered."""
-    if not paths.settings.exists():
+    try:
+        is_there = paths.settings.exists()
+    except OSError as fault:
+        fail(f"{paths.data}: {fault.strerror}: check it as the user that runs the hub ({owner_of(paths)}), or as root")
+    if not is_there:
         fail(f"{paths.data}: there is no hub here; make one with `carecordon hub init`, or name its folder with --data")
     findings = check_hub(paths, time.time_ns())
     unnoted = audited(paths, findings, LOCAL + local_name(os.geteuid()), time.time_ns())

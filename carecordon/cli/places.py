@@ -14,9 +14,12 @@ from carecordon.hub.config import Paths
 OF_KEYS = "CARECORDON_KEYS"
 USUAL = Paths(Path("carecordon-data"), Path("carecordon-keys"))
 DATA: Any = typer.Option(
-    USUAL.data, "--data", metavar="DIR", envvar="CARECORDON_DATA", help="The hub's folder of data."
+    USUAL.data, "--data", metavar="DIR", envvar="CARECORDON_DATA", readable=False, help="The hub's folder of data."
 )
-KEYS: Any = typer.Option(USUAL.keys, "--keys", metavar="DIR", envvar=OF_KEYS, help="The hub's folder of keys.")
+KEYS: Any = typer.Option(
+    USUAL.keys, "--keys", metavar="DIR", envvar=OF_KEYS, readable=False, help="The hub's folder of keys."
+)
+"""Nobody looks at them before the command does, which says more of a folder that is not the caller's."""
 
 
 def data_option(paths: Paths) -> str:
@@ -36,3 +39,11 @@ def start_command(data: Path) -> str:
     if keys or data == USUAL.data:
         return f"carecordon up{options(Paths(data, Path(keys) if keys else USUAL.keys))}"
     return f"carecordon up{data_option(Paths(data, data))} --keys ITS-KEYS"
+
+
+def owner_of(paths: Paths) -> str:
+    """Return who owns a hub's data, or '' where even that cannot be seen."""
+    try:
+        return paths.data.owner()
+    except (OSError, KeyError):
+        return ""

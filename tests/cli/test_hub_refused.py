@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from typer.testing import CliRunner
 
-from carecordon.cli.hub import app
+from carecordon.cli.hub import MADE, app
+from carecordon.cli.hub_line import NO_HUB
 from carecordon.hub.config import Paths
+from tests.cli.calling import Call
 from tests.console.living import Living, living
 from tests.hub.hub_kit import NOW, PASSPHRASE, back_up, found_hub
 
@@ -43,6 +48,53 @@ def test_a_refusal_says_of_what_and_what_to_do(hub: Living, arguments: list[str]
     assert (done.exit_code, done.stdout) == (2, "")
     assert told in done.stderr
     assert "422" not in done.stderr
+
+
+NOBODY = 65_534
+"""Source: Linux, the overflow user."""
+
+
+@contextmanager
+def a_stranger_to(folder: Path) -> Iterator[None]:
+    """Be somebody whom a folder is closed to."""
+    folder.chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "told"),
+    [
+        ("status", NO_HUB, "{data}: only the hub's own user and root may speak to it: put `sudo -u {owner}` before"),
+        ("check", 2, "{data}: Permission denied: check it as the user that runs the hub ({owner}), or as root"),
+    ],
+)
+def test_a_stranger_is_told_whose_the_hub_is(command: str, status: int, told: str) -> None:
+    importlib.import_module(MADE)
+    with TemporaryDirectory() as folder:  # those of pytest are closed to strangers themselves
+        Path(folder).chmod(0o755)
+        data = Path(folder, "data")
+        data.mkdir()
+        owner = data.owner()
+        with a_stranger_to(data):
+            done = CliRunner().invoke(app, [command, "--data", str(data)])
+    assert done.exit_code == status
+    assert told.format(data=data, owner=owner) in done.stderr
+
+
+def test_a_hub_whose_keys_lie_elsewhere_is_not_told_to_be_made_anew(call: Call, tmp_path: Path) -> None:
+    places = ("--data", tmp_path / "data", "--keys", tmp_path / "keys")
+    assert call("hub", "init", "--ods", "RX1", "--name", "Westpark", "--admin", "Ann", *places).status == 0
+    done = call("up", *places[:3], tmp_path / "none")
+    assert done.status == 2
+    assert f"{tmp_path}/none/ca.key: it is not there: name the folder of this hub's keys with --keys" in done.err
 
 
 @pytest.fixture(scope="module")

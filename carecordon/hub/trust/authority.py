@@ -266,7 +266,9 @@ def _read_pair(key_path: Path, certificate_path: Path) -> tuple[ec.EllipticCurve
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
         certificate = certificate_of(certificate_path.read_bytes())
     except FileNotFoundError as fault:
-        raise TheirFault(f"{fault.filename}: it is not there; make a hub with `carecordon hub init`") from fault
+        raise TheirFault(
+            f"{fault.filename}: it is not there: name the folder of this hub's keys with --keys"
+        ) from fault
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as fault:
         raise TheirFault(f"{key_path.parent}: its key or certificate cannot be read: {fault}") from fault
     if not isinstance(key, ec.EllipticCurvePrivateKey):
