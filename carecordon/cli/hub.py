@@ -114,7 +114,7 @@ def watch(
 ) -> None:
     """Show the hub as it goes: agents online, events a second, lag, incidents as they appear with their story."""
     try:
-        watch_hub(Line(paths_of(data)).lines("/watch"), screen(), seconds)
+        watch_hub(Line(paths_of(data)).followed("/watch"), screen(), seconds)
     except KeyboardInterrupt:
         return
 

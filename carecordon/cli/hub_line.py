@@ -7,8 +7,9 @@ import json
 import os
 import select
 import socket
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -34,6 +35,8 @@ LOOK_S = 30.0
 """What takes longer is waited for as long as the hub lives: a backup of much, for example."""
 ADDRESS_BYTES = 100
 """What a socket's address holds, with some to spare. Source: unix(7), sun_path."""
+TRIES, PAUSE_S = 60, 0.5
+"""How often, and how far apart, a process that answers is looked for that died: it is started again in seconds."""
 LISTED = {
     "incidents": "`carecordon hub incidents` lists them",
     "devices": "`carecordon hub devices` lists them with their ids",
@@ -121,12 +124,31 @@ class Line:
         return None if answer.status == NOT_FOUND else found
 
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
-        """Yield the lines of an answer as they come."""
+        """Yield the lines of an answer as they come, until it ends or whoever gives it does."""
         with self._answer("GET", path, None, None, "jsonl") as answer:
             if answer.status != 200:
                 _refuse(answer.status, answer.read(), path)
-            while line := answer.readline():
+            while line := _line(answer):
                 yield json.loads(line)
+
+    def followed(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of an answer that has no end; where the process that answers dies, those of the next one.
+
+        Ends the command where none comes.
+        """
+        while True:
+            yield from self.lines(path)
+            self._come_back()
+
+    def _come_back(self) -> None:
+        """Wait until the hub can be called again, for as long as it runs, but not for ever."""
+        for _ in range(TRIES):
+            if not is_running(self._paths):
+                return
+            with closing(_Unix(self._paths.control)) as other, suppress(OSError):
+                other.connect()
+                return
+            time.sleep(PAUSE_S)
 
     @contextmanager
     def _answer(
@@ -179,6 +201,15 @@ class Line:
         else:
             say(f"{data}: the hub runs, but does not answer ({how}): try again; {log} may say more")
         raise typer.Exit(REFUSED) from None
+
+
+def _line(answer: http.client.HTTPResponse) -> bytes:
+    """Return the next line; b'' at the end, also where it is cut off."""
+    try:
+        line = answer.readline()
+    except (OSError, http.client.HTTPException):
+        return b""
+    return line if line.endswith(b"\n") else b""
 
 
 def segment(text: str) -> str:

@@ -76,9 +76,12 @@ def _watch_live(lines: Iterator[Row], screen: Console, end: float | None) -> Non
 
 def _watch_plain(lines: Iterator[Row], screen: Console, end: float | None) -> None:
     told = -PLAIN_EVERY_S
+    known: dict[int, int] = {}
     for line in lines:
         if line.get("type") == "incident":
-            screen.print(in_a_line(line), soft_wrap=True)
+            if known.get(line["number"]) != line["version"]:  # a view that begins anew tells of the last minutes again
+                screen.print(in_a_line(line), soft_wrap=True)
+            known[line["number"]] = line["version"]
         elif time.monotonic() - told >= PLAIN_EVERY_S:
             told = time.monotonic()
             screen.print(figures(line), soft_wrap=True)

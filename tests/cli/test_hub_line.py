@@ -7,13 +7,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 
 from carecordon.cli import hub_line
 from carecordon.cli.hub_line import NO_HUB, REFUSED, Line
+from carecordon.cli.hub_watch import watch
 from carecordon.console.control import control_socket
 from carecordon.hub.config import Paths
 from carecordon.hub.lock import is_running, lock
@@ -29,6 +32,7 @@ class Slow(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     asked = 0
     is_dying = False
+    views = 0
 
     def __init__(self, path: Path) -> None:
         self.is_done = threading.Event()
@@ -46,17 +50,22 @@ class Answers(BaseHTTPRequestHandler):
         self._say(200 if self.server.is_done.wait(PATIENCE_S) else 500)
 
     def do_GET(self) -> None:
+        if self.path.startswith("/api/v1/watch"):
+            self.server.views += 1
+            line = b'{"type": "incident", "number": 1, "version": %d}\n' % (self.server.views // 2)
+            self._say(200, line + b'{"type": "inc')  # and there it dies
+            return
         self.server.asked += self.path == "/healthz"
         if self.server.asked == 3:
             self.server.is_done.set()
         self._say(200)
 
-    def _say(self, status: int) -> None:
+    def _say(self, status: int, body: bytes = b"{}") -> None:
         self.send_response(status)
-        self.send_header("content-length", "2")
+        self.send_header("content-length", str(len(body)))
         with suppress(BrokenPipeError):  # nobody waits for it any more
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
 
     def address_string(self) -> str:
         return "here"
@@ -101,6 +110,23 @@ def test_a_hub_that_dies_meanwhile_is_waited_for_no_longer(paths: Paths, capsys:
             Line(paths).post("/backup", {})
     assert ended.value.exit_code == NO_HUB
     assert f"{paths.data}: the hub is not running" in capsys.readouterr().err
+
+
+def test_a_view_goes_on_with_the_process_that_comes_next(paths: Paths) -> None:
+    with slow(paths):
+        lines = Line(paths).followed("/watch")
+        assert [line["version"] for line in islice(lines, 4)] == [0, 1, 1, 2]
+    with pytest.raises(typer.Exit) as ended:
+        next(lines)
+    assert ended.value.exit_code == NO_HUB
+
+
+def test_a_view_that_goes_on_tells_nothing_twice(paths: Paths) -> None:
+    told = {"title": "A story", "level": "high", "devices_total": 1, "devices": ["PC"], "summary": "", "last": "2026"}
+    screen = Console(width=100)
+    with slow(paths), screen.capture() as seen:
+        watch((told | line for line in islice(Line(paths).followed("/watch"), 6)), screen, None)
+    assert seen.get().count("A story") == 4, "versions 0 to 3, two views each"
 
 
 @pytest.mark.parametrize("left", ["nothing", "a socket"])
