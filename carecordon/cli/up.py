@@ -19,9 +19,10 @@ from carecordon.cli.places import DATA, KEYS, data_option, options
 from carecordon.hub.config import Paths, Settings, read_settings
 from carecordon.hub.crew import READY, Roll
 from carecordon.hub.founding import Wishes, admin_of, check_empty, code_of, found, title_of
-from carecordon.hub.lock import lock
+from carecordon.hub.lock import lock, lock_keys
 from carecordon.hub.main import Supervisor
 from carecordon.hub.start import jobs, prepare, workers_wanted
+from carecordon.hub.trust.authority import CA_KEY
 from carecordon.model.errors import TheirFault
 
 LOOK_S = 0.5
@@ -40,6 +41,7 @@ def up(
         try:
             settings = _settings(paths)
             held.enter_context(lock(paths))
+            held.enter_context(lock_keys(paths.keys / CA_KEY))
             prepare(paths, settings, time.time_ns())
         except TheirFault as fault:
             say(str(fault))

@@ -19,7 +19,7 @@ from carecordon.cli.hub_line import NO_HUB, REFUSED, Line
 from carecordon.cli.hub_watch import watch
 from carecordon.console.control import control_socket
 from carecordon.hub.config import Paths
-from carecordon.hub.lock import is_running, lock
+from carecordon.hub.lock import is_running, lock, lock_keys
 from carecordon.model.errors import TheirFault
 
 PATIENCE_S = 30.0
@@ -157,3 +157,12 @@ def test_a_second_hub_is_kept_off_and_a_look_keeps_nobody_off(paths: Paths) -> N
             lock(paths)
     assert not is_running(paths)
     lock(paths).close()
+
+
+def test_a_copy_of_a_hub_does_not_run_with_its_keys_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "ca.key").write_text("invented", "utf-8")
+    with lock_keys(tmp_path / "ca.key"), pytest.raises(TheirFault, match="another hub runs with these keys"):
+        lock_keys(tmp_path / "ca.key")
+    lock_keys(tmp_path / "ca.key").close()
+    with pytest.raises(TheirFault, match="name the folder of this hub's keys with --keys"):
+        lock_keys(tmp_path / "none" / "ca.key")

@@ -17,6 +17,7 @@ import pytest
 
 from carecordon.cli.main import main
 from carecordon.hub.config import Paths
+from carecordon.hub.lock import lock_keys
 from tests.cli.calling import Call, start
 from tests.hub.hub_kit import found_hub
 
@@ -52,6 +53,15 @@ def test_a_folder_that_holds_something_else_is_no_place_for_a_hub(call: Call, tm
     (tmp_path / "letter.txt").write_text("mine", "utf-8")
     done = call("up", "--data", tmp_path, "--keys", tmp_path / "k")
     assert (done.status, "it is not empty (letter.txt)" in done.err) == (2, True)
+
+
+def test_a_copy_of_a_hub_does_not_run_with_its_keys_beside_it(call: Call, tmp_path: Path) -> None:
+    paths = Paths(tmp_path / "data", tmp_path / "keys")
+    found_hub(paths)
+    with lock_keys(paths.keys / "ca.key"):
+        done = call("up", "--data", paths.data, "--keys", paths.keys)
+    assert (done.status, f"{paths.keys}: another hub runs with these keys" in done.err) == (2, True)
+    assert not paths.run.exists()
 
 
 @dataclass
