@@ -75,6 +75,7 @@ class _Answer(msgspec.Struct, frozen=True):
     certificate: Annotated[str, msgspec.Meta(max_length=MAX_ANSWER)]
     authority: Annotated[str, msgspec.Meta(max_length=MAX_ANSWER)]
     devices_port: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+    kind: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -119,7 +120,7 @@ def enrol(  # each is a fact of this one device or of its hub
         return answer
     if _fingerprint(answer.authority) != token.authority:
         raise TheirFault("the hub's answer names another CA than the token does: nothing was kept")
-    hub = Hub(host, answer.devices_port, answer.device, authority, port, mark_of(token))
+    hub = Hub(host, answer.devices_port, answer.device, authority, port, mark_of(token), answer.kind)
     return settle(folder, hub, key, answer.certificate)
 
 

@@ -39,6 +39,8 @@ class Hub(msgspec.Struct, frozen=True):
     enrol_port: int = 8444
     token: str = ""
     """The SHA-256 (hex) of the secret that it enrolled with; '' where that was not kept."""
+    kind: str = ""
+    """`forwarder`: the names in its events are believed; `agent`: they are not; '' where the hub did not say."""
 
     def at(self, host: str) -> Hub:
         """Return the same hub under another address."""

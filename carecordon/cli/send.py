@@ -26,6 +26,7 @@ from carecordon.agent.state import State, open_state
 from carecordon.cli.options import CLEAN, STOPPED, UNREAD, LogSourceOption, bound_of, fail, say
 from carecordon.cli.sending import Report, files, next_of
 from carecordon.cli.sending_followed import check_followed, following
+from carecordon.model.device import DeviceKind
 from carecordon.model.errors import TheirFault
 from carecordon.model.event import LogSource
 from carecordon.scan.walk import STDIN
@@ -146,6 +147,11 @@ def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: 
     if isinstance(made, NotEnrolled):
         _give_up(made.reason)
     say(f"enrolled with {host} as device {made.hub.device}")
+    if made.hub.kind == DeviceKind.AGENT:
+        say(
+            "its token was made without --forwarder: all events are taken for this machine's own, whatever names stand "
+            "in them; for those of other machines enrol anew, with a new --state and a token made with --forwarder"
+        )
     return made
 
 

@@ -131,12 +131,12 @@ def _standard_input(
     if _feed_of(head) == FEED:
         report.files += 1
         yield from reading.of_blocks(source.name, lines(piped))
-        if piped.fault is not None:
-            report.fault(source.name, piped.fault)
     elif _is_no_event(head):
         report.leave(Unread(source.name, describe(head)[0], True))
     else:
         yield from reading.pieces(open_source(source, piped))
+    if piped.fault is not None:
+        report.fault(source.name, piped.fault)
 
 
 def _reader() -> Callable[[int], bytes]:

@@ -17,6 +17,7 @@ import typer
 from typer.testing import CliRunner
 
 from carecordon.cli.send import send
+from carecordon.model.device import DeviceKind
 from carecordon.wire import codec
 from tests.cli.calling import jsonl, nested, put, whoami
 from tests.hub.gate_kit import Hub, Running, make_hub, running, wait_for
@@ -202,6 +203,15 @@ def test_a_device_that_was_revoked_is_told_how_to_go_on(sender: Sender, tmp_path
         said = process.communicate(timeout=60)[1]
     for words in (b"this device has been revoked", b"name a new folder with --state"):
         assert (process.returncode, words in said) == (4, True), said
+
+
+@pytest.mark.parametrize("kind", list(DeviceKind))
+def test_who_enrols_as_an_agent_is_told_that_names_are_not_believed(
+    sender: Sender, tmp_path: Path, kind: DeviceKind
+) -> None:
+    sender.token = f"{sender.gate.hub.authority.fingerprint}.{sender.gate.hub.token(kind=kind)}"
+    status, said = sender(put(tmp_path / "a.jsonl", event(1)))
+    assert (status, "made without --forwarder" in said) == (0, kind is DeviceKind.AGENT)
 
 
 def test_what_is_no_event_file_is_not_counted_as_read(sender: Sender, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_a_device_enrols_and_speaks_at_once(gate: Running, tmp_path: Path) -> No
     key = ec.generate_private_key(ec.SECP256R1())
     status, answer = post(gate, asked(gate.hub.token(), request_of(key)))
     assert status == 200
-    assert set(answer) == {"device", "certificate", "authority", "devices_port"}
+    assert set(answer) == {"device", "certificate", "authority", "devices_port", "kind"}
+    assert answer["kind"] == "agent"
     assert answer["devices_port"] == gate.ports.devices
     authority = x509.load_pem_x509_certificate(answer["authority"].encode())
     assert authority.fingerprint(hashes.SHA256()).hex() == gate.hub.authority.fingerprint

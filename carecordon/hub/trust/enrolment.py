@@ -47,12 +47,13 @@ class Renew(msgspec.Struct, frozen=True):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """What it gets: its id, its certificate with the CA behind it (PEM), the CA (PEM), and where devices connect."""
+    """What it gets: its id, certificate with the CA behind it (PEM), the CA (PEM), where devices connect, its kind."""
 
     device: str
     certificate: str
     authority: str
     devices_port: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Enrolment:
         token = self._devices.enrol(hash_of(asked.secret), device, now)
         if isinstance(token, EnrolRefusal):
             return refused(UNAUTHORISED, token.value, "enrol_refused")  # told to who knows the secret, or nothing
-        return self._welcome(device_id, issued, "enrolled")
+        return self._welcome(device_id, issued, token.kind, "enrolled")
 
     def _renew(self, asked: Renew) -> Answer:
         now, shown = self._clock(), asked.certificate.encode()
@@ -127,10 +128,10 @@ class Enrolment:
         if isinstance(issued, RequestRefused):
             return refused(BAD_REQUEST, f"the signing request: {issued.reason}", "renewal_bad_request")
         self._devices.add_certificate(device.id, issued.certificate)
-        return self._welcome(device.id, issued, "renewed")
+        return self._welcome(device.id, issued, device.kind, "renewed")
 
-    def _welcome(self, device_id: str, issued: Issued, event: str) -> Answer:
-        welcome = Welcome(device_id, issued.chain, self._pem, self._port)
+    def _welcome(self, device_id: str, issued: Issued, kind: DeviceKind, event: str) -> Answer:
+        welcome = Welcome(device_id, issued.chain, self._pem, self._port, kind.value)
         return Answer(OK, msgspec.json.encode(welcome), event, device_id)
 
 
