@@ -92,8 +92,9 @@ def test_more_evidence_extends_it_whatever_happens_in_between(register: Register
         assert len(copied(register)) == 1
     (row,) = copied(register)
     (alert,) = register.cases.alerts(AlertQuery())
-    assert (alert.count, alert.first, alert.last) == (4, T0 + HOUR, T0 + 4 * HOUR)
-    assert (row.number, row.last) == (1, T0 + 4 * HOUR)
+    last = T0 + len(Evidence) * HOUR
+    assert (alert.count, alert.first, alert.last) == (len(Evidence), T0 + HOUR, last)
+    assert (row.number, row.last) == (1, last)
     assert len(register.outbox.all()) == 1
 
 
