@@ -13,8 +13,8 @@ from carecordon.model.feed import Stream
 from carecordon.pipeline.ingest.stream import utf8
 
 LOOK_S = 0.1
-DRAIN_S = 1.0
-"""Who is told to stop takes what has come by then, and looks for it no longer than this."""
+QUIET_S, DRAIN_S = 0.5, 2.0
+"""Who is told to stop takes what has come by then: until nothing more comes for so long, and for so long at most."""
 _HELD_PIECES = 4
 _READ_BYTES = 64 * 1024
 
@@ -57,7 +57,7 @@ class Piped:
                 if time.monotonic() > self._until:
                     return b""
             try:
-                return self._coming.get(timeout=LOOK_S)
+                return self._coming.get(timeout=QUIET_S if is_stopped else LOOK_S)
             except Empty:
                 if is_stopped:
                     return b""

@@ -150,7 +150,8 @@ def _identity(folder: Path, host: str, port: int, token: str | None, timeout_s: 
     if made.hub.kind == DeviceKind.AGENT:
         say(
             "its token was made without --forwarder: all events are taken for this machine's own, whatever names stand "
-            "in them; for those of other machines enrol anew, with a new --state and a token made with --forwarder"
+            "in them, and no more a second than one has; to pass on those of other machines, enrol anew, with a new "
+            "--state and a token made with --forwarder"
         )
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -93,14 +94,14 @@ def test_lines_on_a_pipe_are_on_the_hub_while_it_is_open(sender: Sender) -> None
 
 @pytest.mark.parametrize(("arguments", "status"), [(("-",), 130), (("-", "--follow"), 0)])
 def test_who_is_stopped_sends_what_was_written_before(sender: Sender, arguments: tuple[str, ...], status: int) -> None:
-    with piping(sender, *arguments) as (pipe, process):
-        write(pipe, jsonl([event(0)]))
+    ours, its = socket.socketpair()
+    with ours, its, sender.start(*arguments, stdin=its) as process:
+        ours.sendall(jsonl([event(0)]))
         until(sender, 1)
-        write(pipe, jsonl(event(number) for number in range(1, 400)) + jsonl([event(400)]).rstrip(b"\n"))
-        until(sender, 2)
+        ours.sendall(jsonl(event(number) for number in range(1, 40)) + jsonl([event(40)]).rstrip(b"\n"))
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
-    assert (process.returncode, sender.lines()) == (status, told(range(401))), said
+    assert (process.returncode, sender.lines()) == (status, told(range(41))), said
 
 
 def test_what_was_read_while_the_hub_was_away_goes_with_the_next_call(sender: Sender, tmp_path: Path) -> None:
@@ -159,3 +160,32 @@ def test_lines_that_cannot_be_followed_are_told(sender: Sender, tmp_path: Path) 
     assert (status, "let its writer write UTF-8" in " ".join(said.split())) == (2, True)
     status, said = sender("-", put(tmp_path / "b.jsonl", event(1)), "--follow")
     assert (status, "followed alone" in " ".join(said.split())) == (2, True)
+
+
+def test_a_follower_that_is_killed_while_files_are_rotated_loses_and_repeats_nothing(
+    sender: Sender, tmp_path: Path
+) -> None:
+    path, each, files = tmp_path / "a.jsonl", 300, 9
+    for number in range(files):
+        if path.exists():
+            os.utime(path, (number, number))  # rotated a second apart, as the file system sees it
+            path.rename(tmp_path / f"a.jsonl.{number}")
+        if number % 3 == 0:
+            with sender.start(path, "--follow") as process:
+                half = [event(each * number + place) for place in range(each // 2)]
+                put(path, *half)
+                try:
+                    until(sender, each * number + 1)
+                finally:
+                    process.kill()
+            with path.open("ab") as file:
+                file.write(jsonl(event(each * number + place) for place in range(each // 2, each)))
+        else:
+            put(path, *(event(each * number + place) for place in range(each)))
+    with sender.start(path, "--follow") as process:
+        try:
+            until(sender, each * files)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    assert (process.returncode, sender.lines()) == (0, told(range(each * files))), said
