@@ -383,6 +383,7 @@ class Spool:
                 lane.begin(Name(segment.name.rank, self.epoch, self.next))
             lane.forget(segment)
         except OSError as fault:
+            lane.close()  # should the new file be there, nothing goes into it
             if fault.errno in _FULL:  # the tally is written in place, and takes over the count as well
                 with suppress(OSError):
                     self._write_tally()
