@@ -47,6 +47,7 @@ SEED = 20_261_127
 START = 1_795_000_000_000_000_000
 RUNS = 5
 PAGES = (100, 1_000)
+"""Rows of a page: what fills a screen, and what `/api/v1/events` gives who does not say how many."""
 SETTLED_S = 90.0
 
 
@@ -184,7 +185,7 @@ def _merged(table: Table, first: int) -> Merged:
 
 
 def _timeline(reader: ClickHouseReader) -> dict[str, float]:
-    """Return how long a page of a device's timeline takes, of several the median; a list of the API has 100 rows."""
+    """Return how long a page of a device's timeline takes, of several the median."""
     found = reader.counts(["device"], 0, 1 << 62, limit=3)
     devices = [str(row[0]) for row in found.rows] if isinstance(found, Answer) else []
     return {
