@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from carecordon.hub.keeper.store import open_reader
 from carecordon.model.batch import Rows
@@ -96,10 +96,11 @@ def poison(folder: Path, options: Options) -> Outcome:
             if rng.random() < 0.3:
                 talk.acknowledged(first - 1)
         talk.acknowledged(first - 1)
+        talk.web.close_timeout = 0.0  # receipts that nobody reads would keep it from closing
         tried = min(GARBAGE_SESSIONS, options.cuts)
         cut = _garbage(talk, rng, tried)
         talk.next_number = first
-        talk.connect()
+        _connect(talk)
         talk.until(lambda: talk.session.mark >= first - 1)
         talk.send(first, first + 1)
         talk.acknowledged(first + 1)
@@ -146,7 +147,7 @@ def _garbage(talk: Talk, rng: random.Random, times: int) -> int:
     """Send what is no message in so many sessions; return how many the hub ended."""
     ended = 0
     for _ in range(times):
-        talk.connect()
+        _connect(talk)
         talk.web.send(rng.randbytes(rng.randrange(1, 3_000)))
         try:
             while True:
@@ -156,6 +157,20 @@ def _garbage(talk: Talk, rng: random.Random, times: int) -> int:
         except TimeoutError:
             talk.web.close()
     return ended
+
+
+def _connect(talk: Talk) -> None:
+    """Connect, and again where too many sessions of the device have not ended yet."""
+    end = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            talk.connect()
+        except InvalidMessage:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @contextlib.contextmanager
