@@ -14,6 +14,7 @@ from carecordon.hub.config import Paths, Settings
 from carecordon.hub.main import Job
 from carecordon.hub.trust.authority import open_authority, server_is_due
 from carecordon.hub.trust.revocations import Revocations, merge
+from carecordon.model.errors import TheirFault
 from carecordon.register.backends.sqlite import SQLITE as REGISTER
 from carecordon.stream.backends.sqlite import SQLITE as STREAM
 
@@ -29,6 +30,12 @@ def prepare(paths: Paths, settings: Settings, now: int) -> None:
 
     Raises TheirFault where something is another version's, or not this organisation's; OSError where the machine fails.
     """
+    if not paths.register.exists() or not paths.register.stat().st_size:
+        raise TheirFault(
+            f"{paths.register}: the register is not there, or empty; devices, people and incidents were in it: "
+            "look for it, or bring the hub back from a backup with its keys into an empty folder "
+            "(`carecordon hub restore`)"
+        )
     for folder in (paths.data, paths.events.parent, paths.telemetry, paths.rules, paths.run, paths.logs):
         folder.mkdir(parents=True, exist_ok=True)
     paths.data.chmod(OWNER_ONLY)

@@ -64,6 +64,18 @@ def test_a_copy_of_a_hub_does_not_run_with_its_keys_beside_it(call: Call, tmp_pa
     assert not paths.run.exists()
 
 
+@pytest.mark.parametrize("harm", ["gone", "empty"])
+def test_a_hub_without_its_register_does_not_begin_anew(call: Call, tmp_path: Path, harm: str) -> None:
+    paths = Paths(tmp_path / "data", tmp_path / "keys")
+    found_hub(paths)
+    paths.register.unlink()
+    if harm == "empty":
+        paths.register.touch()
+    done = call("up", "--data", paths.data, "--keys", paths.keys)
+    assert (done.status, f"{paths.register}: the register is not there" in done.err) == (2, True)
+    assert paths.register.exists() is (harm == "empty")
+
+
 @dataclass
 class Talk:
     """`carecordon up` at a terminal, as somebody sits before it."""

@@ -111,7 +111,7 @@ def test_a_second_authority_is_not_made(keys: Path) -> None:
 def test_the_wrong_keys_are_told(keys: Path, tmp_path: Path) -> None:
     with pytest.raises(TheirFault, match="not that of Y11"):
         open_authority(keys, "Y11")
-    with pytest.raises(TheirFault, match="name the folder of this hub's keys"):
+    with pytest.raises(TheirFault, match="are these this hub's keys"):
         open_authority(tmp_path, ODS)
     other = tmp_path / "other"
     make_authority(other, ODS, "Example Trust", NOW)

@@ -79,7 +79,7 @@ def flip_an_event(paths: Paths) -> None:
         (sql("UPDATE audit_head SET seal = 'x'"), "rewritten", True),
         (lambda paths: Revocations(paths.keys).add(Revoked.DEVICE, device_id(3), NOW), "has forgotten it", True),
         (lambda paths: (paths.keys / "ca.key").chmod(0o644), "chmod 0600", True),
-        (lambda paths: (paths.keys / "ca.key").unlink(), "--keys", True),
+        (lambda paths: (paths.keys / "ca.key").unlink(), "A backup holds them", True),
         (lambda paths: paths.data.chmod(0o755), "chmod 0700", False),
         (lambda paths: paths.settings.write_text("ods = 1", "utf-8"), "hub.toml", True),
         (lambda paths: paths.events.unlink(), "the log is not there", True),

@@ -267,7 +267,7 @@ def _read_pair(key_path: Path, certificate_path: Path) -> tuple[ec.EllipticCurve
         certificate = certificate_of(certificate_path.read_bytes())
     except FileNotFoundError as fault:
         raise TheirFault(
-            f"{fault.filename}: it is not there: name the folder of this hub's keys with --keys"
+            f"{fault.filename}: it is not there: are these this hub's keys (--keys)? A backup holds them"
         ) from fault
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as fault:
         raise TheirFault(f"{key_path.parent}: its key or certificate cannot be read: {fault}") from fault
