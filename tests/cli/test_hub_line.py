@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from carecordon.console.control import control_socket
 from carecordon.hub.config import Paths
 from carecordon.hub.lock import is_running, lock, lock_keys
 from carecordon.model.errors import TheirFault
+from tests.cli.calling import start
 
 PATIENCE_S = 30.0
 """Of the test itself: nothing waits so long unless it is broken."""
@@ -35,7 +37,7 @@ class Slow(socketserver.ThreadingUnixStreamServer):
     views = 0
 
     def __init__(self, path: Path) -> None:
-        self.is_done = threading.Event()
+        self.is_asked, self.is_done = threading.Event(), threading.Event()
         super().__init__(str(path), Answers)
 
 
@@ -47,6 +49,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if self.server.is_dying:
             Path(str(self.server.server_address)).unlink()
+        self.server.is_asked.set()
         self._say(200 if self.server.is_done.wait(PATIENCE_S) else 500)
 
     def do_GET(self) -> None:
@@ -101,6 +104,21 @@ def test_what_takes_long_is_waited_for_while_the_hub_lives(paths: Paths) -> None
     with slow(paths) as server:
         assert Line(paths).post("/backup", {}) == b"{}"
         assert server.asked >= 3
+
+
+def test_who_waits_no_longer_for_a_backup_is_told_that_the_hub_goes_on(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARECORDON_PASSPHRASE", "four words and some more")
+    target = paths.data / "hub.backup"
+    with slow(paths) as server, start("hub", "backup", target, "--data", paths.data) as waiting:
+        assert server.is_asked.wait(PATIENCE_S)
+        waiting.send_signal(signal.SIGINT)
+        out, err = waiting.communicate()
+    assert (waiting.returncode, out) == (130, b"")
+    assert err.decode() == (
+        f"carecordon: nobody waits for it any more, but the hub goes on: {target} is there when it is done\n"
+    )
 
 
 def test_a_hub_that_dies_meanwhile_is_waited_for_no_longer(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
