@@ -82,9 +82,8 @@ class Follower:
                 came = True
                 yield one
             if self._is_old and not came:
-                with self._file as done:
-                    self._file = self._mark = None
-                    self._go_on(done)
+                if not self._go_on(self._file):
+                    return
             else:
                 self._is_old = self._is_old or self._is_replaced()
                 return  # what came to a renamed file before its successor is read by the next call
@@ -120,30 +119,50 @@ class Follower:
         for path, inode in sorted(self._beside(), key=lambda one: one[1] != mark.inode):
             if inode != mark.inode and not (path.name.startswith(self.path.name) and mark.head_bytes):
                 continue
-            file = path.open("rb")
+            try:
+                file = path.open("rb")
+            except OSError:
+                continue  # it may be somebody's else
             if _holds(file, mark):  # a copy: of a file that is copied and then cut off, as some rotate
                 file.seek(mark.offset)
-                self._file, self._is_old = file, True
-                self._mark = msgspec.structs.replace(mark, inode=inode)
+                self._file, self._mark = file, msgspec.structs.replace(mark, inode=inode)
+                self._is_old = self._is_replaced()
                 return True
             file.close()
         return False
 
-    def _go_on(self, done: BinaryIO) -> None:
-        """Open the file that was begun after this one, if that was renamed too before it was read."""
+    def _go_on(self, done: BinaryIO) -> bool:
+        """Let go of a file that was read, and open the one begun after it if that was renamed too before it was read.
+
+        While nothing stands under the path that cannot be told: then say so, and change nothing.
+        """
+        try:
+            now = self.path.open("rb")
+        except FileNotFoundError:
+            return False
+        with now:
+            following = self._following(done, now)
+        done.close()
+        self._file, self._mark = following or (None, None)
+        return True
+
+    def _following(self, done: BinaryIO, now: BinaryIO) -> tuple[BinaryIO, Mark] | None:
+        """Return the oldest file that was written after `done`, and is no copy of it or of the present one."""
         status = os.fstat(done.fileno())
         later: list[tuple[int, Path, int]] = []
         for path, inode in self._beside():
             if path.name.startswith(self.path.name) and inode != status.st_ino:
                 with suppress(FileNotFoundError):
                     later.append((path.stat().st_mtime_ns, path, inode))
-        with self.path.open("rb") as now:
-            for at, path, inode in sorted(later):
+        for at, path, inode in sorted(later):
+            with suppress(OSError):  # somebody else's
+                if at <= status.st_mtime_ns:
+                    continue
                 file = path.open("rb")
-                if at > status.st_mtime_ns and _feed_of(file) == FEED and not (_alike(file, done) or _alike(file, now)):
-                    self._file, self._is_old, self._mark = file, True, Mark(inode, 0, 0, "", 0)
-                    return
+                if _feed_of(file) == FEED and not (_alike(file, done) or _alike(file, now)):
+                    return file, Mark(inode, 0, 0, "", 0)
                 file.close()
+        return None
 
     def _beside(self) -> list[tuple[Path, int]]:
         """Return the other files of the folder (of both, where the path is a link) and their numbers."""

@@ -32,11 +32,13 @@ class Reconnect:
         self._first_s = first_s
         self._most_s = most_s
         self.failures = 0
+        self._was_at_once = False
 
     def lasted(self, seconds: float) -> None:
         """Note how long a session was open, before asking for the delay after it."""
         if seconds >= CALM_S:
             self.failures = 0
+            self._was_at_once = False
 
     def delay_s(self, asked_s: float | None = None) -> float:
         """Return the wait before the next attempt.
@@ -44,9 +46,10 @@ class Reconnect:
         `asked_s`: what the hub asked for; the wait is spread over as much again, so that those who were asked together
         do not come together. What is negative waits as long as ever.
         """
+        if asked_s == 0.0 and not self._was_at_once:
+            self._was_at_once = True
+            return self._rng.random() * AT_ONCE_S
         ceiling_s = min(self._most_s, self._first_s * 2.0 ** min(self.failures, 32))
-        if asked_s == 0.0 and not self.failures:
-            ceiling_s = AT_ONCE_S
         self.failures += 1
         if asked_s is None:
             return self._rng.random() * ceiling_s

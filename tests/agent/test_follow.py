@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from carecordon.agent.follow import GONE, MAX_LINE, Follower, Lines
 from carecordon.model.block import Bad
@@ -177,6 +180,51 @@ def test_files_that_were_rotated_more_than_once_meanwhile_are_read_in_their_orde
     later, end = reread(path, mark)
     assert came + later == [f'{{"n": {number}}}' for number in range(1, 6)]
     assert reread(path, end)[0] == []
+
+
+def test_files_that_were_rotated_while_nothing_stands_under_the_path_are_read_when_it_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, '{"n": 1}\n')
+    _, mark = reread(path, None)
+    write(path, '{"n": 2}\n{"n"')
+    path.rename(tmp_path / "a.jsonl.2")
+    aged(tmp_path / "a.jsonl.2", 60)
+    write(tmp_path / "a.jsonl.1", '{"n": 4}\n')
+    aged(tmp_path / "a.jsonl.1", 30)
+    follower = Follower(path, mark)
+    assert take(follower) == ['{"n": 2}']
+    with (tmp_path / "a.jsonl.2").open("ab") as late:  # whoever writes has not turned yet
+        late.write(b": 3}\n")
+    aged(tmp_path / "a.jsonl.2", 60)
+    assert take(follower) == ['{"n": 3}']
+    write(path, '{"n": 5}\n')
+    assert [line for _ in range(3) for line in take(follower)] == ['{"n": 4}', '{"n": 5}']
+    follower.close()
+
+
+def test_a_file_beside_it_that_may_not_be_read_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.jsonl"
+    write(path, '{"n": 1}\n')
+    _, mark = reread(path, None)
+    write(tmp_path / "a.jsonl.lock", '{"n": 0}\n')
+    plain = Path.open
+
+    def opened(self: Path, *options: Any, **more: Any) -> Any:
+        if self.name == "a.jsonl.lock":
+            raise PermissionError(13, "Permission denied", str(self))
+        return plain(self, *options, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    path.write_text('{"n": 20}\n')
+    came, mark = reread(path, mark)
+    assert came == ['{"n": 20}']
+    write(path, '{"n": 21}\n')
+    path.rename(tmp_path / "a.jsonl.1")
+    aged(tmp_path / "a.jsonl.1", 60)
+    write(path, '{"n": 22}\n')
+    assert reread(path, mark)[0] == ['{"n": 21}', '{"n": 22}']
 
 
 def test_a_file_that_is_copied_and_cut_off_gives_what_only_its_copy_has(tmp_path: Path) -> None:

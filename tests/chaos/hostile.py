@@ -96,7 +96,6 @@ def poison(folder: Path, options: Options) -> Outcome:
             if rng.random() < 0.3:
                 talk.acknowledged(first - 1)
         talk.acknowledged(first - 1)
-        talk.web.close_timeout = 0.0  # receipts that nobody reads would keep it from closing
         tried = min(GARBAGE_SESSIONS, options.cuts)
         cut = _garbage(talk, rng, tried)
         talk.next_number = first

@@ -17,7 +17,7 @@ from carecordon.hub.gate.commit import Committer, Group, Written
 from carecordon.hub.gate.gate import Gate
 from carecordon.hub.gate.link import MAX_HELD
 from carecordon.wire.session import Acknowledged, Turned
-from tests.hub.gate_kit import Talk, make_hub, member, running, wait_for
+from tests.hub.gate_kit import WAIT_S, Talk, make_hub, member, running, wait_for
 from tests.wire.words import data_of
 
 TIMES = 50
@@ -125,7 +125,7 @@ def test_fifty_times_a_share_costs_nobody_else_a_receipt(tmp_path: Path) -> None
         process.kill()
         with contextlib.suppress(ConnectionClosed):
             while True:  # a link with words that nobody read takes its time to close
-                loud.web.recv()
+                loud.web.recv(WAIT_S)
     assert [event.mark for event in quiet.events if isinstance(event, Acknowledged)] == [9, 19, 29, 39, 49]
     assert not any(isinstance(event, Turned) for event in quiet.events)
     assert hub.numbers(calm.id) == list(range(SHARE))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -12,9 +14,11 @@ import structlog
 from carecordon.hub.config import Paths, Settings
 from carecordon.hub.founding import Wishes, found
 from carecordon.hub.news.complaints import Complaints
+from carecordon.hub.worker import rules as worker_rules
 from carecordon.hub.worker.notes import Notes
 from carecordon.hub.worker.rules import RuleWatch
 from carecordon.hub.worker.rules_in_use import RulesInUse
+from carecordon.model.errors import TheirFault
 from carecordon.pipeline.detect.disk import rulebook
 from carecordon.register.backends.sqlite import SQLITE
 from carecordon.register.register import Register
@@ -172,6 +176,40 @@ def test_a_place_that_is_missing_at_a_start_goes_on_as_it_was(
     write(place / "other.yml", OTHER)
     until(rules, lambda: not told(register))
     assert ids(rules) == {ALL, EVIL}
+
+
+def test_a_file_that_is_emptied_goes_on_as_it_was_and_is_told(paths: Paths, register: Register) -> None:
+    write(paths.rules / "one.yml", ONE)
+    write(paths.rules / "other.yml", OTHER)
+    rules = start(paths, register)
+    write(paths.rules / "one.yml", "\n")  # as a full disk leaves it, or whoever is about to write it
+    until(rules, lambda: "rules/unread" in told(register))
+    assert "one.yml: it is empty" in told(register)["rules/unread"]
+    assert ids(rules) == ids(start(paths, register)) == {ALL, EVIL}
+    write(paths.rules / "one.yml", TYPO)
+    until(rules, lambda: "rules/former" in told(register))
+    assert ids(rules) == {ALL, EVIL}
+
+
+def test_what_cannot_be_read_for_a_while_is_read_again_though_no_file_changes(
+    paths: Paths, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(paths.rules / "one.yml", ONE)
+    start(paths, register)
+    write(paths.rules / "one.yml", ONE.replace("level: low", "level: medium"))
+    aged = time.time_ns() - 60 * 1_000_000_000
+    os.utime(paths.rules / "one.yml", ns=(aged, aged))
+
+    def fails(path: Path) -> Any:
+        raise TheirFault(f"{path}: too many open files")
+
+    monkeypatch.setattr(worker_rules, "AGAIN_S", 0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(worker_rules, "read_files", fails)
+        rules = start(paths, register)
+        assert ([one.level for one in rules.detector.rules.rules], ids(rules)) == (["low"], {ALL})
+    assert [one.level for one in start(paths, register).detector.rules.rules] == ["medium"], "at the next start"
+    until(rules, lambda: [one.level for one in rules.detector.rules.rules] == ["medium"])
 
 
 def test_a_place_that_never_was_is_told_and_the_others_are_used(paths: Paths, register: Register) -> None:

@@ -243,6 +243,18 @@ def test_many_that_fall_silent_over_some_looks_are_one(
     assert open_troubles(register) == []
 
 
+def test_who_invents_sources_and_lets_them_stop_hides_nobody() -> None:
+    evil = {f"e{n}": Hush(f"!{n} of evil", "evil", at(n / 60)) for n in range(2 * MANY)}
+    early, late = Hush("Security of pc-1", "pc-1", at(0.2)), Hush("Security of pc-2", "pc-2", at(4))
+    quiet = Quiet("source", "sources", "0/")
+    told = quiet.news(evil | {"early": early}, at(20))
+    assert {(one.device, one.count) for one in told} == {(None, 2 * MANY), ("pc-1", 1)}
+    (victim,) = quiet.news(evil | {"early": early, "late": late}, at(21))
+    assert (victim.device, victim.count) == ("pc-2", 1)
+    (grown,) = quiet.news(evil | {"more": Hush("! of evil", "evil", at(4))} | {"early": early, "late": late}, at(22))
+    assert (grown.device, grown.count) == (None, 2 * MANY + 1)
+
+
 def test_what_stopped_at_other_times_is_not_told_as_one() -> None:
     apart = {f"a{n}": Hush(f"pc-{n}", f"a{n}", at(n)) for n in range(MANY * 3)}
     quiet = Quiet("silent", "devices")

@@ -354,13 +354,18 @@ def test_the_way_back_is_full_jitter() -> None:
     assert waits.delay_s() <= 1.0
 
 
-def test_who_is_asked_back_at_once_comes_so_once_and_not_in_a_circle() -> None:
+@pytest.mark.parametrize("failed", [0, 9], ids=["all was well", "the hub was away"])
+def test_who_is_asked_back_at_once_comes_so_once_and_not_in_a_circle(failed: int) -> None:
     waits = [Reconnect(random.Random(seed)) for seed in range(200)]
+    for one in waits:
+        one.failures = failed
     first = [one.delay_s(0.0) for one in waits]
     assert 0.05 < max(first) <= 0.1
     assert max(first) - min(first) > 0.05, "they do not come together"
-    assert max(one.delay_s(0.0) for one in waits) > 1.0
-    assert max(one.delay_s(0.0) for one in waits) > 2.0
+    assert max(one.delay_s(0.0) for one in waits) > 0.9 * min(MOST_S, 2.0**failed)
+    assert max(one.delay_s(0.0) for one in waits) > 0.9 * min(MOST_S, 2.0 ** (failed + 1))
+    waits[0].lasted(CALM_S)
+    assert waits[0].delay_s(0.0) <= 0.1
 
 
 def test_the_hubs_wish_is_kept_and_spread() -> None:

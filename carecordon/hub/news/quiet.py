@@ -3,6 +3,8 @@
 At once is not in one look: when a switch dies, who hangs on it was last heard, and is missed, within some minutes. So
 who was last heard WINDOW_NS before or behind others counts with them, whenever it is found; as soon as they are many,
 what was told of each alone is over and the crowd is told, once, and it grows until nobody of that time is left.
+Many are many devices. Of one device many sources may be one trouble too, but a trouble of that device alone: else who
+invents sources, and lets them stop, could hide that somebody else has fallen quiet.
 """
 
 from __future__ import annotations
@@ -76,14 +78,15 @@ class Quiet:
         known = set(self._lone).union(*(names for _, names in self._crowds.values()))
         fresh = {key: hush for key, hush in quiet.items() if key not in known}
         found = self._joined(fresh, quiet)
-        group = self._together(fresh)
-        if group:
+        told: set[str] = set()
+        for group in self._together(fresh):
+            told |= group
             trouble = self._crowd([quiet[key] for key in group], now)
             self._crowds[trouble.key] = trouble, frozenset(group)
             alone = [self._lone.pop(key) for key in group if key in self._lone]
             found += [trouble, *(_ended(one, now) for one in alone)]
         for key, hush in fresh.items():
-            if key not in group:
+            if key not in told:
                 text = f"{hush.name} has been quiet for {span_text((now - hush.last) / SECOND)}"
                 self._lone[key] = Trouble(f"{self.kind}/{key}", self.kind, hush.device, text, hush.last)
                 found.append(self._lone[key])
@@ -96,8 +99,12 @@ class Quiet:
         """
         grown: list[Trouble] = []
         for own, (trouble, names) in self._crowds.items():
-            newest = _newest(trouble)
-            more = {key for key, hush in fresh.items() if trouble.since <= hush.last <= newest}
+            newest, whose = _newest(trouble), {quiet[key].device for key in names if key in quiet}
+            more = {
+                key
+                for key, hush in fresh.items()
+                if trouble.since <= hush.last <= newest and (len(whose) >= MANY or hush.device in whose)
+            }
             members = names | more
             count = max(trouble.count + len(more), len(members))
             if count > trouble.count:
@@ -108,8 +115,17 @@ class Quiet:
                 del fresh[key]
         return grown
 
-    def _together(self, fresh: Mapping[str, Hush]) -> set[str]:
+    def _together(self, fresh: Mapping[str, Hush]) -> list[set[str]]:
         """Return who stopped at once, of those that are `fresh` and of those that were told alone; nobody if few."""
+        of: dict[str | None, set[str]] = {}
+        for key in self._at_once(fresh):
+            of.setdefault(fresh[key].device if key in fresh else self._lone[key].device, set()).add(key)
+        if len(of) >= MANY:
+            return [set().union(*of.values())]
+        return [keys for keys in of.values() if len(keys) >= MANY and not fresh.keys().isdisjoint(keys)]
+
+    def _at_once(self, fresh: Mapping[str, Hush]) -> set[str]:
+        """Return the most that were last heard within the window, some of `fresh` among them."""
         if not fresh:
             return set()
         lasts = {key: hush.last for key, hush in fresh.items()} | {key: one.since for key, one in self._lone.items()}

@@ -32,6 +32,8 @@ from carecordon.pipeline.detect.disk.rulebook import (
 from carecordon.pipeline.detect.sigma.ir import Abridged, abridged
 from carecordon.pipeline.detect.sigma.texts import RuleText
 
+AGAIN_S = 300.0
+"""What could not be read is tried again after so long: what passes by itself changes nothing that shows."""
 SETTLED_NS = 2_000_000_000
 """A file that changed since may change once more without a sign: what it holds is not taken for known."""
 
@@ -53,7 +55,7 @@ def read_rules(settings: Settings, paths: Paths, today: date, looked: State | No
     book = recalled(state.name, cache)
     if book is None:
         book = _read(settings, paths, today, cache)
-        if state.changed < began - SETTLED_NS and state == _state(settings, paths, today):
+        if not book.unread and state.changed < began - SETTLED_NS and state == _state(settings, paths, today):
             note(book, state.name, cache)
     return book
 
@@ -102,10 +104,14 @@ def _read_places(settings: Settings, paths: Paths) -> _Places:
         except TheirFault as fault:
             found.unread[str(path)] = str(fault)
             continue
+        is_own = path.is_relative_to(paths.rules)
+        if is_own and files.texts and not any(text.strip() for text in files.texts.values()):
+            found.unread[str(path)] = f"{path}: it is empty; where it is to be no rule any more, remove it"
+            continue
         found.roots.update(dict.fromkeys(files.texts, str(path)))
         if files.collection is not None:
             found.collections.append(files.collection)
-        if path.is_relative_to(paths.rules) and path != paths.rules:
+        if is_own and path != paths.rules:
             found.beside += [RuleText(*one) for one in files.texts.items()]
         else:
             found.named.update(files.texts)
@@ -131,11 +137,14 @@ class RuleWatch:
         self._known = _state(settings, paths, today())
         self._making: subprocess.Popen[bytes] | None = None
         self._tried = self._known
+        self._unread: tuple[str, ...] = ()
+        self._again_at = 0.0
+        """When what could not be read is read again though nothing shows a change, by `time.monotonic`."""
         self.trouble: str | None = None
 
     def first(self) -> Rulebook:
         """Return the rules to begin with."""
-        return read_rules(self._settings, self._paths, today(), self._known)
+        return self._noted(read_rules(self._settings, self._paths, today(), self._known))
 
     def first_abridged(self) -> Abridged:
         """Return what there is to tell of them."""
@@ -147,7 +156,7 @@ class RuleWatch:
         if self._making is not None:
             return self._made()
         state = _state(self._settings, self._paths, today())
-        if state != self._tried:
+        if state != self._tried or (self._unread and time.monotonic() >= self._again_at):
             self._tried = state
             command = [
                 sys.executable,
@@ -168,9 +177,15 @@ class RuleWatch:
         if going.returncode:
             self.trouble = said.decode("utf-8", "replace").strip()[-500:] or f"status {going.returncode}"
             return None
-        book = read_rules(self._settings, self._paths, today())
+        before = self._unread
+        book = self._noted(read_rules(self._settings, self._paths, today()))
         self.trouble = None
-        self._known = self._tried
+        is_same, self._known = self._known == self._tried and before == book.unread, self._tried
+        return None if is_same else book
+
+    def _noted(self, book: Rulebook) -> Rulebook:
+        """Return it, noted whether something is to be read again."""
+        self._unread, self._again_at = book.unread, time.monotonic() + AGAIN_S
         return book
 
 

@@ -139,9 +139,13 @@ class Sources:
 
     def silent(self) -> Iterator[tuple[str, str, int]]:
         """Yield (sender, name of a device, when it last spoke) of each that is there and has fallen silent."""
-        for number in np.flatnonzero(self._senders["is_silent"][: len(self.ids)]).tolist():
-            names = self._sources["name"][: self._count][self._sources["owner"][: self._count] == number].tolist()
-            name = self._names.texts[names[0]] if names else self.ids[number]
+        silent = np.flatnonzero(self._senders["is_silent"][: len(self.ids)])
+        if not len(silent):
+            return
+        owners, first = np.unique(self._sources["owner"][: self._count], return_index=True)
+        names = dict(zip(owners.tolist(), self._sources["name"][first].tolist(), strict=True))
+        for number in silent.tolist():
+            name = self._names.texts[names[number]] if number in names else self.ids[number]
             yield self.ids[number], name, int(self._senders["spoke"][number])
 
     def pack(self, piece: int) -> Piece:

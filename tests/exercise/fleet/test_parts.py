@@ -118,20 +118,6 @@ def test_delays_are_told_for_the_second_and_for_all_time() -> None:
     assert Delays().overall_ms(0.5) is None
 
 
-def test_each_device_has_a_clock_of_its_own_and_always_the_same_of_a_seed() -> None:
-    now = 1_795_000_000_000_000_000
-    clocks = [clock_of(7, index, 60.0, 100.0, now) for index in range(50)]
-    assert clocks == [clock_of(7, index, 60.0, 100.0, now) for index in range(50)]
-    assert len({clock.offset_ns for clock in clocks}) == len({clock.drift_ppm for clock in clocks}) == 50
-    assert max(abs(clock.offset_ns) for clock in clocks) <= 60 * NS
-    day = 86_400 * NS
-    for clock in clocks:
-        assert clock.at(now) == now + clock.offset_ns
-        assert abs(clock.at(now + day) - clock.at(now) - day) <= 100e-6 * day + 1
-        assert clock.dated(np.array([now, now + day])).tolist() == [clock.at(now), clock.at(now + day)]
-    assert clock_of(7, 0, 0.0, 0.0, now) == DeviceClock(0, 0.0, now)
-
-
 def test_what_still_waits_counts_with_its_age() -> None:
     delays = Delays()
     for _ in range(98):
