@@ -13,7 +13,7 @@ from pathlib import Path
 
 from carecordon.exercise.fleet.fleet import Fleet
 from tests.chaos.checker import check
-from tests.chaos.load import Load, play
+from tests.chaos.load import Load, Played, play
 from tests.chaos.outcome import Options, Outcome
 from tests.chaos.shaken import restarts
 from tests.chaos.trust import PROCESSES, SUPERVISOR, Trust, is_gone, trust_in, wait_for
@@ -47,8 +47,7 @@ def kills(folder: Path, options: Options) -> Outcome:
         told = restarts(trust)
     slowest = {name: max(returns, key=lambda back: back.seconds) for name, returns in took.items()}
     slow = [f"{name} was back after {back.line()}" for name, back in slowest.items() if back.seconds > BACK_S]
-    if played.events_per_s < LEAST_PER_S <= options.events_per_s:
-        slow.append(f"{played.events_per_s:,.0f} events/s were told, not {LEAST_PER_S:,.0f}")
+    slow += too_few(played, options)
     worst = ", ".join(f"{name} {back.seconds:.1f}" for name, back in sorted(slowest.items()))
     line = (
         f"{len(order)} kills at {played.events_per_s:,.0f} events/s ({options.devices} devices, "
@@ -56,6 +55,12 @@ def kills(folder: Path, options: Options) -> Outcome:
     )
     unsaid = [f"{name} was killed, and the hub did not say so" for name in PROCESSES if f"{name} died" not in told]
     return Outcome("kills", line, verdict.faults + unsaid, slow)
+
+
+def too_few(played: Played, options: Options) -> list[str]:
+    """Return what there is to say of a load that was to be that of the issue, and was not."""
+    is_so = played.events_per_s < LEAST_PER_S <= options.events_per_s
+    return [f"{played.events_per_s:,.0f} events/s were told, not {LEAST_PER_S:,.0f}"] if is_so else []
 
 
 @dataclass(frozen=True, slots=True)

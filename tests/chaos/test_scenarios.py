@@ -15,9 +15,9 @@ from carecordon.exercise.fleet.ledger import acknowledged, read_ledger
 from carecordon.hub.pulse import read_pulses
 from carecordon.stream.partition import partition_of
 from tests.chaos import __main__ as command
-from tests.chaos import power_spool, power_store
+from tests.chaos import kills, power_spool, power_store
 from tests.chaos.checker import check
-from tests.chaos.load import Load, play
+from tests.chaos.load import Load, Played, play
 from tests.chaos.outcome import SHORT, Options, Outcome
 from tests.chaos.scenarios import IN_MEMORY, SCENARIOS
 from tests.chaos.trust import trust_in
@@ -90,6 +90,14 @@ def test_the_rig_sees_a_store_that_says_merged_too_early(quick_path: Path, monke
     monkeypatch.setenv(power_store.WEAK, "1")
     outcome = run("power-store", quick_path, FEW_CUTS)
     assert any("missing" in fault for fault in outcome.faults), outcome.line
+
+
+@pytest.mark.parametrize(
+    ("written", "options", "is_slow"),
+    [(59_999, Options(), True), (60_000, Options(), False), (10_000, SHORT, False)],
+)
+def test_a_fleet_that_tells_less_than_it_is_to_is_slow(written: int, options: Options, is_slow: bool) -> None:
+    assert bool(kills.too_few(Played(Path("ledger"), written=written, seconds=20.0), options)) == is_slow
 
 
 @pytest.mark.parametrize(
