@@ -229,7 +229,7 @@ def _command_lines(rng: random.Random, first: int, total: int) -> Merged:
     lines, codes = list[str](), list[int]()
     for number in range(first, first + total):
         if number % 2 == 0 or not lines:
-            needle = " rare-needle" if number % RARE == 0 else ""
+            needle = " rare-needle" if number % (2 * RARE) == 0 else ""  # each line is there twice
             lines.append(
                 f"C:\\Program Files\\Ward\\client.exe --case {rng.getrandbits(64):016x} --user {number}{needle}"
             )
