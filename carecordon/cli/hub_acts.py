@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from carecordon.cli.hub_line import Line, segment
-from carecordon.cli.hub_lists import AsJson, device_of, form_of, list_rows, paths_of, write_out
+from carecordon.cli.hub_lists import AsJson, device_of, form_of, is_device, list_rows, paths_of, write_out
 from carecordon.cli.hub_shown import moment
 from carecordon.cli.options import USAGE, fail, say
 from carecordon.cli.places import DATA, data_option
@@ -27,6 +28,8 @@ TOKENS = (
     ("expires", "Until"),
     ("revoked", "Revoked"),
 )
+TOKEN_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+"""What the ids of tokens of both kinds look like (hub/trust/access.py)."""
 PEOPLE = (("name", "Name"), ("role", "Role"), ("made", "Since"), ("gone", "Gone"))
 API_TOKENS = (("id", "Id"), ("person", "Person"), ("label", "For"), ("expires", "Until"), ("revoked", "Revoked"))
 
@@ -74,17 +77,19 @@ def revoke(
 ) -> None:
     """Revoke a device, a token or an enrolment token, for ever: a device's live session is cut within a minute."""
     line = Line(paths_of(data))
-    device = device_of(line, name)
+    what, told, device = "", None, name if is_device(line, name) else None
+    if device is None and TOKEN_ID.fullmatch(name):  # before names: a device may call itself like the id of a token
+        what, told = "token", line.tried(f"/tokens/{segment(name)}/revoke")
+        if told is None:
+            what, told = "enrolment token", line.tried(f"/enrol-tokens/{segment(name)}/revoke")
+    if device is None and told is None:
+        device = device_of(line, name)
     if device is not None:
         if not why.strip():
             say("--why: say why this device is revoked")
             raise typer.Exit(USAGE)
         what, told = "device", line.tried(f"/devices/{segment(device)}/revoke", {"why": why})
         name = name if name == device else f"{visible(name)} ({device})"
-    else:
-        what, told = "token", line.tried(f"/tokens/{segment(name)}/revoke")
-        if told is None:
-            what, told = "enrolment token", line.tried(f"/enrol-tokens/{segment(name)}/revoke")
     if told is None:
         fail(
             f"{name}: no device has this id or name, and no token or enrolment token this id; `carecordon hub devices`,"

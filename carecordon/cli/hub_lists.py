@@ -78,8 +78,14 @@ def tell_cut(answered: Answered, hint: str) -> None:
         say(f"there are more: {answered.cut} ({hint}{behind})")
 
 
+def is_device(line: Line, name: str) -> bool:
+    """Return whether a device has this id."""
+    rows, _ = line.rows("/devices", {"name": name, "limit": 1})
+    return bool(rows) and rows[0]["id"] == name
+
+
 def device_of(line: Line, name: str) -> str | None:
-    """Return the id of a device by its id or its name; None where there is none.
+    """Return the id of a device by its id or, where none has it, its name; None where there is none.
 
     One that is revoked gives way to one of its name that is not. Ends the command with status 2 where several have it.
     """

@@ -42,7 +42,7 @@ class Devices(Protocol):
         ...
 
     def all(self, after: str = "", limit: int = 1_000, name: str | None = None) -> list[Device]:
-        """Return devices by id, those behind `after`; only that of the id `name` and those of this name, if given.
+        """Return devices by id, those behind `after`; if a name is given, that of this id, else those of this name.
 
         Upper and lower case of a name are alike (letters of ASCII).
         """

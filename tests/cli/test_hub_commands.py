@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import secrets
 import shlex
 import socket
 from collections.abc import Iterator
@@ -20,9 +19,7 @@ from carecordon.cli.hub_line import NO_HUB
 from carecordon.console.api.enrol_tokens import door_of
 from carecordon.hub.config import Listen, Paths, read_settings
 from carecordon.hub.crew import Roll
-from carecordon.hub.trust.access import make_token
 from carecordon.hub.trust.authority import open_authority
-from carecordon.model.device import Certificate, DeviceKind, NewDevice
 from carecordon.model.person import Role
 from carecordon.register.backends.sqlite import SQLITE
 from tests.console.living import DEVICE, NAME, Living, living, user
@@ -121,14 +118,6 @@ def test_a_token_is_made_listed_and_revoked(hub: Living) -> None:
     assert (unknown.status, "0badc0de: no device has this id or name" in unknown.err) == (2, True)
 
 
-def test_a_token_is_revoked_however_many_are_newer(hub: Living) -> None:
-    made = [make_token("Ann", "old", hub.now - 10**15)[0] for _ in range(2)]
-    made += [make_token("Ann", "new", hub.now)[0] for _ in range(1_001)]
-    for token in made:
-        hub.register.people.add_token(token, "Ann")
-    assert f"The token {made[0].id} is revoked." in Done(hub, "revoke", made[0].id).out
-
-
 @pytest.mark.parametrize("kind", ["--forwarder", ""])
 def test_the_commands_printed_with_a_token_work_as_they_stand(hub: Living, kind: str) -> None:
     made = Done(hub, "enrol-token", *kind.split())
@@ -159,73 +148,6 @@ def test_a_form_that_one_thing_has_not_is_refused(hub: Living) -> None:
     for arguments in (("devices", DEVICE, "--csv"), ("incidents", "1", "--csv")):
         done = Done(hub, *arguments)
         assert (done.status, "--csv is for the list" in done.err) == (2, True)
-
-
-def enrolled(hub: Living, name: str, count: int = 1) -> list[str]:
-    """Return the ids of so many new devices of one name."""
-    ids = [secrets.token_hex(16) for _ in range(count)]
-    for one in ids:
-        certificate = Certificate(secrets.token_hex(32), one[:8], hub.now, hub.now + 10**15)
-        hub.register.devices.add(NewDevice(one, name, "", DeviceKind.AGENT, certificate), "", hub.now)
-    return ids
-
-
-def standing(hub: Living, device: str) -> str:
-    found = hub.register.devices.get(device)
-    assert found is not None
-    return found.standing.value
-
-
-def test_a_device_is_revoked_by_its_name(hub: Living) -> None:
-    (one,) = enrolled(hub, "LOST-1.example.org")
-    done = Done(hub, "revoke", "lost-1.EXAMPLE.org", "--why", "it was lost")
-    assert (done.status, f"lost-1.EXAMPLE.org ({one}) is revoked." in done.out) == (0, True), done.said
-    assert standing(hub, one) == "revoked"
-    assert "revoked before" in Done(hub, "revoke", "LOST-1.example.org", "--why", "it was lost").out
-    (again,) = enrolled(hub, "LOST-1.example.org")
-    assert again in Done(hub, "devices", "lost-1.example.org").out, "the one that is revoked gives way"
-    assert Done(hub, "revoke", "LOST-1", "--why", "a part of a name").status == 2
-
-
-def test_a_name_that_several_devices_have_is_refused_with_their_ids(hub: Living) -> None:
-    ids = enrolled(hub, "TWICE.example.org", 2)
-    for arguments in (("revoke", "twice.example.org", "--why", "x y z"), ("devices", "twice.example.org")):
-        done = Done(hub, *arguments)
-        assert done.status == 2
-        assert all(one in done.err for one in ids)
-    assert {standing(hub, one) for one in ids} == {"active"}
-    assert Done(hub, "revoke", ids[0], "--why", "x y z").status == 0
-    assert Done(hub, "revoke", "twice.example.org", "--why", "x y z").status == 0, "one alone has the name now"
-    assert {standing(hub, one) for one in ids} == {"revoked"}
-
-
-def test_an_id_goes_before_a_name(hub: Living) -> None:
-    (one,) = enrolled(hub, "VICTIM.example.org")
-    enrolled(hub, one)
-    assert Done(hub, "revoke", one, "--why", "by its id").status == 0
-    assert standing(hub, one) == "revoked"
-
-
-def test_devices_are_listed_however_many_there_are(hub: Living) -> None:
-    enrolled(hub, "MANY.example.org", 1_100)
-    rows = [json.loads(line) for line in Done(hub, "devices", "--limit", "10000", "--json").out.splitlines()]
-    ids = [row["id"] for row in rows]
-    assert len(ids) > 1_100
-    for form in ((), ("--json",), ("--csv",)):
-        first = Done(hub, "devices", "--limit", "600", *form)
-        assert (first.status, f"--after {ids[599]}" in first.err) == (0, True), first.err
-    *_, last = Done(hub, "devices", "--limit", "600", "--json").out.splitlines()
-    assert json.loads(last)["after"] == {"after": ids[599]}
-    second = Done(hub, "devices", "--limit", "10000", "--after", ids[599], "--json").out.splitlines()
-    assert [json.loads(line)["id"] for line in second] == ids[600:]
-
-
-def test_a_device_is_not_revoked_without_a_reason(hub: Living) -> None:
-    done = Done(hub, "revoke", DEVICE)
-    assert (done.status, "--why" in done.err) == (2, True)
-    device = hub.register.devices.get(DEVICE)
-    assert device is not None
-    assert device.standing.value == "active"
 
 
 def test_the_audit_log_names_the_local_user(hub: Living) -> None:

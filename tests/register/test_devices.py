@@ -67,6 +67,8 @@ def test_devices_are_found_by_id_or_name(register: Register) -> None:
     assert [one.id for one in register.devices.all(name="Ward.example.org")] == ids[:2]
     assert [one.id for one in register.devices.all(after=ids[0], name="Ward.example.org")] == ids[1:2]
     assert [one.id for one in register.devices.all(name=ids[3])] == ids[3:]
+    register.devices.add(replace(device(9), name=ids[3]), "w", NOW)
+    assert [one.id for one in register.devices.all(name=ids[3])] == ids[3:], "an id goes before a name"
     assert [len(register.devices.all(name=name)) for name in ("ward", "ward%", "WARD.example")] == [1, 0, 0]
 
 

@@ -91,7 +91,7 @@ def list_devices(
     hub: Hub,
     after: Annotated[str, Query(max_length=64, description="Those whose ids come behind this one.")] = "",
     name: Annotated[
-        str | None, Query(max_length=300, description="Only those of this name, or the one of this id.")
+        str | None, Query(max_length=300, description="Only the one of this id, else those of this name.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
 ) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from carecordon.model.audit import Act
 from carecordon.model.device import Certificate, Device, DeviceKind, EnrolRefusal, EnrolToken, NewDevice, Standing
@@ -58,11 +58,14 @@ class SqlDevices:
         return None if row is None else _device(row)
 
     def all(self, after: str = "", limit: int = 1_000, name: str | None = None) -> list[Device]:
-        """Return devices by id, those behind `after`; only that of the id `name` and those of this name, if given."""
+        """Return devices by id, those behind `after`; if a name is given, that of this id, else those of this name."""
         statement = _DEVICE.where(DEVICES.c.id > after).order_by(DEVICES.c.id).limit(limit)
-        if name is not None:
-            statement = statement.where(or_(DEVICES.c.id == name, func.lower(DEVICES.c.name) == func.lower(name)))
         with self._door.reading() as connection:
+            if name is not None:
+                is_id = _get(connection, name) is not None  # what a device calls itself hides nobody's id
+                statement = statement.where(
+                    DEVICES.c.id == name if is_id else func.lower(DEVICES.c.name) == func.lower(name)
+                )
             return list(map(_device, connection.execute(statement)))
 
     def count(self) -> dict[str, int]:
