@@ -55,11 +55,13 @@ def restore(paths: Paths, archive: Path) -> None:
     except (TheirFault, OSError) as fault:
         fail(str(fault))
     typer.echo(f"The hub of {came.manifest.ods} is back in {paths.data}, its keys in {paths.keys}.")
+    if came.token is not None:  # before all else that may fail: it is the only one there is
+        typer.echo(f"All tokens are revoked. A new one of {came.person}, shown this once; keep it like a password:")
+        typer.echo(f"  {came.token}")
+        typer.echo("")
     if not came.manifest.has_telemetry:
         typer.echo("The backup holds no events: incidents are there, what else the devices did is not.")
-    lacking = [f"{path} ({what})" for what, path in named(paths, read_settings(paths.settings)) if not path.exists()]
-    if lacking:
-        typer.echo(f"{paths.settings} names what is not here; put it there again: {visible(', '.join(lacking))}")
+    _tell_lacking(paths)
     if came.revoked:
         typer.echo(f"Revoked again, by the journal of revocations: {len(came.revoked):,}.")
     if came.held:
@@ -68,12 +70,31 @@ def restore(paths: Paths, archive: Path) -> None:
             f"{held} held until you let them in again, for what was revoked since is not known; once the hub runs:"
         )
         typer.echo(f"  carecordon hub confirm --all{data_option(paths)} (or their ids, from carecordon hub devices)")
-    if came.token is not None:
-        typer.echo("")
-        typer.echo(f"All tokens are revoked. A new one of {came.person}, shown this once; keep it like a password:")
-        typer.echo(f"  {came.token}")
     typer.echo("")
     typer.echo(f"Start it with: carecordon up{options(paths)}")
+
+
+def _tell_lacking(paths: Paths) -> None:
+    """Say what the settings name that is not there, or that they cannot be read: the hub is back all the same."""
+    try:
+        lacking = [
+            f"{path} ({what})" for what, path in named(paths, read_settings(paths.settings)) if not _is_seen(path)
+        ]
+    except (TheirFault, OSError) as fault:
+        typer.echo(f"Its settings cannot be read; mend them before you start it: {visible(str(fault))}")
+        return
+    if lacking:
+        typer.echo(
+            f"{paths.settings} names what is not here, or not to be seen by you; put it there again, or look: "
+            f"{visible(', '.join(lacking))}"
+        )
+
+
+def _is_seen(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # it lies where this user may not look
+        return False
 
 
 def check(paths: Paths) -> None:

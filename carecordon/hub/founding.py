@@ -14,7 +14,7 @@ from carecordon.hub.config import SETTINGS, Paths
 from carecordon.hub.naming import fault_of
 from carecordon.hub.trust.access import make_token
 from carecordon.hub.trust.authority import make_authority
-from carecordon.hub.trust.keyfile import make_folder
+from carecordon.hub.trust.keyfile import check_apart, make_folder
 from carecordon.model.errors import TheirFault
 from carecordon.model.person import Organisation, Person, Role
 from carecordon.register.backends.sqlite import SQLITE
@@ -107,8 +107,7 @@ def admin_of(text: str) -> str:
 
 def check_empty(paths: Paths) -> None:
     """Raise TheirFault where no hub can be made: there is one already, or something else."""
-    if paths.data.resolve() == paths.keys.resolve():
-        raise TheirFault(f"{paths.keys}: data and keys lie apart, so that a copy of one gives nobody the other")
+    check_apart(paths.data, paths.keys)
     if paths.settings.exists():
         raise TheirFault(f"{paths.data}: there is a hub here already; start it with `carecordon up`")
     for folder in (paths.data, paths.keys):

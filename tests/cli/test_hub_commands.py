@@ -227,7 +227,7 @@ def test_a_backup_names_what_it_does_not_hold(hub: Living, tmp_path: Path) -> No
         hub.paths.settings.write_text(settings, "utf-8")
     assert f"Not in it, for it lies elsewhere: {away} (rules)" in taken.out
     places = ("--data", str(tmp_path / "data"), "--keys", str(tmp_path / "keys"))
-    assert f"names what is not here; put it there again: {away} (rules)" in Done(
+    assert f"names what is not here, or not to be seen by you; put it there again, or look: {away} (rules)" in Done(
         None, "restore", str(tmp_path / "hub.backup"), *places
     ).out.replace("\n", "")
 
@@ -290,6 +290,17 @@ def test_nothing_is_overwritten_and_keys_lie_apart(tmp_path: Path) -> None:
         done = Done(None, "init", *who, "--data", str(data), "--keys", str(keys))
         assert done.status == 2, done.said
     assert [one.name for one in full.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize(("data", "keys"), [("d", "d/keys"), ("k/data", "k"), ("same", "same"), ("d", "link/keys")])
+@pytest.mark.parametrize("command", ["init", "restore"])
+def test_neither_data_nor_keys_lie_in_the_other(tmp_path: Path, command: str, data: str, keys: str) -> None:
+    (tmp_path / "link").symlink_to("d")
+    (tmp_path / "hub.backup").touch()
+    who = ["--ods", "RX1", "--name", "Westpark", "--admin", "Ann"] if command == "init" else [f"{tmp_path}/hub.backup"]
+    done = Done(None, command, *who, "--data", f"{tmp_path}/{data}", "--keys", f"{tmp_path}/{keys}")
+    assert (done.status, "lie apart" in done.err) == (2, True), done.said
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["hub.backup", "link"]
 
 
 def test_what_is_wrong_with_a_hub_is_found_without_one_running(tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
 
+from carecordon.cli import hub_made
 from carecordon.cli.hub import MADE, app
 from carecordon.cli.hub_line import NO_HUB
 from carecordon.hub.config import Paths
+from carecordon.model.errors import TheirFault
 from tests.cli.calling import Call
 from tests.console.living import Living, living
 from tests.hub.hub_kit import NOW, PASSPHRASE, back_up, found_hub
@@ -114,6 +117,36 @@ def restored(archive: Path, folder: Path, stdin: str) -> subprocess.CompletedPro
     return subprocess.run(
         command, input=stdin, capture_output=True, text=True, env=known, start_new_session=True, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (None, "names what is not here, or not to be seen by you; put it there again, or look: /x"),
+        (
+            TheirFault("a line of theirs"),
+            "Its settings cannot be read; mend them before you start it: a line of theirs",
+        ),
+    ],
+)
+def test_the_only_token_is_shown_whatever_is_wrong_with_the_settings(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: TheirFault | None, told: str
+) -> None:
+    paths = Paths(tmp_path / "data", tmp_path / "keys")
+    found_hub(paths)
+    unseen = f'rules = ["/{"x" * 300}"]'  # longer than a name may be: to look for it is an OSError
+    paths.settings.write_text(f"{unseen}\n{paths.settings.read_text('utf-8')}", "utf-8")
+    back_up(paths, tmp_path / "hub.backup", NOW)
+    monkeypatch.setenv("CARECORDON_PASSPHRASE", PASSPHRASE)
+    if fault is not None:
+        monkeypatch.setattr(hub_made, "read_settings", Mock(side_effect=fault))
+    done = call("hub", "restore", tmp_path / "hub.backup", "--data", tmp_path / "d", "--keys", tmp_path / "k")
+    assert done.status == 0, done.err
+    _, head, token, *_ = done.text.splitlines()
+    assert "All tokens are revoked. A new one of ada" in head
+    assert token.startswith("  carecordon_")
+    assert told in done.text
+    assert "Start it with: carecordon up" in done.text
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,9 @@ def test_without_a_terminal_the_advice_is_a_whole_command(call: Call, tmp_path: 
 
 
 def test_a_folder_that_holds_something_else_is_no_place_for_a_hub(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "letter.txt").write_text("mine", "utf-8")
-    done = call("up", "--data", tmp_path, "--keys", tmp_path / "k")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "letter.txt").write_text("mine", "utf-8")
+    done = call("up", "--data", tmp_path / "d", "--keys", tmp_path / "k")
     assert (done.status, "it is not empty (letter.txt)" in done.err) == (2, True)
 
 

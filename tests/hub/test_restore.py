@@ -9,6 +9,7 @@ import pytest
 
 from carecordon.hub.backup.restore import Restored, restore
 from carecordon.hub.config import Paths
+from carecordon.hub.lock import lock_keys
 from carecordon.hub.trust.access import bearer_of
 from carecordon.hub.trust.anchors import note_anchor, read_anchors
 from carecordon.hub.trust.authority import make_authority
@@ -130,6 +131,19 @@ def test_an_altered_journal_stops_the_restore(story: Story) -> None:
     with pytest.raises(TheirFault, match=r"revoked\.log:2: the line, or one before it, was changed"):
         story.restore()
     assert not story.paths.data.exists()
+
+
+def test_the_keys_of_a_hub_that_runs_stop_the_restore(story: Story) -> None:
+    before = {path.name: path.read_bytes() for path in story.paths.keys.rglob("*") if path.is_file()}
+    with (
+        lock_keys(story.paths.keys / "ca.key"),
+        pytest.raises(TheirFault, match="another hub runs with these keys: stop it"),
+    ):
+        story.restore()
+    assert not story.paths.data.exists()
+    assert {path.name: path.read_bytes() for path in story.paths.keys.rglob("*") if path.is_file()} == before
+    assert story.restore().held == 0
+    lock_keys(story.paths.keys / "ca.key").close()
 
 
 def test_another_hubs_keys_stop_the_restore(story: Story) -> None:

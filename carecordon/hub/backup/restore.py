@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from carecordon.hub.backup.archive import Entry, Manifest, open_archive
 from carecordon.hub.backup.backup import REGISTER
 from carecordon.hub.backup.by_hand import KEYS
+from carecordon.hub.lock import lock_keys
 from carecordon.hub.trust.access import make_token
 from carecordon.hub.trust.anchors import ANCHORS, read_anchors
-from carecordon.hub.trust.authority import CA_CERTIFICATE
-from carecordon.hub.trust.keyfile import FOLDER_MODE, make_folder, sync_folder, write_secret
+from carecordon.hub.trust.authority import CA_CERTIFICATE, CA_KEY
+from carecordon.hub.trust.keyfile import FOLDER_MODE, check_apart, make_folder, sync_folder, write_secret
 from carecordon.hub.trust.revocations import JOURNAL, Revocation, Revocations, Revoked, merge, read_journal
 from carecordon.model.audit import Act, Head
 from carecordon.model.errors import TheirFault
@@ -50,9 +52,27 @@ class Restored:
 def restore(archive: Path, data: Path, keys: Path, passphrase: str, now: int) -> Restored:
     """Restore a hub into `data`, which is empty or not there. `keys` is empty too, or holds this hub's own keys.
 
+    No hub runs with these keys meanwhile.
     Everything is unsealed beside `data` and held against the backup's list first; nothing is put in its place before
     all is as it should be. Raises TheirFault where it is not, and leaves both folders as they were.
     """
+    check_apart(data, keys)
+    with _held(keys):
+        return _restored(archive, data, keys, passphrase, now)
+
+
+@contextmanager
+def _held(keys: Path) -> Iterator[None]:
+    """Keep hubs off these keys, where they are there. Raises TheirFault where one runs with them."""
+    try:
+        held = lock_keys(keys / CA_KEY) if (keys / CA_KEY).exists() else nullcontext()
+    except OSError as fault:
+        raise TheirFault(f"{keys}: the hub was not restored: {fault.strerror or fault}") from fault
+    with held:
+        yield
+
+
+def _restored(archive: Path, data: Path, keys: Path, passphrase: str, now: int) -> Restored:
     if data.exists() and any(data.iterdir()):
         raise TheirFault(f"{data}: it is not empty: a restore never writes over a hub; give an empty folder")
     data.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,16 @@ def make_folder(folder: Path) -> None:
     folder.chmod(FOLDER_MODE)
 
 
+def check_apart(data: Path, keys: Path) -> None:
+    """Raise TheirFault where one folder is the other or lies in it, by whatever links, so that a copy holds both."""
+    one, other = data.resolve(), keys.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise TheirFault(
+            f"{keys}: data ({data}) and keys lie apart, neither in the other, so that a copy of one gives nobody the "
+            "other: give another folder"
+        )
+
+
 def write_secret(path: Path, data: bytes) -> None:
     """Write a file of 0600, whole or not at all; on return it is on disk."""
     new = path.with_name(f"{path.name}.new")
