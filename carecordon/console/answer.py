@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 from fastapi import HTTPException, Request, Response
 
-from carecordon.report.cells import BYTE_ORDER_MARK, cell_text, line, safe_line
+from carecordon.report.cells import BYTE_ORDER_MARK, cell, cell_text, line, safe_line
 
 Row = dict[str, Any]
 CUT, AFTER = "carecordon-cut", "carecordon-after"
@@ -112,7 +112,7 @@ def _whole(answer: Answer) -> Row:
 
 def _csv(answer: Answer) -> Iterable[str]:
     columns = answer.columns or (("cut",) if answer.cut else ())  # what was stopped at once has none
-    yield BYTE_ORDER_MARK + line(columns)
+    yield BYTE_ORDER_MARK + line(map(cell, columns))  # names of fields are the sender's, as values are
     for row in answer.rows:
         yield safe_line(columns, {name: _cell(row.get(name)) for name in columns})
     if answer.cut:

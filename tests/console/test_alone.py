@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import signal
 import socket
 from collections.abc import Iterator
@@ -111,3 +113,11 @@ def test_no_value_breaks_a_form() -> None:
 
 def test_an_unknown_host_is_nobody(alone: Living) -> None:
     assert httpx.get(f"{alone.base}/api/v1/incidents", trust_env=False).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\tx", " =x", "\uff1dx"])
+def test_what_a_sender_calls_a_field_is_no_formula(name: str) -> None:
+    text = "".join(_csv(Answer(("time", name), [{"time": "now", name: name}])))
+    head, cells = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    assert head == ["time", f"'{name}"]
+    assert cells == ["now", head[1]]
