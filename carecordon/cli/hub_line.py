@@ -126,10 +126,7 @@ class Line:
     def lines(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of an answer as they come, until it ends or whoever gives it does."""
         with self._answer("GET", path, None, None, "jsonl") as answer:
-            if answer.status != 200:
-                _refuse(answer.status, answer.read(), path)
-            while line := _line(answer):
-                yield json.loads(line)
+            yield from _lines(answer, path)
 
     def followed(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of an answer that has no end; where the process that answers dies, those of the next one.
@@ -138,22 +135,43 @@ class Line:
         """
         while True:
             yield from self.lines(path)
-            self._come_back()
+            yield from self._next_ones(path)
 
-    def _come_back(self) -> None:
-        """Wait until the hub can be called again, for as long as it runs, but not for ever."""
-        for _ in range(TRIES):
-            if not is_running(self._paths):
-                return
-            with closing(_Unix(self._paths.control)) as other, suppress(OSError):
-                other.connect()
-                return
+    def _next_ones(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of whoever answers next, and of those after it, for as long as the hub runs and one comes."""
+        left = TRIES
+        while left and is_running(self._paths):
+            with (
+                suppress(OSError, http.client.HTTPException),  # nobody is back yet, or the former one's socket closes
+                self._asked("GET", path, None, None, "jsonl") as answer,
+            ):
+                for line in _lines(answer, path):
+                    left = TRIES + 1
+                    yield line
+            left -= 1
             time.sleep(PAUSE_S)
 
     @contextmanager
     def _answer(
         self, method: str, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str
     ) -> Iterator[http.client.HTTPResponse]:
+        """Yield the answer; ends the command where there is none."""
+        try:
+            with self._asked(method, path, query, body, form) as answer:
+                yield answer
+        except PermissionError:
+            owner = owner_of(self._paths) or "USER"
+            what = "only the hub's own user and root may speak to it"
+            say(f"{self._paths.data}: {what}: put `sudo -u {owner}` before the command")
+            raise typer.Exit(NO_HUB) from None
+        except (OSError, http.client.HTTPException) as fault:
+            self._no_hub(fault)
+
+    @contextmanager
+    def _asked(
+        self, method: str, path: str, query: Query | None, body: Mapping[str, Any] | None, form: str
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Yield the answer. Raises OSError or HTTPException where there is none."""
         connection = _Unix(self._paths.control)
         known = {name: value for name, value in (query or {}).items() if value is not None}
         if form != "json":
@@ -164,13 +182,6 @@ class Line:
             connection.request(method, target, data, {"content-type": "application/json"} if data else {})
             self._wait(connection)
             yield connection.getresponse()
-        except PermissionError:
-            owner = owner_of(self._paths) or "USER"
-            what = "only the hub's own user and root may speak to it"
-            say(f"{self._paths.data}: {what}: put `sudo -u {owner}` before the command")
-            raise typer.Exit(NO_HUB) from None
-        except (OSError, http.client.HTTPException) as fault:
-            self._no_hub(fault)
         finally:
             connection.close()
 
@@ -201,6 +212,14 @@ class Line:
         else:
             say(f"{data}: the hub runs, but does not answer ({how}): try again; {log} may say more")
         raise typer.Exit(REFUSED) from None
+
+
+def _lines(answer: http.client.HTTPResponse, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of an answer until it ends."""
+    if answer.status != 200:
+        _refuse(answer.status, answer.read(), path)
+    while line := _line(answer):
+        yield json.loads(line)
 
 
 def _line(answer: http.client.HTTPResponse) -> bytes:

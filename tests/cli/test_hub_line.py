@@ -35,6 +35,8 @@ class Slow(socketserver.ThreadingUnixStreamServer):
     asked = 0
     is_dying = False
     views = 0
+    resets: frozenset[int] = frozenset()
+    """Views, by number, that are closed before a line of theirs is said."""
 
     def __init__(self, path: Path) -> None:
         self.is_asked, self.is_done = threading.Event(), threading.Event()
@@ -55,6 +57,8 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/api/v1/watch"):
             self.server.views += 1
+            if self.server.views in self.server.resets:
+                return
             line = b'{"type": "incident", "number": 1, "version": %d}\n' % (self.server.views // 2)
             self._say(200, line + b'{"type": "inc')  # and there it dies
             return
@@ -137,6 +141,21 @@ def test_a_view_goes_on_with_the_process_that_comes_next(paths: Paths) -> None:
     with pytest.raises(typer.Exit) as ended:
         next(lines)
     assert ended.value.exit_code == NO_HUB
+
+
+def test_a_view_outlives_those_who_die_before_they_say_a_line(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hub_line, "PAUSE_S", 0.01)
+    monkeypatch.setattr(hub_line, "TRIES", 3)
+    with slow(paths) as server, lock(paths):
+        server.resets = frozenset({2, 3, 5, 6, 8, 9, 10, 11})
+        lines = Line(paths).followed("/watch")
+        assert [line["version"] for line in islice(lines, 3)] == [0, 2, 3], "views 1, 4 and 7"
+        with pytest.raises(typer.Exit) as ended:
+            next(lines)
+    assert ended.value.exit_code == REFUSED
+    assert "the hub runs, but does not answer" in capsys.readouterr().err
 
 
 def test_a_view_that_goes_on_tells_nothing_twice(paths: Paths) -> None:
