@@ -7,6 +7,7 @@ import io
 import json
 import shlex
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from carecordon.cli.hub_line import NO_HUB
 from carecordon.console.api.enrol_tokens import door_of
 from carecordon.hub.config import Listen, Paths, read_settings
 from carecordon.hub.crew import Roll
+from carecordon.hub.pulse import Heart
 from carecordon.hub.trust.authority import open_authority
 from carecordon.model.person import Role
 from carecordon.register.backends.sqlite import SQLITE
@@ -70,6 +72,23 @@ def test_the_status_misses_whoever_did_not_come_up(hub: Living) -> None:
     assert "keeper ended with status 1; it is started again (its words: logs/keeper.log)" in said
     assert ready == {"is_ready": False, "lacking": ["gate", "keeper", "worker-1"]}
     assert 'carecordon_process_up{process="keeper"} 0.0' in figures
+
+
+@pytest.mark.parametrize(("age_s", "told"), [(0, ("4,711", "none")), (60, ("not known", "not known"))])
+def test_what_a_dead_gate_said_last_is_not_told_as_if_it_were_so(
+    hub: Living, age_s: int, told: tuple[str, str]
+) -> None:
+    heart = Heart(hub.paths.run, "gate", hub.now)
+    heart.beat(time.time_ns() - age_s * 1_000_000_000, {"sessions": 4711, "lag_s": 0.2, "ack_p99_ms": 3.0})
+    try:
+        said = Done(hub, "status").out
+        now = json.loads(Done(hub, "status", "--json").out)["now"]
+    finally:
+        (hub.paths.run / "gate.pulse").unlink()
+    figures = {label: text for label, _, text in (line.partition("  ") for line in said.splitlines())}
+    assert (figures["Agents online"].strip(), figures["Lag"].strip()) == told
+    assert (now["agents_online"] is None, now["ack_p99_ms"] is None) == (bool(age_s), bool(age_s))
+    assert ("SILENT" in said) is bool(age_s)
 
 
 def test_incidents_as_a_table_as_lines_as_csv_and_one_whole(hub: Living) -> None:

@@ -14,7 +14,7 @@ from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Hub, Premises
 from carecordon.console.telling import brief_of
 from carecordon.hub.crew import Member, State, muster, read_crew
-from carecordon.hub.pulse import Pulse, read_pulses
+from carecordon.hub.pulse import read_pulses
 from carecordon.model.kept import IncidentQuery, IncidentRow, Trouble
 from carecordon.model.notice import NoticeState
 from carecordon.model.person import Role
@@ -45,13 +45,14 @@ def status_of(hub: Premises) -> Row:
     now = hub.clock()
     pulses = read_pulses(hub.paths.run)
     rates = hub.rates.per_second()
+    members = muster(read_crew(hub.paths.run), pulses, now)
     untold = hub.register.outbox.all(1, NoticeState.FAILED)
     troubles = hub.register.cases.troubles(is_over=False, limit=TROUBLES_SHOWN + 1)
     return {
         "organisation": {"ods": hub.settings.ods, "name": hub.settings.name},
         "at": rfc3339(now),
-        "now": _now(pulses, rates),
-        "processes": [_process(one, rates.get(one.name, {})) for one in muster(read_crew(hub.paths.run), pulses, now)],
+        "now": _now(members, rates),
+        "processes": [_process(one, rates.get(one.name, {})) for one in members],
         "devices": hub.register.devices.count(),
         "incidents": hub.register.cases.count_open(),
         "notices": hub.register.outbox.count(),
@@ -62,11 +63,11 @@ def status_of(hub: Premises) -> Row:
     }
 
 
-def _now(pulses: list[Pulse], rates: dict[str, dict[str, float]]) -> Row:
-    """Return what people look at first; None where no process says it."""
-    figures = {pulse.name: pulse.figures for pulse in pulses}
+def _now(members: list[Member], rates: dict[str, dict[str, float]]) -> Row:
+    """Return what people look at first; None where no process that lives says it: what a dead one said is over."""
+    figures = {one.name: one.pulse.figures for one in members if one.pulse and one.state is State.ALIVE}
     gate = figures.get("gate", {})
-    events = [rate["events"] for name, rate in rates.items() if name.startswith(WORKER) and "events" in rate]
+    events = [rates[name]["events"] for name in figures if name.startswith(WORKER) and "events" in rates.get(name, {})]
     return {
         "agents_online": gate.get("sessions"),
         "events_per_s": round(sum(events), 1) if events else None,
