@@ -118,7 +118,7 @@ async def _unfit(_request: Request, fault: Exception) -> Response:
 
 
 async def _away(_request: Request, fault: Exception) -> Response:
-    log.error("something the API rests on does not answer", fault=str(fault))
+    log.error("something the API rests on does not answer", fault=str(fault), cause=str(fault.__cause__ or "")[:500])
     body = encoded({"detail": f"this cannot be answered now: {str(fault)[:300]}"})
     return Response(body, 503, {"retry-after": "5"}, "application/json")
 

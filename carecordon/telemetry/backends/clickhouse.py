@@ -13,6 +13,7 @@ import clickhouse_connect
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+from urllib3.exceptions import ReadTimeoutError
 
 from carecordon.model.errors import OurFault, TheirFault
 from carecordon.model.merged import Merged
@@ -41,6 +42,10 @@ BESIDE = 3_500
 """Characters, as an address has them, that all values of a question may have that travel beside it."""
 MOST_MEMORY = 350 << 20
 """What the keeper lets a question have (hub/keeper/engine.py)."""
+WAVES, SLACK_S = 2, 5.0
+"""A question may wait for others of its ceiling first: a hub asks twice as many at once (console/questions.py) as its
+keeper answers (hub/keeper/http.py). Who says nothing for so many ceilings, and this much longer, is stuck.
+"""
 T = TypeVar("T")
 After = tuple[int, Place] | None
 
@@ -83,11 +88,13 @@ class _Connection:
             return ask(self._client)
         except OperationalError as fault:
             self.close()
-            raise ConnectionError(f"the telemetry store cannot be reached: {fault}") from fault
+            is_late = isinstance(fault.__cause__, ReadTimeoutError)
+            how = f"has not answered for {self._seconds:.0f} s" if is_late else "cannot be reached"
+            raise ConnectionError(f"the telemetry store {how}") from fault
         except ClickHouseError as fault:
             if _code(fault) in (None, 516, 202):
                 self.close()
-                raise ConnectionError(f"the telemetry store takes nothing now: {fault}") from fault
+                raise ConnectionError(f"the telemetry store takes nothing now: {_plain(fault)}") from fault
             raise
 
     def close(self) -> None:
@@ -127,8 +134,8 @@ class ClickHouseTelemetry:
         except ClickHouseError as fault:
             where = f"{merged.file(0)}:{int(merged.sequence[0])} and {len(merged) - 1} more"
             if _code(fault) in NEVER or (_code(fault) in TOO_BIG and len(merged) > 1):
-                raise TheirFault(f"{where}: the telemetry store refuses it: {fault}") from fault
-            raise ConnectionError(f"{where}: not kept now: {fault}") from fault
+                raise TheirFault(f"{where}: the telemetry store refuses it: {_plain(fault)}") from fault
+            raise ConnectionError(f"{where}: not kept now: {_plain(fault)}") from fault
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -144,7 +151,7 @@ class ClickHouseReader:
     def __init__(self, where: Callable[[], Where], ceiling: Ceiling | None = None) -> None:
         """`where` as above; `ceiling` holds for every question that brings none."""
         self._ceiling = ceiling or Ceiling()
-        self._connection = _Connection(where, 120)
+        self._connection = _Connection(where, WAVES * self._ceiling.seconds + SLACK_S)
 
     def ask(self, sql: str, ceiling: Ceiling | None = None) -> Answer | Denied:
         """Answer one SELECT over the published views (docs/questions.md)."""
@@ -253,7 +260,7 @@ class ClickHouseReader:
             why = _CUT.get(_code(fault) or 0)
             if why is not None:
                 return Stopped(why)
-            raise ConnectionError(f"the telemetry store gave no answer: {fault}") from fault
+            raise ConnectionError(f"the telemetry store gave no answer: {_plain(fault)}") from fault
 
     def _raw(self, asked: Ready, form: str, settings: Mapping[str, Any]) -> bytes:
         sql, beside = _apart(asked)
@@ -271,7 +278,7 @@ class ClickHouseReader:
                 return Answer((), (), is_cut=True, why=why)
             if _code(fault) in DENIED:
                 return Denied(_plain(fault))
-            raise ConnectionError(f"the telemetry store gave no answer: {fault}") from fault
+            raise ConnectionError(f"the telemetry store gave no answer: {_plain(fault)}") from fault
         is_cut = len(rows) > ceiling.rows
         why = f"cut after {ceiling.rows} rows: narrow the question or raise the limit" if is_cut else ""
         return Answer(tuple(names), tuple(map(tuple, rows[: ceiling.rows])), is_cut, why)
