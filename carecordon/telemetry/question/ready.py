@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from carecordon.telemetry.answer import Denied, Place
-from carecordon.telemetry.columns import FIELDS, TABLE, Storage
+from carecordon.telemetry.columns import FIELDS, HASHES, TABLE, Storage
 from carecordon.telemetry.question.parameters import Parameter
 from carecordon.telemetry.question.views import VIEWS
 from carecordon.telemetry.restore import SELECTED
+from carecordon.telemetry.values import EMPTY
 
 _SPAN = "time >= fromUnixTimestamp64Nano({start:Int64}) AND time < fromUnixTimestamp64Nano({end:Int64})"
 _PLACE = "time, sender, epoch, sequence"
@@ -142,11 +144,31 @@ def prevalence(field: str, value: str | int) -> Ready | Denied:
         match, kind = field, "Int64" if _OWN.get(field) is Storage.NUMBER or field in _COUNTED else "String"
     if kind == "Int64" and not _WHOLE.fullmatch(str(value)):
         return Denied(f"{field} is a whole number of 18 digits at most, {str(value)[:40]!r} is none")
+    if value == "" and field in HASHES:
+        return Denied(f"{field} is read out of Hashes, and is never ''")
+    empty = _said_empty(field, is_own=match == field) if value == "" else Ready("", {})
     return Ready(
         "SELECT uniqExact(device), count(), toUnixTimestamp64Nano(min(time)), toUnixTimestamp64Nano(max(time))"  # noqa: S608  # names of ours; values are parameters
-        f" FROM {TABLE} WHERE {match} = {{value:{kind}}}",
-        {"value": int(value) if kind == "Int64" else str(value), "field": field},
+        f" FROM {TABLE} WHERE {match} = {{value:{kind}}}{empty.sql}",
+        {"value": int(value) if kind == "Int64" else str(value), "field": field, **empty.values},
     )
+
+
+def _said_empty(field: str, *, is_own: bool) -> Ready:
+    """Return what a field must fulfil beside being '' in the store, where it is that for absent and null too.
+
+    `is_own`: it is a column. The marks of a row (telemetry/values.py) tell which it was.
+    """
+    if not is_own:
+        named = json.dumps(field, ensure_ascii=False)
+        return Ready(
+            " AND mapContains(fields, {field:String})"
+            " AND position(shape, {among:String}) = 0 AND position(shape, {last:String}) = 0",
+            {"among": f"{named},", "last": f"{named}]"},
+        )
+    if field in _OWN:
+        return Ready(" AND match(shape, {marked:String})", {"marked": rf'"{EMPTY}":\[[^\]]*"{field}"[,\]]'})
+    return Ready("", {})
 
 
 _COUNTED = ("event_id", "epoch", "sequence")
