@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
-from carecordon.hub.backup.target import check_room
+from carecordon.hub.backup.target import begin, check_room, check_target
 from carecordon.hub.config import Paths
 from carecordon.model.errors import TheirFault
+from tests.hub.hub_kit import NOW, back_up, found_hub
 
 SIZE, COPY, RESERVE = 1_000, 300, 50
 
@@ -63,3 +64,21 @@ def test_on_another_disk_it_needs_its_own_size(paths: Paths, disks: Callable[[in
     disks(COPY + RESERVE, SIZE - 1)
     with pytest.raises(TheirFault, match="/proc: the backup takes 1,000 bytes here and needs 1,000 free"):
         check(paths, other / "hub.backup")
+
+
+def test_what_lies_where_the_backup_is_written_first_stays_there(tmp_path: Path) -> None:
+    hub = Paths(tmp_path / "hub", tmp_path / "keys")
+    found_hub(hub)
+    target, other = tmp_path / "hub.backup", tmp_path / "hub.backup.part"
+    other.write_text("precious", "utf-8")
+    with pytest.raises(TheirFault, match=r"hub\.backup\.part: there is something there already"):
+        check_target(hub, target)
+    with pytest.raises(TheirFault, match=r"hub\.backup\.part: there is something there already"):
+        begin(hub, target)
+    with pytest.raises(TheirFault, match=r"hub\.backup\.part: there is something there already"):
+        back_up(hub, target, NOW)
+    assert (other.read_text("utf-8"), target.exists()) == ("precious", False)
+    other.unlink()
+    back_up(hub, target, NOW)
+    assert target.exists()
+    assert not other.exists()

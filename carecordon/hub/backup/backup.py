@@ -64,8 +64,9 @@ def backup(
     salt = draw(16)
     lock = lock_of(passphrase, salt, cost)
     with _staging(paths.data) as staging:
+        begun = begin(paths, target)  # what lies there already is not ours to take away
         try:
-            with begin(paths, target) as file, _held(paths, store) as (databases, frozen):
+            with begun as file, _held(paths, store) as (databases, frozen):
                 plain = [*by_hand(paths, settings).items(), *_events(frozen)]
                 _check_room(paths, target, [path for _, path in plain], settings.limits.reserve_bytes)
                 writer = Writer(file, Head(now, settings.ods, salt.hex(), lock.cost), lock, draw)

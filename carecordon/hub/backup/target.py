@@ -23,23 +23,34 @@ def check_target(paths: Paths, target: Path, seen: tuple[int, int] | None = None
     """
     try:
         status = target.parent.stat()
-        is_there = target.exists()
+        there = next((path for path in (target, part_of(target)) if os.path.lexists(path)), None)
     except OSError as fault:
         raise _cannot(paths, target, fault.strerror or str(fault)) from fault
     if seen is not None and seen != (status.st_dev, status.st_ino):
         raise _cannot(paths, target, "by that name it sees another folder than you do")
-    if is_there:
-        raise TheirFault(f"{target}: there is something there already: a backup never writes over another")
+    if there is not None:
+        raise _taken(target, there)
 
 
 def begin(paths: Paths, target: Path) -> IO[bytes]:
     """Return the file that becomes the backup, empty, beside it. Raises TheirFault where it cannot be written."""
     part = part_of(target)
     try:
-        part.unlink(missing_ok=True)  # of one that was cut off
         return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb")
+    except FileExistsError as fault:
+        raise _taken(target, part) from fault
     except OSError as fault:
         raise _cannot(paths, target, fault.strerror or str(fault)) from fault
+
+
+def _taken(target: Path, there: Path) -> TheirFault:
+    what = f"{there}: there is something there already"
+    if there == target:
+        return TheirFault(f"{what}: a backup never writes over another")
+    return TheirFault(
+        f"{what}: another backup is being written, or one was cut off, or it is a file of yours: take it away, "
+        "or give the backup another name"
+    )
 
 
 def part_of(target: Path) -> Path:
