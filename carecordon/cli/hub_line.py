@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import typer
 
@@ -42,8 +42,9 @@ LISTED = {
     "devices": "`carecordon hub devices` lists them with their ids",
     "people": "`carecordon hub people` lists them",
     "dead-letters": "`carecordon hub dead-letters` lists them",
+    "notices": "`carecordon hub notices --all` lists them",
 }
-"""What helps where there is none of that name, by the first part of the path."""
+"""What helps where there is none of those that were named, by the first part of the path."""
 Query = Mapping[str, str | int | float | list[str] | None]
 STOPPED = "stopped: "
 """How the reason of an answer begins that the hub's limits ended (telemetry/answer.py, which takes long to load)."""
@@ -237,12 +238,11 @@ def segment(text: str) -> str:
 
 
 def _refuse(status: int, body: bytes, path: str) -> NoReturn:
-    """Say why, and of what is not there what it was called and what lists those that are."""
+    """Say why, and of what is not there what lists those that are."""
     detail = _detail(body) or f"the hub answered {status}"
-    parts = path.strip("/").split("/")
-    if status == 404 and len(parts) > 1 and parts[0] in LISTED:
-        name = unquote(parts[1])
-        detail += f"; {LISTED[parts[0]]}" if name in detail else f": {name}; {LISTED[parts[0]]}"
+    listed = LISTED.get(path.strip("/").partition("/")[0])
+    if status == NOT_FOUND and listed:
+        detail += f"; {listed}"
     say(detail)
     raise typer.Exit(USAGE if status in {400, 404, 409, 422} else REFUSED)
 

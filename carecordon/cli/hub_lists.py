@@ -108,8 +108,8 @@ def timed(row: Row) -> Row:
 
 
 def write_out(data: bytes) -> None:
-    """Write what the hub answered as it is; on a terminal, nothing that steers it."""
+    """Write what the hub answered as it is, with the end of its last line; on a terminal, nothing that steers it."""
     if sys.stdout.isatty():
         data = visible_json(data)
-    sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+    sys.stdout.buffer.write(data if not data or data.endswith(b"\n") else data + b"\n")
     sys.stdout.buffer.flush()

@@ -145,7 +145,7 @@ def test_the_commands_printed_with_a_token_work_as_they_stand(hub: Living, kind:
     words = shlex.split(second.partition(": carecordon send ")[2])
     assert ("passes the logs on" in second) is bool(kind)
     assert (words[0], words[1], words[3]) == ("PATH...", "--hub", "--token")
-    assert words[2] == f"{socket.getfqdn()}:8444"
+    assert words[2] == door_of(Listen())
     assert words[4] == made.out.strip()
     assert "is revoked" in Done(None, *revoke).out, "it names the folder of data"
 
@@ -156,11 +156,21 @@ def test_the_commands_printed_with_a_token_work_as_they_stand(hub: Living, kind:
         ("192.0.2.7", "192.0.2.7:9"),
         ("2001:db8::7", "[2001:db8::7]:9"),
         ("hub.example.org", "hub.example.org:9"),
-        ("::", f"{socket.getfqdn()}:9"),
     ],
 )
 def test_a_hub_says_where_devices_find_it(host: str, told: str) -> None:
     assert door_of(Listen(host=host, enrol=9)) == told
+
+
+@pytest.mark.parametrize(
+    ("whole", "told"), [("localhost", "hub3"), ("localhost.localdomain", "hub3"), ("hub3.example.org",) * 2]
+)
+def test_a_hub_that_takes_itself_for_localhost_gives_the_name_of_its_machine(
+    monkeypatch: pytest.MonkeyPatch, whole: str, told: str
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: whole)
+    monkeypatch.setattr(socket, "gethostname", lambda: "hub3")
+    assert door_of(Listen(host="0.0.0.0", enrol=9)) == f"{told}:9"  # noqa: S104  # a setting; nothing listens
 
 
 def test_a_form_that_one_thing_has_not_is_refused(hub: Living) -> None:

@@ -39,6 +39,15 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
         (["token", "Nobody"], "no such person: Nobody; `carecordon hub people` lists them"),
         (["people", "--remove", "Nobody"], "no such person: Nobody; `carecordon hub people` lists them"),
         (["dead-letters", "99", "--replay"], "no such letter: 99; `carecordon hub dead-letters` lists them"),
+        (["alerts", "--incident", "99"], "no such incident: 99\n"),
+        (
+            ["notices", "5", "--again"],
+            "no such notice: 5; nothing was done; `carecordon hub notices --all` lists them\n",
+        ),
+        (
+            ["confirm", "nosuch"],
+            "no such device: nosuch; nothing was done; `carecordon hub devices` lists them with their ids\n",
+        ),
         (["revoke", "0f0f"], "0f0f: no device has this id or name, and no token or enrolment token this id"),
         (["people", "--add", ""], "`name`: give at least 1 characters"),
         (["ask", "SELECT device FROM DeviceProcessEvents"], "in DeviceProcessEvents; did you mean DeviceName?"),
@@ -51,6 +60,11 @@ def test_a_refusal_says_of_what_and_what_to_do(hub: Living, arguments: list[str]
     assert (done.exit_code, done.stdout) == (2, "")
     assert told in done.stderr
     assert "422" not in done.stderr
+
+
+def test_an_answer_without_rows_is_no_line(hub: Living) -> None:
+    done = CliRunner().invoke(app, ["notices", "--json", "--data", str(hub.paths.data)])
+    assert (done.exit_code, done.stdout) == (0, "")
 
 
 NOBODY = 65_534

@@ -61,7 +61,7 @@ def list_alerts(
 ) -> Response:
     """List alerts, the latest first."""
     if incident is not None and hub.register.cases.incident(incident) is None:
-        raise HTTPException(404, "no such incident")
+        raise HTTPException(404, f"no such incident: {incident}")
     found = hub.register.cases.alerts(AlertQuery(incident, device, rule, _cursor(before), limit + 1))
     shown = [row_of(row) for row in found[:limit]]
     if len(found) <= limit:

@@ -91,7 +91,7 @@ def replay(hub: Hub, caller: Caller, number: int) -> Response:
 def _find(hub: Hub, number: int) -> LetterRow:
     row = hub.register.letters.get(number) if 0 < number < 1 << 62 else None
     if row is None:
-        raise HTTPException(404, "no such letter")
+        raise HTTPException(404, f"no such letter: {number}")
     return row
 
 

@@ -83,8 +83,13 @@ def door_of(listen: Listen) -> str:
     except ValueError:  # a name
         return f"{listen.host}:{listen.enrol}"
     if address.is_unspecified:
-        return f"{socket.getfqdn()}:{listen.enrol}"
+        whole = socket.getfqdn()  # where /etc/hosts has the name beside 127.0.0.1, that is no name for others
+        return f"{socket.gethostname() if _is_local(whole) else whole}:{listen.enrol}"
     return f"[{address}]:{listen.enrol}" if address.version == 6 else f"{address}:{listen.enrol}"
+
+
+def _is_local(name: str) -> bool:
+    return name.partition(".")[0].casefold() == "localhost"
 
 
 def revoke_token(hub: Hub, caller: Caller, token: str) -> Response:

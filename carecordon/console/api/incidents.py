@@ -45,12 +45,16 @@ def row_of(row: IncidentRow) -> Row:
     }
 
 
+NAME_CHARS = 100
+"""Of what is not there, in a refusal."""
+
+
 def find(hub: Hub, name: str) -> IncidentRow:
     """Return the incident of this number or id. Raises HTTPException, 404, where there is none."""
     is_number = name.isascii() and name.isdecimal() and len(name) < 16
     row = hub.register.cases.incident(int(name) if is_number else name)
     if row is None:
-        raise HTTPException(404, "no such incident")
+        raise HTTPException(404, f"no such incident: {name[:NAME_CHARS]}")
     return row
 
 

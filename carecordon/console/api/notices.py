@@ -73,7 +73,7 @@ def send_again(hub: Hub, caller: Caller, which: Annotated[Again, Body()]) -> Res
     unknown = [number for number in named if number not in found]
     if unknown:
         told = ", ".join(map(str, unknown[:NAMED])) + (" and more" if len(unknown) > NAMED else "")
-        raise HTTPException(404, f"no such notice: {told} (GET /notices lists them); nothing was done")
+        raise HTTPException(404, f"no such notice: {told}; nothing was done")
     others = [number for number in named if found[number].state is not NoticeState.FAILED]
     count = hub.register.outbox.again(None if which.notices is None else named, caller.name, hub.clock())
     return Response(encoded({"again": count, "not_failed": others}), media_type="application/json")

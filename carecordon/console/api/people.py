@@ -19,6 +19,7 @@ from carecordon.model.times import rfc3339
 PEOPLE_COLUMNS = ("name", "role", "made", "gone")
 TOKEN_COLUMNS = ("id", "person", "label", "made", "expires", "revoked")
 LISTED = 1_000
+NAME_CHARS = 100
 
 
 class NewPerson(BaseModel):
@@ -108,7 +109,7 @@ def revoke(hub: Hub, caller: Caller, token: str) -> Response:
 def _find(hub: Premises, name: str) -> Person:
     found = hub.register.people.get(name)
     if found is None:
-        raise HTTPException(404, "no such person")
+        raise HTTPException(404, f"no such person: {name[:NAME_CHARS]}")
     return found
 
 
