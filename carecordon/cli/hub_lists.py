@@ -21,6 +21,8 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="CSV on standard output.")]
 TIMES = frozenset(
     ("first", "last", "known", "changed", "last_seen", "enrolled", "expires", "at", "made", "time", "last_received")
 )
+BY_SETTINGS = "hub.toml"
+"""Stands in the reason of an answer that the hub's settings cut: no option gives more."""
 SAME = 100
 """Devices of one name that are listed."""
 Most = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="No more rows than this.")]
@@ -52,7 +54,8 @@ def list_rows(
 ) -> None:
     """Write what the hub lists; `nothing` is said where there is none.
 
-    `shown` makes a row fit for a table, `order` all of them together; `hint` names the options that give more.
+    `shown` makes a row fit for a table, `order` all of them together; `hint` names the options that give more, ''
+    where the answer itself says what does.
     """
     if form != "json":
         answered = line.answered(path, query, None, form)
@@ -74,8 +77,9 @@ def tell_cut(answered: Answered, hint: str) -> None:
         say(f"the answer was cut: {answered.cut}")
         raise typer.Exit(REFUSED)
     if answered.cut:
-        behind = f", or --after {answered.after} for those behind these" if answered.after else ""
-        say(f"there are more: {answered.cut} ({hint}{behind})")
+        after = f"--after {answered.after} for those behind these" if answered.after else ""
+        ways = ", or ".join(filter(None, ("" if BY_SETTINGS in answered.cut else hint, after)))
+        say(f"there are more: {answered.cut}{f' ({ways})' if ways else ''}")
 
 
 def is_device(line: Line, name: str) -> bool:

@@ -120,7 +120,7 @@ def tree(
     """Show the tree around a process: what began it, its ancestors and all that came of it."""
     query = _span(since, until) | {"device": device, "process": process}
     form = form_of(as_json, as_csv)
-    list_rows(Line(paths_of(data)), "/tree", query, PROCESSES, form, "No process.", order=branches, hint="--from, --to")
+    list_rows(Line(paths_of(data)), "/tree", query, PROCESSES, form, "No process.", order=branches, hint="")
 
 
 def coverage(

@@ -25,6 +25,11 @@ def ceiling(limits: Limits, rows: int | None = None) -> Ceiling:
     return Ceiling(limits.question_s, min(rows or limits.question_rows, limits.question_rows), limits.question_bytes)
 
 
+def by_settings(most: int) -> str:
+    """Return why an answer has only so many rows though more were wanted."""
+    return f"cut after {most} rows, as `question_rows` in hub.toml says"
+
+
 @dataclass(slots=True)
 class Questions:
     """Lends a reader to whoever asks."""

@@ -35,6 +35,9 @@ def _follow(ask: Ask, process: str, found: dict[Place, Stored], *, of_parents: b
         names = _children(new) if of_parents else _parents(page.events, found)
         if not names:
             return ""
+    page = ask(names, of_parents)  # asked for, and not told: a tree of just so many generations is whole
+    if page.cut or all(one.place in found for one in page.events):
+        return page.cut
     return f"only {GENERATIONS} generations {'down' if of_parents else 'up'} are told: ask for one at the end of them"
 
 

@@ -6,15 +6,19 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from carecordon.cli.hub_line import REFUSED
+from carecordon.cli.hub_line import REFUSED, Answered
+from carecordon.cli.hub_lists import tell_cut
 from carecordon.hub.keeper.store import open_telemetry
-from carecordon.model.event import Fields
+from carecordon.model.device import Certificate, DeviceKind, NewDevice
+from carecordon.model.event import Fields, Kind
 from carecordon.telemetry.answer import STOPPED
 from tests.cli.test_hub_commands import Done
 from tests.console.living import DEVICE, NAME, SHELL, Living, living
+from tests.replacing import replace
 from tests.telemetry.keeping import merged
 
 LONG = "x" * 500_000
@@ -27,6 +31,7 @@ QUESTIONS: dict[str, dict[str, str | list[str]]] = {
     "/prevalence": {"field": "Odd", "value": "x"},
     "/tree": {"device": BIG, "process": ROOT},
 }
+SETTINGS = "cut after 3 rows, as `question_rows` in hub.toml says"
 HEAVY = "SELECT groupArray(CommandLine) FROM events"
 SLOW = (
     "SELECT count() FROM events a CROSS JOIN events b CROSS JOIN events c"
@@ -76,6 +81,22 @@ def test_rows_are_cut_as_the_settings_say(tight: Living) -> None:
 
 
 def test_coverage_that_was_cut_says_so(tight: Living) -> None:
+    many = "1f" * 16
+    certificate = Certificate("cd" * 32, "02", tight.now, tight.now + 10**15)
+    tight.register.devices.add(NewDevice(many, "MANY-LOGS", "", DeviceKind.AGENT, certificate), "", tight.now)
+    kinds = [Kind(f"log-{number}", "x", 1) for number in range(4)]
+    told = merged([{}] * 4, kinds=kinds, times=[tight.now] * 4, epoch=9, received=tight.now)
+    with closing(open_telemetry(tight.paths)) as store:
+        store.insert(replace(told, senders=(many,)), "logs")
+    with tight.client() as client:
+        cut = client.get(f"/devices/{many}").json()
+        assert len(cut["coverage"]) == 3
+        assert cut["coverage_cut"] == SETTINGS
+        alone = client.get(f"/devices/{many}/coverage", params={"limit": 2}).json()
+        assert (len(alone["rows"]), alone["is_cut"], "2 rows" in alone["cut"]) == (2, True, True)
+
+
+def test_coverage_that_is_whole_says_so(tight: Living) -> None:
     with tight.client() as client:
         shown = client.get(f"/devices/{DEVICE}").json()
         assert (len(shown["coverage"]), shown["coverage_cut"], shown["incidents_cut"]) == (1, None, None)
@@ -100,5 +121,22 @@ def test_the_terminal_says_it_and_ends_otherwise_than_with_0(tight: Living, form
 @pytest.mark.parametrize("form", ["", "--json", "--csv"])
 def test_the_terminal_says_that_there_are_more_rows(tight: Living, form: str) -> None:
     done = Done(tight, "ask", "SELECT sequence FROM events", *filter(None, [form]))
-    assert done.status == 0
-    assert "there are more: cut after 3 rows" in done.err
+    assert (done.status, done.err.rpartition("there are more: ")[2]) == (0, f"{SETTINGS}\n"), "no option gives more"
+    fewer = Done(tight, "ask", "SELECT sequence FROM events", "--rows", "2", *filter(None, [form]))
+    assert "there are more: cut after 2 rows" in fewer.err
+    assert fewer.err.endswith("(--rows)\n")
+
+
+@pytest.mark.parametrize(
+    ("question", "hint"), [(("events", NAME), "--after"), (("counts", "CommandLine", "--device", NAME), "")]
+)
+def test_no_option_is_named_that_gives_no_more(tight: Living, question: tuple[str, ...], hint: str) -> None:
+    cut = Done(tight, *question).err.rpartition("there are more: ")[2]
+    assert cut.startswith(SETTINGS)
+    assert "--limit" not in cut
+    assert ("--after" in cut) is bool(hint)
+
+
+def test_a_cut_that_says_itself_what_helps_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_cut(Answered(b"", "only so many: ask for one at the end of them"), "")
+    assert capsys.readouterr().err == "carecordon: there are more: only so many: ask for one at the end of them\n"

@@ -11,9 +11,10 @@ from carecordon.console import answer
 from carecordon.console.answer import respond
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Hub
-from carecordon.console.questions import ceiling
+from carecordon.console.questions import by_settings, ceiling
+from carecordon.hub.config import Limits
 from carecordon.model.person import Role
-from carecordon.telemetry.answer import Answer, Denied
+from carecordon.telemetry.answer import STOPPED, Answer, Denied
 
 SQL_CHARS = 32_768
 
@@ -31,15 +32,21 @@ def ask(request: Request, hub: Hub, question: Annotated[Question, Body()]) -> Re
     """Answer one SELECT over the published views."""
     with hub.questions.reader() as reader:
         found = reader.ask(question.sql, ceiling(hub.settings.limits, question.rows))
-    return respond(request, rows_of(found))
+    return respond(request, rows_of(found, hub.settings.limits, question.rows))
 
 
-def rows_of(found: Answer | Denied) -> answer.Answer:
-    """Return what the store gave, as rows. Raises HTTPException, 400, where it was not asked rightly."""
+def rows_of(found: Answer | Denied, limits: Limits, wanted: int | None) -> answer.Answer:
+    """Return what the store gave, as rows, of which so many were wanted (None: all that the settings give).
+
+    Raises HTTPException, 400, where it was not asked rightly.
+    """
     if isinstance(found, Denied):
         raise HTTPException(400, str(found))
     rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    return answer.Answer(found.columns, rows, (found.why or "there are more rows") if found.is_cut else "")
+    why = (found.why or "there are more rows") if found.is_cut else ""
+    if why and not why.startswith(STOPPED) and (wanted is None or wanted > limits.question_rows):
+        why = by_settings(limits.question_rows)
+    return answer.Answer(found.columns, rows, why)
 
 
 ASK = Endpoints("ask", (Endpoint("POST", "/ask", ask, Role.READER, "ask"),))

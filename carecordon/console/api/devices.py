@@ -161,7 +161,7 @@ def _coverage(hub: Premises, device: Device, limit: int) -> Answer:
         found = reader.ask(_COVERAGE.replace("{id}", device.id), ceiling(hub.settings.limits, limit))
     if isinstance(found, Denied):
         raise ConnectionError(f"the telemetry store gave no answer: {found}")
-    return replace(rows_of(found), columns=COVERAGE)
+    return replace(rows_of(found, hub.settings.limits, limit), columns=COVERAGE)
 
 
 def _find(hub: Premises, device: str) -> Device:

@@ -11,6 +11,7 @@ from carecordon.console.answer import Answer, Row, encoded, respond
 from carecordon.console.api.ask import rows_of
 from carecordon.console.endpoint import Endpoint, Endpoints
 from carecordon.console.premises import Hub, Premises
+from carecordon.console.questions import by_settings
 from carecordon.model.event import Value
 from carecordon.model.person import Role
 from carecordon.model.times import rfc3339
@@ -78,7 +79,7 @@ def count(
     """Count events and devices by columns, the most first."""
     start, end = _span(hub.clock(), since, until)
     with hub.questions.reader() as reader:
-        return respond(request, rows_of(reader.counts(by, start, end, device, limit)))
+        return respond(request, rows_of(reader.counts(by, start, end, device, limit), hub.settings.limits, limit))
 
 
 def prevalence(
@@ -114,7 +115,7 @@ def tree(
         raise HTTPException(404, "no such process in that time")
     most = _most(hub, MOST)
     if len(page.events) > most:
-        page = Page(page.events[:most], None, "; ".join(filter(None, (_by_settings(most), page.cut))))
+        page = Page(page.events[:most], None, "; ".join(filter(None, (by_settings(most), page.cut))))
     return respond(request, _page(page, MOST))
 
 
@@ -143,10 +144,6 @@ def _most(hub: Premises, limit: int) -> int:
     return min(limit, hub.settings.limits.question_rows)
 
 
-def _by_settings(most: int) -> str:
-    return f"cut after {most} rows, as `question_rows` in hub.toml says"
-
-
 def _page(page: Page, limit: int) -> Answer:
     rows = [_header(event) | _fields(event) for event in page.events]
     columns = (*HEADER, *_names(page.events))
@@ -154,7 +151,7 @@ def _page(page: Page, limit: int) -> Answer:
         return Answer(columns, rows, page.cut)
     time, place = page.after
     after = ("after", f"{time}/{place.sender}/{place.epoch}/{place.sequence}")
-    cut = f"only {limit} were asked for" if len(rows) == limit else _by_settings(len(rows))
+    cut = f"only {limit} were asked for" if len(rows) == limit else by_settings(len(rows))
     return Answer(columns, rows, cut, after)
 
 

@@ -108,6 +108,17 @@ def test_a_tree_that_is_too_large_says_so(reader: ClickHouseReader) -> None:
     assert f"{GENERATIONS} generations down" in deep.cut
 
 
+def test_a_tree_of_just_as_many_generations_is_whole(reader: ClickHouseReader) -> None:
+    below = reader.process_tree(DEEP, guid(39 - GENERATIONS + 1), *SPAN)
+    assert "down" not in below.cut
+    assert guid(40) in {one.fields["ProcessGuid"] for one in below.events}
+    above = reader.process_tree(DEEP, guid(1 + GENERATIONS), *SPAN)
+    assert "up" not in above.cut
+    assert guid(2) in {one.fields["ProcessGuid"] for one in above.events}
+    assert "down" in reader.process_tree(DEEP, guid(39 - GENERATIONS), *SPAN).cut
+    assert "up" in reader.process_tree(DEEP, guid(2 + GENERATIONS), *SPAN).cut
+
+
 def test_the_events_of_many_processes_come_page_by_page(reader: ClickHouseReader) -> None:
     guids = [guid(number) for number in range(100, 700)]
     pids = [9_000 + number for number in range(100, 700)]
