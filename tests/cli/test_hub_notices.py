@@ -9,6 +9,7 @@ import pytest
 
 from carecordon.model.kept import Commit
 from carecordon.model.notice import NewNotice, NoticeState
+from carecordon.model.person import Role
 from tests.cli.test_hub_commands import Done
 from tests.console.living import Living, living, user
 
@@ -39,6 +40,18 @@ def test_the_status_says_how_many_and_why(hub: Living) -> None:
     for part in (WHOM, WHY, "carecordon hub notices"):
         assert part in out
     assert json.loads(Done(hub, "status", "--json").out)["last_untold"] == {"receiver": WHOM, "why": WHY}
+
+
+def test_whom_it_failed_to_reach_is_told_to_those_who_may_list_notices(hub: Living) -> None:
+    for role, is_told in ((Role.READER, False), (Role.ANALYST, True), (Role.ADMIN, True)):
+        with hub.client(role) as client:
+            assert (client.get("/notices").status_code == 200) is is_told
+            told = [client.get("/status").json()]
+            with client.stream("GET", "/watch") as answer:
+                told.append(json.loads(next(answer.iter_lines())))
+        for status in told:
+            assert (status["last_untold"] is not None) is is_told
+            assert status["notices"]["failed"] == 3, "that there are some is told to all"
 
 
 def test_they_are_listed(hub: Living) -> None:

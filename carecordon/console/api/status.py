@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from carecordon.console.answer import Row, encoded
 from carecordon.console.endpoint import Endpoint, Endpoints
-from carecordon.console.premises import Hub, Premises
+from carecordon.console.premises import Caller, Hub, Premises
 from carecordon.console.telling import brief_of
 from carecordon.hub.crew import Member, State, muster, read_crew
 from carecordon.hub.pulse import read_pulses
@@ -30,23 +30,23 @@ WORKER = "worker"
 NS = 1_000_000_000
 
 
-def show_status(hub: Hub) -> Response:
-    """Show how the hub is."""
-    return Response(encoded(status_of(hub)), media_type="application/json")
+def show_status(hub: Hub, caller: Caller) -> Response:
+    """Show how the hub is. To whom a notice could not be sent is told to those who may list notices, else null."""
+    return Response(encoded(status_of(hub, caller.role)), media_type="application/json")
 
 
-def watch(request: Request, hub: Hub) -> StreamingResponse:
+def watch(request: Request, hub: Hub, caller: Caller) -> StreamingResponse:
     """Tell the hub's figures each half second, and each incident as it appears or changes, as lines of JSON."""
-    return StreamingResponse(_watched(request, hub), media_type="application/x-ndjson")
+    return StreamingResponse(_watched(request, hub, caller.role), media_type="application/x-ndjson")
 
 
-def status_of(hub: Premises) -> Row:
-    """Return how the hub is. Reads pulses and register: not to be called in the event loop."""
+def status_of(hub: Premises, role: Role) -> Row:
+    """Return how the hub is, to one in this role. Reads pulses and register: not to be called in the event loop."""
     now = hub.clock()
     pulses = read_pulses(hub.paths.run)
     rates = hub.rates.per_second()
     members = muster(read_crew(hub.paths.run), pulses, now)
-    untold = hub.register.outbox.all(1, NoticeState.FAILED)
+    untold = hub.register.outbox.all(1, NoticeState.FAILED) if role.rank >= Role.ANALYST.rank else []
     troubles = hub.register.cases.troubles(is_over=False, limit=TROUBLES_SHOWN + 1)
     return {
         "organisation": {"ods": hub.settings.ods, "name": hub.settings.name},
@@ -102,11 +102,11 @@ def _trouble(trouble: Trouble) -> Row:
     }
 
 
-async def _watched(request: Request, hub: Premises) -> AsyncIterator[bytes]:
+async def _watched(request: Request, hub: Premises, role: Role) -> AsyncIterator[bytes]:
     since = hub.clock() - RECENT_S * NS
     told: dict[int, int] = {}
     while not await request.is_disconnected() and not request.app.state.is_stopping:
-        yield encoded({"type": "status"} | await run_in_threadpool(status_of, hub)) + b"\n"
+        yield encoded({"type": "status"} | await run_in_threadpool(status_of, hub, role)) + b"\n"
         began = hub.clock()
         for line in await run_in_threadpool(_news, hub, since, told):
             yield encoded({"type": "incident"} | line) + b"\n"
