@@ -58,7 +58,6 @@ def restore(paths: Paths, archive: Path) -> None:
     if came.token is not None:  # before all else that may fail: it is the only one there is
         typer.echo(f"All tokens are revoked. A new one of {came.person}, shown this once; keep it like a password:")
         typer.echo(f"  {came.token}")
-        typer.echo("")
     if not came.manifest.has_telemetry:
         typer.echo("The backup holds no events: incidents are there, what else the devices did is not.")
     _tell_lacking(paths)
