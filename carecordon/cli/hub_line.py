@@ -188,7 +188,9 @@ class Line:
 
     def _wait(self, connection: _Unix) -> None:
         """Wait for an answer. Raises OSError or HTTPException where the hub does not even say that it lives."""
-        while not select.select([connection.sock], [], [], LOOK_S)[0]:
+        answered = select.poll()  # `select` itself knows no descriptor beyond 1,023, and a bench has ten thousand
+        answered.register(connection.sock, select.POLLIN)
+        while not answered.poll(LOOK_S * 1000):
             with closing(_Unix(self._paths.control)) as other:
                 other.request("GET", ALIVE)
                 other.getresponse().read()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import socketserver
 import threading
@@ -108,6 +110,20 @@ def test_what_takes_long_is_waited_for_while_the_hub_lives(paths: Paths) -> None
     with slow(paths) as server:
         assert Line(paths).post("/backup", {}) == b"{}"
         assert server.asked >= 3
+
+
+def test_who_has_thousands_of_files_open_may_ask(paths: Paths) -> None:
+    """As the bench has, which asks beside ten thousand devices."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        with slow(paths):
+            assert Line(paths).get("/status") == b"{}"
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_who_waits_no_longer_for_a_backup_is_told_that_the_hub_goes_on(
