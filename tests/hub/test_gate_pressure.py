@@ -177,12 +177,19 @@ def test_credit_makes_devices_wait_under_load_and_lets_go_after() -> None:
     full = Bucket(200.0, 400.0, 0)
     assert pressure.credit(full, 0).delay_s == 0
     for _ in range(5):
-        pressure.load(4_000.0)
+        pressure.load(0.6, 2_000.0)
     assert 0.5 < pressure.credit(full, 0).delay_s < 3
     assert pressure.credit(full, 0).events_per_s == 300
     for _ in range(60):
-        pressure.load(500.0)
+        pressure.load(0.3, 2_000.0)
     assert pressure.credit(full, 0).delay_s == 0
+
+
+def test_devices_that_come_in_make_no_others_wait() -> None:
+    pressure = Pressure(Limits(), lambda: 0.0)
+    for _ in range(30):
+        pressure.load(1.0, 400.0)
+    assert pressure.delay_s == 0
 
 
 def test_bytes_count_against_a_share_as_events_do(tmp_path: Path) -> None:

@@ -16,8 +16,12 @@ MAX_QUEUE_BYTES = 64 * 1024 * 1024
 FAILED_PAUSE_S = 5.0
 EASE = 1.05
 """So much more than the reserve is free before the gate takes again, so that it does not flutter."""
-CALM_MESSAGES_PER_S = 2_000.0
-"""Up to here every device sends when it likes; beyond, credit makes them wait and send more at once."""
+CALM_CORES = 0.4
+"""While the gate takes no more of a core every device sends when it likes; beyond, credit makes them wait and send more
+at once: a message costs as much as some events, and on one machine three times as much as on another.
+"""
+CALM_MESSAGES_PER_S = 1_000.0
+"""So few are never too many: what takes the core then are devices that come in, and who waits makes that no less."""
 MAX_DELAY_S = 10.0
 
 
@@ -71,9 +75,9 @@ class Pressure:
             return self._busy("queue", "the hub has too much to write at once", 1.0)
         return None
 
-    def load(self, messages_per_s: float) -> None:
-        """Take in the load of the last second: delays grow by half while there is too much, and shrink by a tenth."""
-        if messages_per_s > CALM_MESSAGES_PER_S:
+    def load(self, busy_cores: float, messages_per_s: float) -> None:
+        """Take in what the gate took of a core lately: while it is too much delays grow by half, else they shrink."""
+        if busy_cores > CALM_CORES and messages_per_s > CALM_MESSAGES_PER_S:
             self.delay_s = min(MAX_DELAY_S, self.delay_s * 1.5 + 0.1)
         else:
             self.delay_s = self.delay_s * 0.9 if self.delay_s > 0.05 else 0.0

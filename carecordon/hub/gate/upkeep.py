@@ -56,6 +56,7 @@ class Upkeep:
         self._heart = heart
         self._more = more
         self._late_s = 0.0
+        self._cpu_s = time.process_time()
         self._sessions_then = 0
         self._frozen_at = 0
         self._is_asking = False
@@ -109,7 +110,8 @@ class Upkeep:
     def _tick(self, elapsed_s: float) -> None:
         reception = self._reception
         reception.tick()
-        reception.pressure.load(reception.figures.messages_per_s(elapsed_s))
+        cpu_s, self._cpu_s = self._cpu_s, time.process_time()
+        reception.pressure.load((self._cpu_s - cpu_s) / elapsed_s, reception.figures.messages_per_s(elapsed_s))
         figures = reception.told() | self._more() | {"loop_lag_ms": self._late_s * 1_000}
         self._late_s = 0.0
         self._office.ask(partial(self._heart.beat, time.time_ns(), figures), _done)
