@@ -56,7 +56,7 @@ def events(
     """List a machine's events in order of time."""
     query = _span(since, until) | {"device": device, "after": after, "limit": limit}
     form = form_of(as_json, as_csv)
-    list_rows(Line(paths_of(data)), "/events", query, EVENTS, form, "No event.", _event)
+    list_rows(Line(paths_of(data)), "/events", query, EVENTS, form, _nothing("No event", since or after), _event)
 
 
 def search(
@@ -74,7 +74,7 @@ def search(
     """Find events that have a text in any of their fields, the earliest first."""
     query = _span(since, until) | {"text": text, "device": device, "after": after, "limit": limit}
     form = form_of(as_json, as_csv)
-    list_rows(Line(paths_of(data)), "/search", query, EVENTS, form, "No event has it.", _event)
+    list_rows(Line(paths_of(data)), "/search", query, EVENTS, form, _nothing("No event has it", since or after), _event)
 
 
 def counts(
@@ -91,7 +91,7 @@ def counts(
     """Count events and devices for each combination of columns, the most first."""
     query = _span(since, until) | {"by": by, "device": device, "limit": limit}
     columns = (*((name, name) for name in by), *COUNTED)
-    list_rows(Line(paths_of(data)), "/counts", query, columns, form_of(as_json, as_csv), "No event.")
+    list_rows(Line(paths_of(data)), "/counts", query, columns, form_of(as_json, as_csv), _nothing("No event", since))
 
 
 def prevalence(
@@ -120,7 +120,9 @@ def tree(
     """Show the tree around a process: what began it, its ancestors and all that came of it."""
     query = _span(since, until) | {"device": device, "process": process}
     form = form_of(as_json, as_csv)
-    list_rows(Line(paths_of(data)), "/tree", query, PROCESSES, form, "No process.", order=branches, hint="")
+    list_rows(
+        Line(paths_of(data)), "/tree", query, PROCESSES, form, _nothing("No process", since), order=branches, hint=""
+    )
 
 
 def coverage(
@@ -162,6 +164,11 @@ def _event(row: Row) -> Row:
     """Return an event as a table shows it: the machine that sent it tells the time where the event itself has none."""
     told = ", ".join(f"{name}={value}" for name, value in row.items() if name not in HEADER and value not in (None, ""))
     return row | {"time": row["time"] or row["received"], "what": shortened(told, WHAT_CHARS)}
+
+
+def _nothing(what: str, begin: str | None) -> str:
+    """Return what is said where nothing was found; who named no beginning may not know how far back was looked."""
+    return f"{what}." if begin is not None else f"{what} within a day; --from TIME looks further back."
 
 
 def _span(since: str | None, until: str | None) -> dict[str, Asked]:

@@ -63,7 +63,8 @@ def test_events_come_page_by_page(hub: Living) -> None:
 
 
 def test_only_what_lies_in_a_span_is_told(hub: Living) -> None:
-    assert "No event." in Done(hub, "events", NAME, "--to", "2001-01-01").out
+    told = Done(hub, "events", NAME, "--to", "2001-01-01").out
+    assert "No event within a day; --from TIME looks further back." in told
     assert "No event." in Done(hub, "counts", "Image", "--from", "2001-01-01", "--to", "2001-01-02").out
     assert len(Done(hub, "events", NAME, "--from", "2001-01-01", "--json").out.splitlines()) == 4
     assert Done(hub, "events", NAME, "--from", "2002-01-01", "--to", "2001-01-01").status == 2
