@@ -60,6 +60,8 @@ from carecordon.scan.worker import Setup
 
 CATALOGUE = "words.toml"
 FORMS = {"--csv": CSV, "--html": HTML, "--timeline": TIMELINE, "--navigator": NAVIGATOR}
+WRITE_BYTES = 1 << 16
+"""What is written to standard output at a time, at least."""
 PIPE_WIDTH = 120
 
 
@@ -210,9 +212,14 @@ def _write(result: Result, view: View, *, as_json: bool) -> None:
     form = JSONLINES if as_json else terminal.TERMINAL
     out = sys.stdout.buffer
     is_screen = sys.stdout.isatty()
+    waiting = bytearray()
     for piece in form.tell(result, view):
         data = piece.encode("utf-8", "backslashreplace")
-        out.write(visible_json(data) if is_screen else data)
+        waiting += visible_json(data) if is_screen else data
+        if len(waiting) >= WRITE_BYTES:
+            out.write(waiting)
+            waiting.clear()
+    out.write(waiting)
     out.flush()
 
 

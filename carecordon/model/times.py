@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -15,6 +16,7 @@ def to_datetime(time: int, zone: tzinfo = UTC) -> datetime | None:
         return None
 
 
+@lru_cache(1024)
 def rfc3339(time: int | None) -> str | None:
     """Return `2026-11-25T01:02:03.123456Z` for a time in UTC ns (cut, never rounded up); None if unknown or past 9999.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
@@ -85,25 +85,28 @@ class Again:
         numbers: dict[str, list[int]] = {}
         for number, assembly in enumerate(self.inputs):
             numbers.setdefault(assembly.name, []).append(number)
-        asked = question(incidents, numbers)
+        copies = copies_of(self.inputs)
+        asked = question(incidents, {name: [copies.get(one, one) for one in known] for name, known in numbers.items()})
         asked.before = {number: assembly.before for number, assembly in enumerate(self.inputs)}
-        answers = self._answers(asked.calls(), numbers, 1)  # few blocks: other processes would not pay
+        apart = [number for number in range(len(self.inputs)) if number not in copies]
+        answers = self._answers(asked.calls(), apart, 1)  # few blocks: other processes would not pay
         asked.follow((event, told) for _, collected in answers for event, told, _ in collected.events)
         asked.settle()
         self.unfollowed = sum(max(0, number - FOLLOWED) for number in asked.followed.values())
         evidence = Evidence(incidents)
-        for name, collected in self._answers(asked, numbers, self.cores):
+        for name, collected in self._answers(asked, apart, self.cores):
             evidence.take(collected, name)
         evidence.drop([name for name, reason in self.troubles.items() if reason == CHANGED])
         return evidence
 
-    def _answers(self, asked: Question, numbers: dict[str, list[int]], cores: int) -> Iterator[tuple[str, Collected]]:
-        """Yield what each block that may hold something gives, with the name of its input."""
-        if not any(self._may_hold(asked, number) for number in range(len(self.inputs))):
+    def _answers(self, asked: Question, apart: Iterable[int], cores: int) -> Iterator[tuple[str, Collected]]:
+        """Yield what each block that may hold something gives, with the name of its input, one of these."""
+        wanted = {number for number in apart if self._may_hold(asked, number)}
+        if not wanted:
             return
         fan = Fan(partial(Collector, self.setup, asked), cores)
         try:
-            for answer in fan.run(self._tasks(asked, numbers)):
+            for answer in fan.run(self._tasks(asked, wanted)):
                 if isinstance(answer, Lost):
                     name = self.inputs[answer.task.source].name
                     self.troubles[name] = f"a part of it could not be read again: {answer.reason}"
@@ -127,16 +130,20 @@ class Again:
             spots.append(BlindSpot(Unseen.RECORD, UNFOLLOWED, count=self.unfollowed))
         return [*spots, *([BlindSpot(Unseen.RECORD, STOPPED)] if self.stop.is_asked else [])]
 
-    def _tasks(self, asked: Question, numbers: dict[str, list[int]]) -> Iterator[Task]:
-        """Yield the blocks that may hold something, of those inputs that were read before, as far as they were then."""
-        left = {name: list(known) for name, known in numbers.items()}
-        for one in self._opened():
-            if not left.get(one.name):
+    def _tasks(self, asked: Question, wanted: set[int]) -> Iterator[Task]:
+        """Yield the blocks that may hold something, of these inputs, as far as they were read before."""
+        left: dict[tuple[int, str], list[int]] = {}
+        for number, assembly in enumerate(self.inputs):
+            left.setdefault((assembly.source, assembly.name), []).append(number)
+        gone = wanted & asked.places.keys()
+        for source, one in self._opened({self.inputs[number].source for number in wanted}):
+            if not (known := left.get((source, one.name))):
                 continue
-            number = left[one.name].pop(0)
+            number = known.pop(0)
+            if number not in wanted:
+                continue
+            gone.discard(number)
             before = self.inputs[number]
-            if not self._may_hold(asked, number):
-                continue
             for place, piece in enumerate(one.blocks()):
                 if self.stop.is_asked:
                     return
@@ -147,17 +154,36 @@ class Again:
             facts = one.facts()
             if before.facts is not None and not before.is_cut and facts.sha256 != before.facts.sha256:
                 self.troubles[one.name] = CHANGED
-        wanted = {self.inputs[number].name for number in asked.places}
-        for name in sorted(name for name, known in left.items() if known and name in wanted):
-            self.troubles.setdefault(name, GONE)
+        for number in gone:
+            self.troubles.setdefault(self.inputs[number].name, GONE)
 
-    def _opened(self) -> Iterator[Opened]:
-        for source in self.sources:
-            stream = None
+    def _opened(self, wanted: set[int]) -> Iterator[tuple[int, Opened]]:
+        """Yield what these sources hold, each with the number of its source."""
+        for number in sorted(wanted):
+            source, stream = self.sources[number], None
             if source.path is None:
                 stream = None if self.stdin is None else self.stdin.again()
                 if stream is None:
                     continue
             for one in open_source(source, stream):
                 if isinstance(one, Opened):
-                    yield one
+                    yield number, one
+
+
+def copies_of(inputs: Sequence[Assembly]) -> dict[int, int]:
+    """Return for each input that is another's copy, byte for byte, the number of that other, the first by name.
+
+    An incident tells an event once in however many files it stands, as the first of them has it.
+    """
+    copies: dict[int, int] = {}
+    firsts: dict[object, int] = {}
+    for number in sorted(range(len(inputs)), key=lambda one: (inputs[one].name, one)):
+        one = inputs[number]
+        if one.facts is None or one.facts.faults or one.is_cut:
+            continue
+        # The same bytes may have been read to another end: a worker may have died over one of them.
+        alike = (one.facts.sha256, one.facts.size, one.facts.feed, one.records, tuple(one.before))
+        first = firsts.setdefault(alike, number)
+        if first != number:
+            copies[number] = first
+    return copies

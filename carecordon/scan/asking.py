@@ -43,7 +43,9 @@ def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> 
     for number, incident in enumerate(incidents):
         for place in incident.places:
             for source in inputs.get(place.file, ()):
-                asked.places.setdefault(source, {}).setdefault(place.position, []).append(number)
+                known = asked.places.setdefault(source, {}).setdefault(place.position, [])
+                if number not in known[-1:]:
+                    known.append(number)
         _ask_processes(asked, number, incident)
         shown = {name for alert in incident.alerts for name in _names_in(alert.sample)}
         _ask_around(asked, number, incident, {name for name in shown if name[0] in _WIDE})

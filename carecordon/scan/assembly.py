@@ -6,15 +6,14 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from msgspec import structs
-
 from carecordon.model.block import Bad
-from carecordon.model.match import BlindSpot, Match, Unseen
+from carecordon.model.match import BlindSpot, Unseen
 from carecordon.model.result import InputFile
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan.bad import BadRecords
 from carecordon.scan.hand import Lost
 from carecordon.scan.open import Facts
+from carecordon.scan.rows import placed
 from carecordon.scan.spool import Spool
 from carecordon.scan.worker import Answer
 
@@ -26,10 +25,11 @@ UNCERTAIN = "Later positions in this file are too low by as many"
 class Assembly:
     """One input. `records` counts bad ones too; `facts` come when all its blocks are handed out.
 
-    `is_cut`: the scan was stopped before the input's end.
+    `source`: the number of what it was found in; `is_cut`: the scan was stopped before the input's end.
     """
 
     name: str
+    source: int = 0
     facts: Facts | None = None
     records: int = 0
     events: int = 0
@@ -69,10 +69,7 @@ class Assembly:
             self.records += piece.count
             watch.merge(Watch(), self.name, self._next)
         else:
-            spool.add(self._shifted(match) for match in piece.matches)
-            spool.add(
-                structs.replace(start, file=self.name, position=self.records + start.position) for start in piece.starts
-            )
+            spool.add(placed(piece.found, self.name, self.records))
             for bad in piece.bad:
                 self._tell(replace(bad, position=self.records + bad.position))
             watch.merge(piece.watch, self.name, self._next)
@@ -81,10 +78,7 @@ class Assembly:
                 self._lose(piece.broken)
             self.events += piece.events
             self.skipped += piece.skipped
-            self.matches += len(piece.matches)
-
-    def _shifted(self, match: Match) -> Match:
-        return structs.replace(match, file=self.name, position=self.records + match.position)
+            self.matches += piece.matches
 
     def _tell(self, bad: Bad) -> None:
         self.skipped += bad.count

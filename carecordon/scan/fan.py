@@ -34,7 +34,7 @@ class Fan:
         self._hands: list[Hand] = []
         for _ in range(1, cores):
             try:
-                self._hands.append(Hand(self._context, copy))
+                self._hands.append(Hand(self._context, copy, self._hands))
             except OSError:  # no memory to share, no room for a process: slower with fewer, but just as whole
                 break
 
@@ -92,7 +92,7 @@ class Fan:
         except (EOFError, OSError):
             pass  # no more of them: the next task is the one that it died over
         dead.bury()
-        new = Hand(self._context, self._make)
+        new = Hand(self._context, self._make, self._hands)
         self._hands[self._hands.index(dead)] = new
         if dead.tasks:
             yield Lost(dead.tasks.popleft(), DIED)

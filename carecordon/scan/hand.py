@@ -7,12 +7,12 @@ that both see; it is large enough for the notes of WAITING blocks.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from carecordon.model.block import Block
@@ -74,8 +74,8 @@ class _Failed:
 class Hand:
     """A worker as the parent sees it. Tasks are answered in the order they were given."""
 
-    def __init__(self, context: Any, make: Callable[[], Callable[[Any], Any]]) -> None:
-        """Start the process; it answers tasks with what `make()` returns."""
+    def __init__(self, context: Any, make: Callable[[], Callable[[Any], Any]], others: Iterable[Hand] = ()) -> None:
+        """Start the process; it answers tasks with what `make()` returns. `others` are the hands that there are."""
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.tasks: deque[Task] = deque()
@@ -85,7 +85,9 @@ class Hand:
         # WAITING_LARGE x LARGE bytes wait, first in, first out: with room for one more, none is overwritten.
         memory = context.RawArray("B", (WAITING_LARGE + 1) * LARGE)
         self._memory = memoryview(memory).cast("B")
-        self._process = context.Process(target=_serve, args=(theirs, memory, make), daemon=True)
+        is_copy = context.get_start_method() == "fork"
+        inherited = [self.pipe, *(other.pipe for other in others)] if is_copy else []
+        self._process = context.Process(target=_serve, args=(theirs, memory, make, inherited), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -145,22 +147,18 @@ def _size(block: Block) -> int:
     return len(block.data) + len(block.context)
 
 
-def _serve(pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any]]) -> None:
-    """Answer tasks until told to stop: the worker's whole life."""
+def _serve(pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any]], inherited: list[Any]) -> None:
+    """Answer tasks until told to stop, or until the parent is gone: the worker's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for one in inherited:  # the parent's ends: held open here too, they would hide that it was killed
+        one.close()
     view = memoryview(memory).cast("B")
     work = make()
-    parent = multiprocessing.parent_process()
-    ends: list[Any] = [pipe, *([parent.sentinel] if parent else [])]
-    while pipe in wait(ends):  # a parent that is killed closes no pipe: other workers hold it open
-        try:
-            message = pipe.recv()
-        except (EOFError, OSError):
-            return
-        answer = attempt(work, _task(message, view) if isinstance(message, _Note) else message)
-        pipe.send(_Failed(answer.reason) if isinstance(answer, Lost) else answer)
-        if message is None:
-            return
+    with suppress(EOFError, OSError):
+        while (message := pipe.recv()) is not None:
+            answer = attempt(work, _task(message, view) if isinstance(message, _Note) else message)
+            pipe.send(_Failed(answer.reason) if isinstance(answer, Lost) else answer)
+        pipe.send(attempt(work, None))
 
 
 def _task(note: _Note, view: memoryview) -> Task:

@@ -22,6 +22,7 @@ from carecordon.model.incident import Case
 from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.paths import shown_path
 from carecordon.model.result import Begin, Closing, InputFile, Result, Summary
+from carecordon.pipeline.detect.sigma.heads import head_of
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.pipeline.triage.disk.assets import unlisted
@@ -87,7 +88,7 @@ class Scan:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_stage: Callable[[str], None] = lambda _: None
     """Told in words what takes long after everything has been read."""
-    _spool: Spool = field(default_factory=Spool)
+    _spool: Spool = field(init=False)
     _watch: Watch = field(default_factory=Watch)
     _inputs: list[Assembly] = field(default_factory=list)
     _unread: list[Unread] = field(default_factory=list)
@@ -102,6 +103,10 @@ class Scan:
     _named: set[str] = field(default_factory=set)
     _stdin: Copied | None = None
     """What came through standard input, to be read once more."""
+
+    def __post_init__(self) -> None:
+        """Begin with nothing found."""
+        self._spool = Spool({head.id: head for head in map(head_of, self.setup.rules.rules)})
 
     def run(self, paths: Sequence[str]) -> Result:
         """Return the result; stopped by hand or by a full disk, that of what was read so far, marked partial."""
@@ -178,11 +183,12 @@ class Scan:
 
     def _tasks(self, sources: Iterable[Source], stop: Stop) -> Iterator[Task]:
         """Yield the blocks of all inputs until the stop, and note what is not read."""
-        for source in sources:
+        for place, source in enumerate(sources):
             for opened in self._opened(source, stop):
                 if isinstance(opened, Unread):
                     self._unread.append(opened)
                 else:
+                    self._inputs.append(Assembly(opened.name, place))
                     yield from self._blocks(opened, stop, is_stream=source.path is None)
                 if self._is_over(stop):
                     return
@@ -190,10 +196,8 @@ class Scan:
             self._progress.files += 1
 
     def _blocks(self, opened: Opened, stop: Stop, *, is_stream: bool) -> Iterator[Task]:
-        """Yield the blocks of an input; where it is stopped a stream ends by itself, and gives what it still holds."""
-        number = len(self._inputs)
-        assembly = Assembly(opened.name)
-        self._inputs.append(assembly)
+        """Yield the last input's blocks; where it is stopped a stream ends by itself, and gives what it still holds."""
+        number, assembly = len(self._inputs) - 1, self._inputs[-1]
         self._current = opened
         for place, piece in enumerate(opened.blocks()):
             if isinstance(piece, Bad):
@@ -217,7 +221,7 @@ class Scan:
         else:
             source, number = answer.source, answer.number
             self._progress.events += answer.events
-            self._progress.matches += sum(not match.rule.is_silent for match in answer.matches)
+            self._progress.matches += answer.told
         self._inputs[source].take(number, answer, self._spool, self._watch)
         read = self._done_bytes + (self._current.progress() if self._current else 0)
         self._progress.read_bytes = max(self._progress.read_bytes, read)
@@ -269,7 +273,7 @@ class Scan:
             *(BlindSpot(Unseen.FILE, one.reason, one.name, count=1) for one in sorted(self._unread, key=_by_name)),
             *(spot for one in inputs for spot in one.blind_spots()),
             *coverage.blind_spots(coverage.covers(program, self.kinds_seen())),
-            *self._watch.blind_spots(self._records_before),
+            *self._watch.blind_spots(_records_before(self._inputs)),
             *spots,
         ]
         refused = tuple(
@@ -282,9 +286,6 @@ class Scan:
             tuple(self._watch.sources()),
             self._summary(inputs, len(dormant_ids(self.setup.rules, program)), is_partial=is_partial),
         )
-
-    def _records_before(self, file: str, block: int) -> int:
-        return next((one.before[block] for one in self._inputs if one.name == file and block < len(one.before)), 0)
 
     def _summary(self, inputs: Sequence[Assembly], dormant: int, *, is_partial: bool) -> Summary:
         rules = self.setup.rules
@@ -303,6 +304,12 @@ class Scan:
             seconds=0.0,
             partial=is_partial,
         )
+
+
+def _records_before(inputs: Sequence[Assembly]) -> Callable[[str, int], int]:
+    """Return how many records there are in the file of a name before one of its blocks; the first of that name."""
+    before = {one.name: one.before for one in reversed(inputs)}
+    return lambda file, block: next(iter(before.get(file, ())[block : block + 1]), 0)
 
 
 def _by_name(unread: Unread) -> str:

@@ -79,14 +79,15 @@ class _Place:
 def _enter(place: _Place, entered: dict[str, str]) -> Source | Unread | list[_Place]:
     """Return the file at a place, or the places in the folder there; `entered` are folders' names by real path."""
     name = shown_path(place.path)
+    path = Path(place.path)
     try:
-        status = Path(place.path).stat()
+        status = path.stat()
     except (OSError, ValueError) as fault:
         return Unread(name, _reason(fault, place.path), True)
     if stat.S_ISDIR(status.st_mode):
         return _folder(place, name, entered)
     if stat.S_ISREG(status.st_mode):
-        return Source(name, Path(place.path), status.st_size, place.is_named)
+        return Source(name, path, status.st_size, place.is_named)
     return Unread(name, f"it is no file but a {special_kind(status.st_mode)}", place.is_named)
 
 
@@ -99,11 +100,16 @@ def _folder(place: _Place, name: str, entered: dict[str, str]) -> Unread | list[
     entered[real] = name
     try:
         with os.scandir(place.path) as entries:
-            inside = {one.path: None if _may_lead_away(one) else str(Path(real, one.name)) for one in entries}
+            inside = {one.path: _real_path(one, real) for one in entries}
     except OSError as fault:
         return Unread(name, _reason(fault, place.path), True)
     above = place.above | {real}
     return [_Place(path, inside[path], is_named=False, above=above) for path in sorted(inside)]
+
+
+def _real_path(entry: os.DirEntry[str], real: str) -> str | None:
+    """Return the real path of a folder in the folder `real`; None of a file, or where it must be asked for."""
+    return str(Path(real, entry.name)) if entry.is_dir(follow_symlinks=False) and not _may_lead_away(entry) else None
 
 
 def _may_lead_away(entry: os.DirEntry[str]) -> bool:

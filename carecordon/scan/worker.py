@@ -26,6 +26,7 @@ from carecordon.pipeline.ingest.feeds import feed_named
 from carecordon.pipeline.ingest.watch import Watch
 from carecordon.scan.bad import BadRecords
 from carecordon.scan.hand import Task
+from carecordon.scan.rows import Row, row_of
 from carecordon.scan.sketch import Sketch
 
 GC_THRESHOLD = (50_000, 20, 50)
@@ -56,7 +57,11 @@ class Setup:
 
 @dataclass(slots=True)
 class Answer:
-    """What one block gave; positions count from 1 in the block. `records` counts bad ones too."""
+    """What one block gave; positions count from 1 in the block. `records` counts bad ones too.
+
+    `found`: matches and process starts, of no file yet; `matches`: how many matches they are, `told`: how many of these
+    are of rules that do not only feed correlations.
+    """
 
     source: int
     number: int
@@ -64,8 +69,9 @@ class Answer:
     records: int = 0
     events: int = 0
     skipped: int = 0
-    matches: list[Match] = field(default_factory=list)
-    starts: list[ProcessStart] = field(default_factory=list)
+    found: list[Row] = field(default_factory=list)
+    matches: int = 0
+    told: int = 0
     bad: BadRecords = field(default_factory=BadRecords)
     watch: Watch = field(default_factory=Watch)
     span: tuple[int, int] | None = None
@@ -184,9 +190,11 @@ def _wider(span: tuple[int, int] | None, times: Sequence[int | None]) -> tuple[i
 def _keep(found: Sequence[Effect], answer: Answer) -> None:
     for item in recorded(found):
         if isinstance(item, Match):
-            answer.matches.append(item)
+            answer.matches += 1
+            answer.told += not item.rule.is_silent
+            answer.found.append(row_of(item))
         elif isinstance(item, ProcessStart):
-            answer.starts.append(item)
+            answer.found.append(row_of(item))
 
 
 def _picked(rows: Rows, kept: list[int]) -> Rows:

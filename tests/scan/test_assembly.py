@@ -14,6 +14,7 @@ from carecordon.scan.assembly import UNCERTAIN, Assembly
 from carecordon.scan.bad import TOLD
 from carecordon.scan.hand import Lost, Task
 from carecordon.scan.open import Facts
+from carecordon.scan.rows import row_of
 from carecordon.scan.spool import Spool
 from carecordon.scan.worker import Answer
 
@@ -31,7 +32,8 @@ def piece(records: int, *positions: int, bad: tuple[Bad, ...] = ()) -> Answer:
         10,
         records=records,
         events=records - sum(one.count for one in bad),
-        matches=[match(at) for at in positions],
+        found=[row_of(match(at)) for at in positions],
+        matches=len(positions),
     )
     for one in bad:
         found.bad.add(one)
@@ -49,7 +51,7 @@ PIECES: list[Any] = [
 
 
 def assembled(order: Any, pieces: list[Any]) -> tuple[Assembly, list[Match]]:
-    one, spool, watch = Assembly("a.jsonl"), Spool(), Watch()
+    one, spool, watch = Assembly("a.jsonl"), Spool({HEAD.id: HEAD}), Watch()
     for number in order:
         one.take(number, pieces[number], spool, watch)
     return one, list(spool)

@@ -197,9 +197,9 @@ def test_what_is_another_file_the_second_time_is_no_evidence(
 
 
 def test_a_stop_in_the_second_reading_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(again: Again, *_: object) -> Iterator[Opened]:
+    def stopped(again: Again, wanted: set[int]) -> Iterator[tuple[int, Opened]]:
         again.stop.is_asked = True
-        return opened(again)
+        return opened(again, wanted)
 
     opened = Again._opened
     monkeypatch.setattr(Again, "_opened", stopped)

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from carecordon.model.event import Value
 from carecordon.model.match import Level, Match, RuleHead
+from carecordon.scan.rows import row_of
 from carecordon.scan.spool import RUN_BYTES, Spool
 
 HEADS = [RuleHead(f"rule-{number}", "Made up", Level.LOW, ("T1059",), "a.yml", 1) for number in range(3)]
+KNOWN = {head.id: head for head in HEADS}
 
 
 def match(
@@ -36,8 +38,8 @@ def match(
 
 
 def kept(*matches: Match, run_bytes: int = RUN_BYTES) -> list[Match]:
-    spool = Spool(run_bytes)
-    spool.add(matches)
+    spool = Spool(KNOWN, run_bytes)
+    spool.add(map(row_of, matches))
     found = list(spool)
     assert list(spool) == found, "it may be read any number of times"
     spool.close()
@@ -99,10 +101,10 @@ def test_many_matches_take_no_memory() -> None:
         for position in range(count):
             yield match(position % 3, position=position, time=rng.randrange(1_000), fields={"A": f"{position:0300}"})
 
-    spool = Spool(1 << 20)
+    spool = Spool(KNOWN, 1 << 20)
     tracemalloc.start()
     try:
-        matches = made()
+        matches = map(row_of, made())
         spool.add(next(matches) for _ in range(1_000))
         tracemalloc.reset_peak()
         spool.add(matches)
@@ -143,10 +145,10 @@ class Full:
 @pytest.mark.parametrize("room", [0, 1, 700, 2_000])
 def test_on_a_full_disk_nothing_that_was_found_is_lost(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full(room))
-    spool = Spool(1_000)
+    spool = Spool(KNOWN, 1_000)
     matches = [match(position=position, fields={"A": "x" * 300}) for position in range(1, 21)]
-    spool.add(reversed(matches[:3]))
-    spool.add(reversed(matches[3:]))
+    spool.add(map(row_of, reversed(matches[:3])))
+    spool.add(map(row_of, reversed(matches[3:])))
     assert (
         spool.fault
         == "no more temporary files can be written here (No space left on device); TMPDIR may name another folder"

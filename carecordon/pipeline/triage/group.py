@@ -50,10 +50,9 @@ from carecordon.pipeline.triage.records import (
 from carecordon.pipeline.triage.records import unit_key as record_key
 from carecordon.pipeline.triage.score import Estate, rarity
 from carecordon.pipeline.triage.spread import Spread
-from carecordon.pipeline.triage.subject import subject_of
 from carecordon.pipeline.triage.tell import tell
 from carecordon.pipeline.triage.unchanged import AsTold, Told, Unchanged
-from carecordon.pipeline.triage.unit import Body, Damaged, Unit, UnitKey, chain_unit, member_link, unit_key
+from carecordon.pipeline.triage.unit import Body, Damaged, Gists, Unit, UnitKey, chain_unit, member_link
 
 SETTLE_NS = 1_000_000_000
 """How long changes may wait before incidents are looked at again, and how much longer for each unit that was."""
@@ -95,6 +94,7 @@ class Grouper:
         self._members = Members(counted, lasting)
         self._newest = -(1 << 80)
         self._parts = Parts(self.processes)
+        self._gists = Gists()
         self._spread = Spread(forgets=is_kept)
         self._unchanged = Unchanged(self.estate, teller)
         self._fresh = self.looked_at = 0
@@ -318,15 +318,14 @@ class Grouper:
             return
         self._stir((match.device or "",))
         match = replace(match, carried={})  # whole events are read again where they are told
-        subject = subject_of(match)
-        key = unit_key(match, time, subject)
-        known = self._units.get(key)
-        unit = known or Unit(key, match.rule, match.device or "", time, time, subject, Body(match))
-        unit.add(match, time, subject)
+        gist = self._gists.of(match, time)
+        known = self._units.get(gist.key)
+        unit = known or Unit(gist.key, match.rule, match.device or "", time, time, gist.subject, Body(match))
+        unit.add(match, time, gist)
         if is_member:
             unit.links.add(member_link(match.file, match.position))
         if known is None:
-            self._put(key, unit)
+            self._put(gist.key, unit)
             self._fresh += 1
         else:
             self._parts.touch(unit)

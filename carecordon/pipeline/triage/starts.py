@@ -115,10 +115,21 @@ class DeviceStarts:
         return self.ordered[at : at + 1] == [start]
 
     def _let_go(self, gone: Sequence[ProcessStart]) -> None:
-        for start in gone:
-            self._unlink(start)
+        if len(gone) > len(self.ordered):
+            self._relink()
+        else:
+            for start in gone:
+                self._unlink(start)
         if gone:
             self._change()
+
+    def _relink(self) -> None:
+        """Look up all anew: quicker than to take out the most of them, one by one."""
+        self.guids = {start.guid: start for start in self.ordered if start.guid}
+        self.pids = {}
+        for start in self.ordered:
+            if start.pid is not None:
+                self.pids.setdefault(start.pid, []).append(start)
 
     def _unlink(self, start: ProcessStart) -> None:
         if start.guid and self.guids.get(start.guid) is start:

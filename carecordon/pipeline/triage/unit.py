@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import MsgspecError, Struct
 from msgspec.msgpack import Decoder
@@ -23,6 +23,8 @@ PLACES_KEPT = 100_000
 """Places of one unit that are told one by one."""
 KEPT = 32
 """Entities and links of each kind in one unit: what writes a thousand files need not be told by all of them."""
+KNOWN = 1_000
+"""Matches of one moment that are looked for among those that follow."""
 MEMBERS_MET = 200
 """Events of a correlation that are looked at for who took part."""
 
@@ -110,7 +112,7 @@ class Unit(Struct):
         sample = self.body.sample
         return sample.time or 0, sample.device or "", sample.rule.id
 
-    def add(self, match: Match, time: int, subject: Subject) -> None:
+    def add(self, match: Match, time: int, gist: Gist) -> None:
         """Take in one more match; an event met before in another file adds its place only."""
         self.version += 1
         body = self.body
@@ -118,15 +120,16 @@ class Unit(Struct):
             body.places.append(Place(match.file, match.position, match.rule.id))
         else:
             body.left_out += 1
-        if earliest((body.sample, match)) is not body.sample:
-            body.sample, self.subject = match, subject
-        identity = hash((time, match.channel, match.record_id, _frozen(match)))
-        if identity in self.seen:
+        is_met = gist.identity in self.seen
+        # Of an event met before only the place is new, and no later place makes it the earliest.
+        if not (is_met and _place(match) >= _place(body.sample)) and earliest((body.sample, match)) is not body.sample:
+            body.sample, self.subject = match, gist.subject
+        if is_met:
             return
-        self.seen.add(identity)
+        self.seen.add(gist.identity)
         self.count += 1
         self.first, self.last = min(self.first, time), max(self.last, time)
-        self.meet(match, time, subject)
+        self.meet(match, time, gist.subject)
 
     def meet(self, match: Match, time: int, subject: Subject) -> None:
         """Note who took part, and what the match is tied by."""
@@ -157,6 +160,38 @@ class Unit(Struct):
     def process(self, processes: Processes) -> ProcessStart | None:
         """Return the start of the process that it stands in, None where that was not seen."""
         return processes.find(self.device, self.subject.guid, self.subject.pid, self.first)
+
+
+class Gist(NamedTuple):
+    """What a match says to triage: who did it, the unit that it falls into, what tells its event from others there."""
+
+    subject: Subject
+    key: UnitKey
+    identity: int
+
+
+class Gists:
+    """The gists of matches; one event that stands in many files, its fields the very same objects, is read once."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._time = -1
+        self._known: dict[tuple[str, int, int], tuple[Match, Gist]] = {}
+
+    def of(self, match: Match, time: int) -> Gist:
+        """Return the gist of a match at this time."""
+        if time != self._time or len(self._known) == KNOWN:
+            self._time = time
+            self._known.clear()
+        place = match.rule.id, id(match.subject), id(match.fields)
+        former, gist = self._known.get(place, (None, None))
+        if gist is not None and former is not None and _header(former) == _header(match):
+            return gist
+        subject = subject_of(match)
+        identity = hash((time, match.channel, match.record_id, _frozen(match)))
+        gist = Gist(subject, unit_key(match, time, subject), identity)
+        self._known[place] = match, gist  # with the match, whose fields must live as long as they are known by id
+        return gist
 
 
 def unit_key(match: Match, time: int, subject: Subject) -> UnitKey:
@@ -203,7 +238,7 @@ def earliest(matches: Sequence[Match]) -> Match:
     same = [match for match in matches if (match.time or 0) == first]
     if all(match is same[0] for match in same):
         return same[0]
-    return min(same, key=lambda match: (birth(match), match.file, match.position))
+    return min(same, key=lambda match: (birth(match), *_place(match)))
 
 
 def first_of(units: Sequence[Unit]) -> Match:
@@ -246,6 +281,14 @@ def _least(keys: Iterable[_Kinded]) -> list[_Kinded]:
 def member_link(file: str, position: int) -> Link:
     """Return the link between an event's own matches and the correlations it is part of."""
     return Tie.MEMBER, "", f"{file}:{position}"
+
+
+def _header(match: Match) -> tuple[object, ...]:
+    return match.device, match.channel, match.event_id, match.record_id
+
+
+def _place(match: Match) -> tuple[str, int]:
+    return match.file, match.position
 
 
 def _frozen(match: Match) -> frozenset[tuple[str, str]]:
