@@ -46,7 +46,7 @@ def write(
         bool, typer.Option("--random-names", help="Attackers' files, services and domains are drawn anew.")
     ] = False,
     start: Annotated[
-        str | None, typer.Option(metavar="DATE", help="First day, e.g. 2026-11-20 [default: the scenario's own].")
+        str | None, typer.Option(metavar="DATE", help="First day, e.g. 2026-11-20 (default: the scenario's own).")
     ] = None,
     since: Annotated[str, typer.Option("--from", metavar="HH:MM", help="Each day's life begins then, UTC.")] = "00:00",
     until: Annotated[str, typer.Option("--to", metavar="HH:MM", help="Each day's life ends then, UTC.")] = "24:00",

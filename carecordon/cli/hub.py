@@ -110,7 +110,7 @@ def show_status(*, data: Path = DATA, as_json: AsJson = False) -> None:
 def watch(
     *,
     data: Path = DATA,
-    seconds: Annotated[float | None, typer.Option(min=0, help="End after so long [default: with Ctrl-C].")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="End after so long (default: with Ctrl-C).")] = None,
 ) -> None:
     """Show the hub as it goes: agents online, events a second, lag, incidents as they appear with their story."""
     try:

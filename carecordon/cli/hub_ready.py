@@ -31,10 +31,10 @@ COVERAGE = (("channel", "Channel"), ("device", "Of"), ("events", "Events"), ("la
 
 Since = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="From then on, UTC unless it names a zone [default: a day back]."),
+    typer.Option("--from", metavar="TIME", help="From then on, UTC unless it names a zone (default: a day back)."),
 ]
 Until = Annotated[
-    str | None, typer.Option("--to", metavar="TIME", help="Up to then; a date means its whole day [default: now].")
+    str | None, typer.Option("--to", metavar="TIME", help="Up to then; a date means its whole day (default: now).")
 ]
 Of = Annotated[str, typer.Argument(metavar="DEVICE", help="The machine's name, as its events have it.")]
 MaybeOf = Annotated[str | None, typer.Option(metavar="NAME", help="Of this machine only.")]

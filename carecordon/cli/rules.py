@@ -101,7 +101,7 @@ def check(
 def prove_rules(
     *,
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rules with proofs beside them [default: our own].")
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rules with proofs beside them (default: our own).")
     ] = None,
     values: ValuesOption = None,
     hints: Annotated[bool, typer.Option("--hints", help="Name single values that no proof needs; no failure.")] = False,

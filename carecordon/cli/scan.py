@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from importlib import resources
@@ -30,6 +30,7 @@ from carecordon.cli.options import (
     bound_of,
     fail,
     moment_of,
+    say,
     tell_book,
     values_of,
 )
@@ -99,7 +100,7 @@ def scan(
         str | None, typer.Option("--to", metavar="TIME", help="Leave later events alone; a date means its whole day.")
     ] = None,
     min_level: Annotated[
-        Level | None, typer.Option(help="Show findings of this level and above; exit 1 only for those [default: low].")
+        Level | None, typer.Option(help="Show findings of this level and above; exit 1 only for those (default: low).")
     ] = None,
     timezone: Annotated[str, typer.Option(metavar="TZ", help="Zone to show times in, e.g. Europe/London.")] = "UTC",
     redact: Annotated[
@@ -107,7 +108,7 @@ def scan(
     ] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Show incidents and counts, not the matches.")] = False,
     cores: Annotated[
-        int | None, typer.Option(min=1, help="Processes to use [default: as the input's size asks].")
+        int | None, typer.Option(min=1, help="Processes to use (default: as the input's size asks).")
     ] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read standard input too.")] = False,
 ) -> None:
@@ -131,12 +132,16 @@ def scan(
     sheets = _sheets({"--csv": csv, "--html": html, "--timeline": timeline, "--navigator": navigator})
     check_new(sheets)
     assets = _assets(devices)
-    book = _book(rules, cache, values, own=not no_own_rules)
+    with _given_up("stopped before anything was read"):
+        book = _book(rules, cache, values, own=not no_own_rules)
     setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
     run = Scan(setup, tuple(sys.argv[1:]), cores, _words(), assets)
-    result = _run(run, named)
-    if redactor:
-        result = redacted(result, redactor, run.matches())
+    if STDIN in named and sys.stdin is not None and sys.stdin.isatty():
+        say("reading events from the keyboard: Ctrl-D ends them")
+    with _given_up("stopped twice: what was found is not told"):
+        result = _run(run, named)
+        if redactor:
+            result = redacted(result, redactor, run.matches())
     tell_book(book, redactor.text if redactor else str)
     if min_level is not None:
         result = at_least(result, min_level)
@@ -149,6 +154,16 @@ def scan(
         if fault is not None:
             fail(f"{sheet.option} {sheet.path}: {fault}")
     raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW, is_stopped=run.is_stopped))
+
+
+@contextmanager
+def _given_up(words: str) -> Iterator[None]:
+    """Where this is stopped by hand say so, and end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(words)
+        raise typer.Exit(STOPPED) from None
 
 
 def _sheets(asked: dict[str, Path | None]) -> list[Sheet]:

@@ -34,7 +34,7 @@ def describe(head: bytes) -> tuple[str, bool]:
     if head.startswith(_TAR_MAGIC, _TAR_OFFSET):
         return "a tar archive: unpack it first", True
     if not head:
-        return "the file is empty", False
+        return "it is empty", False
     if not head.strip(b"\0"):
         return "the file begins with nothing but zero bytes", False
     return "not an event file: neither EVTX, JSON events nor Windows event XML", False

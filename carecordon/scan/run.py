@@ -47,6 +47,8 @@ from carecordon.scan.worker import Answer, KindSeen, Setup, Worker
 SMALL_BYTES = 24 * 1024 * 1024
 """Input below this is read by one process: starting others would take longer than it saves."""
 
+STOPPING = "Stopped: what was found so far is put together. Ctrl-C once more gives up"
+
 
 @dataclass(slots=True)
 class Progress:
@@ -115,6 +117,8 @@ class Scan:
         with Stop() as stop:
             self._read(paths, stop)
             is_partial = self._is_over(stop)
+            if stop.is_asked:
+                self.on_stage(STOPPING)
             triaged = self._triaged()
             closing = self._closing(triaged.spots, is_partial=is_partial)
             cases, spots = self._cases(triaged, closing.unseen, stop)

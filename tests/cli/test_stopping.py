@@ -14,10 +14,15 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from carecordon.model.ports import NoCache
+from carecordon.pipeline.detect.disk.rulebook import read_rulebook
+from carecordon.scan.run import STOPPING, Scan
+from carecordon.scan.stop import Stop
+from carecordon.scan.worker import Setup
 from tests.cli.calling import Call, Done, jsonl, process, put, start, whoami
 
 
@@ -168,3 +173,37 @@ def test_workers_do_not_outlive_a_scan_that_is_killed(rules: Path) -> None:
     for end in ends:
         assert select.select([end], [], [], 30)[0]
         os.close(end)
+
+
+def stop(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_a_scan_that_is_stopped_before_it_reads_says_so(
+    scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carecordon.cli.scan.read_rulebook", stop)
+    done = scan(put(tmp_path / "a.jsonl", whoami()), "--json")
+    assert (done.status, done.out) == (130, b"")
+    assert done.err == "carecordon: stopped before anything was read\n"
+
+
+def test_a_scan_that_is_stopped_twice_says_that_it_tells_nothing(
+    scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carecordon.cli.scan.Scan.run", stop)
+    done = scan(put(tmp_path / "a.jsonl", whoami()))
+    assert (done.status, done.out) == (130, b"")
+    assert done.err == "carecordon: stopped twice: what was found is not told\n"
+
+
+def test_who_stops_a_scan_hears_that_it_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def read(_scan: Scan, _paths: object, asked: Stop) -> None:
+        asked.is_asked = True
+
+    monkeypatch.setattr(Scan, "_read", read)
+    run = Scan(Setup(read_rulebook([], NoCache(), {}, own=False).rules, NoCache()), ("scan",), on_stage=said.append)
+    assert run.run([str(tmp_path)]).closing.summary.partial
+    assert said == [STOPPING]

@@ -7,10 +7,8 @@ import multiprocessing
 import os
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -202,32 +200,3 @@ def test_where_no_process_can_be_started_the_work_is_done_in_this_one(monkeypatc
     answers, words = run(Fan(Echo, 3), tasks(5))
     assert [answer[1] for answer in answers] == list(range(5))
     assert words == [5]
-
-
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs processes that are copies")
-def test_who_loses_the_parent_ends() -> None:
-    """Whatever the parent died of: nobody is left behind, waiting for a task that never comes."""
-    ours, theirs = multiprocessing.Pipe()
-    parent = multiprocessing.get_context("fork").Process(target=parent_of_three, args=(theirs,))
-    parent.start()
-    workers = ours.recv()
-    parent.kill()
-    parent.join()
-    deadline = time.monotonic() + 30
-    while left := [pid for pid in workers if is_running(pid)]:
-        assert time.monotonic() < deadline, f"{left} of {workers} still run"
-        time.sleep(0.02)
-
-
-def parent_of_three(told: Any) -> None:
-    fan = Fan(Echo, 4)
-    told.send([hand._process.pid for hand in fan._hands])
-    time.sleep(60)
-
-
-def is_running(pid: int) -> bool:
-    """Say whether a process runs; one that has ended may wait for whoever is to hear of it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False

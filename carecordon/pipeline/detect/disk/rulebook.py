@@ -17,6 +17,7 @@ import carecordon
 from carecordon.model.errors import TheirFault
 from carecordon.model.paths import shown_path
 from carecordon.model.ports import Cache
+from carecordon.pipeline.detect.disk.licence import is_licence, licence_in
 from carecordon.pipeline.detect.disk.source import source_hash
 from carecordon.pipeline.detect.sigma.ir import IR_VERSION, Abridged, RuleSet
 from carecordon.pipeline.detect.sigma.texts import RuleText, Values, rule_set_hash
@@ -28,12 +29,11 @@ MAX_ZIP_BYTES = 256 * 1024 * 1024
 """What the rules of one zip may unpack to."""
 COMPILER = "carecordon.pipeline.detect.sigma"
 T = TypeVar("T", RuleSet, Abridged)
-LICENCE_NAMES = ("license", "license.md", "license.txt", "licence", "licence.md", "licence.txt", "copying")
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A zip of rules: its SHA-256 and the first line of its licence (None if it carries none)."""
+    """A zip of rules: its SHA-256 and what its licence file says (None if it carries none)."""
 
     path: str
     sha256: str
@@ -213,11 +213,11 @@ def _read_zip(path: Path, suffixes: tuple[str, ...]) -> Files:
             left = MAX_ZIP_BYTES
             for member in members:
                 name = member.filename.rsplit("/", 1)[-1].lower()
-                if name in LICENCE_NAMES and licence is None:
-                    licence = _first_line(_member(archive, member))
-                elif name.endswith(suffixes):
+                if name.endswith(suffixes):
                     text = texts[shown_path(f"{path}!{member.filename}")] = _member(archive, member)
                     left -= len(text)
+                elif is_licence(name) and licence is None:
+                    licence = licence_in(_member(archive, member))
                 if left < 0:
                     raise TheirFault(f"{path}: its rules unpack to more than {MAX_ZIP_BYTES >> 20} MiB; split it")
     except TheirFault:
@@ -237,11 +237,6 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _first_line(text: bytes) -> str | None:
-    lines = (line.strip("#* \t\r") for line in text.decode("utf-8", "replace").splitlines())
-    return next((line for line in lines if line), None)
 
 
 def _note_key(name: str) -> str:
