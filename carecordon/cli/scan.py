@@ -228,14 +228,16 @@ def _write(result: Result, view: View, *, as_json: bool) -> None:
     out = sys.stdout.buffer
     is_screen = sys.stdout.isatty()
     waiting = bytearray()
-    for piece in form.tell(result, view):
-        data = piece.encode("utf-8", "backslashreplace")
-        waiting += visible_json(data) if is_screen else data
-        if len(waiting) >= WRITE_BYTES:
-            out.write(waiting)
-            waiting.clear()
-    out.write(waiting)
-    out.flush()
+    try:
+        for piece in form.tell(result, view):
+            data = piece.encode("utf-8", "backslashreplace")
+            waiting += visible_json(data) if is_screen else data
+            if len(waiting) >= WRITE_BYTES:
+                full, waiting = waiting, bytearray()
+                out.write(full)
+    finally:  # stopped by hand: what was made is told
+        out.write(waiting)
+        out.flush()
 
 
 def _status(result: Result, highest: int, least: Level, *, is_stopped: bool) -> int:

@@ -94,10 +94,34 @@ class Again:
         asked.settle()
         self.unfollowed = sum(max(0, number - FOLLOWED) for number in asked.followed.values())
         evidence = Evidence(incidents)
-        for name, collected in self._answers(asked, apart, self.cores):
-            evidence.take(collected, name)
-        evidence.drop([name for name, reason in self.troubles.items() if reason == CHANGED])
+        spared: list[tuple[str, str, str]] = []
+        while apart:
+            for name, collected in self._answers(asked, apart, self.cores):
+                evidence.take(collected, name)
+            evidence.drop([name for name, reason in self.troubles.items() if reason == CHANGED])
+            apart = self._instead(asked, apart, copies, spared)
+        for name, reason, other in reversed(spared):
+            if other in self.troubles:
+                self.troubles[name] = reason
         return evidence
+
+    def _instead(
+        self, asked: Question, read: Iterable[int], copies: dict[int, int], spared: list[tuple[str, str, str]]
+    ) -> list[int]:
+        """Return copies to read instead of what was read in vain; its trouble is spared where one of them serves."""
+        instead: list[int] = []
+        for number in read:
+            name = self.inputs[number].name
+            others = [copy for copy, first in copies.items() if first == number]
+            if others and name in self.troubles:
+                other, *rest = others
+                del copies[other]
+                copies.update(dict.fromkeys(rest, other))
+                asked.places[other] = asked.places.pop(number, {})
+                spared.append((name, self.troubles.pop(name), self.inputs[other].name))
+                instead.append(other)
+        asked.settle()
+        return instead
 
     def _answers(self, asked: Question, apart: Iterable[int], cores: int) -> Iterator[tuple[str, Collected]]:
         """Yield what each block that may hold something gives, with the name of its input, one of these."""

@@ -37,7 +37,10 @@ _SHARED = ("\\netlogon\\", "\\sysvol\\", "\\scripts\\")
 
 
 def question(incidents: Sequence[Incident], inputs: Mapping[str, list[int]]) -> Question:
-    """Return what is to be asked, not yet settled; `inputs` the numbers of the inputs of each name."""
+    """Return what is to be asked, not yet settled; `inputs` the numbers of the inputs of each name.
+
+    Of an input that is a copy of another it is the number of that other, which is asked in its place.
+    """
     devices = [frozenset(incident.devices) for incident in incidents]
     asked = Question(devices=devices, ends=[incident.last + AROUND_NS for incident in incidents])
     for number, incident in enumerate(incidents):

@@ -54,10 +54,10 @@ class Assembly:
         self._waiting[number] = piece
         while self._next in self._waiting:
             self.before.append(self.records)
-            placed = self._waiting.pop(self._next)
-            self.spans.append(placed.span if isinstance(placed, Answer) else None)
-            self.sketches.append(placed.sketch if isinstance(placed, Answer) else _NOTHING)
-            self._place(placed, spool, watch)
+            first = self._waiting.pop(self._next)
+            self.spans.append(first.span if isinstance(first, Answer) else None)
+            self.sketches.append(first.sketch if isinstance(first, Answer) else _NOTHING)
+            self._place(first, spool, watch)
             self._next += 1
 
     def _place(self, piece: Answer | Bad | Lost, spool: Spool, watch: Watch) -> None:

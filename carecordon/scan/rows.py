@@ -15,8 +15,10 @@ from carecordon.model.process import ProcessStart
 LAST = (1 << 63) - 1
 LIMIT = 1 << 64
 """Whole numbers from here on do not fit msgpack: they are kept as their text."""
-ALIKE = 1_000
-"""Bodies of one moment that are looked for among those that follow."""
+ALIKE_BYTES = 1 << 20
+"""Bodies of one moment, together, that are looked for among those that follow."""
+ROW_BYTES = 300
+"""What a match takes in memory beside its packed body."""
 STARTED = tuple(name for name in ProcessStart.__struct_fields__ if name not in {"time", "file", "position"})
 
 Row = tuple[int, str, int, str, bytes]
@@ -37,22 +39,25 @@ def placed(rows: Iterable[Row], file: str, before: int) -> Iterator[Row]:
 
 def found_in(rows: Iterable[Row], heads: Mapping[str, RuleHead]) -> Iterator[Found]:
     """Yield what rows hold; matches of one event that stands in several files have their fields in common."""
-    moment = -1
+    moment = held_bytes = -1
     alike: dict[tuple[str, bytes], Match] = {}
     for row in rows:
         time, file, position, rule, body = row
         if not rule:
             yield _start(row)
             continue
-        if time != moment or len(alike) == ALIKE:
-            moment = time
+        if time != moment or held_bytes > ALIKE_BYTES:
+            moment, held_bytes = time, 0
             alike.clear()
         known = alike.get((rule, body))
-        if known is None:
-            known = alike[rule, body] = _match(row, heads[rule])
-            yield known
-        else:
+        if known is not None:
             yield replace(known, file=file, position=position)
+            continue
+        match = _match(row, heads[rule])
+        if len(body) <= ALIKE_BYTES:
+            alike[rule, body] = match
+            held_bytes += len(body) + ROW_BYTES
+        yield match
 
 
 def _match_row(match: Match) -> Row:

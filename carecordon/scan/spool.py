@@ -16,14 +16,12 @@ from typing import IO
 import msgspec
 
 from carecordon.model.match import Match, RuleHead
-from carecordon.scan.rows import Found, Row, found_in
+from carecordon.scan.rows import ROW_BYTES, Found, Row, found_in
 
 RUN_BYTES = 16 << 20
 """What is held in memory before it goes to disk."""
 PIECE_BYTES = 16 << 10
 """What is read of a run at a time: a thousand runs are merged in some tens of MiB."""
-ROW_BYTES = 300
-"""What a match takes in memory beside its packed body."""
 
 Run = list[tuple[int, int]]
 """Where the pieces of a run lie: start and size."""

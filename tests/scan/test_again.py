@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from carecordon.model.match import Unseen
 from carecordon.model.result import Result
 from carecordon.scan import again as again_module
 from carecordon.scan import open as open_module
-from carecordon.scan.again import CHANGED, copies_of
+from carecordon.scan.again import CHANGED, GONE, copies_of
 from carecordon.scan.assembly import Assembly
 from carecordon.scan.open import Facts
 from carecordon.scan.run import Scan
@@ -44,6 +45,7 @@ def test_of_copies_the_first_by_name_is_read_and_tells_the_same(
     paths = [written(tmp_path / name, EVENTS) for name in names]
     once = scanned(paths, tmp_path, cores)
     assert opened == ["a.jsonl"], "nobody called, so that it is opened for the events alone"
+    assert unread(once) == []
     assert [seen.record_id for seen in once.cases[0].events] == BELONG
     assert {seen.file for seen in once.cases[0].events} == {str(tmp_path / "a.jsonl")}
     monkeypatch.setattr(again_module, "copies_of", lambda _: {})
@@ -53,9 +55,10 @@ def test_of_copies_the_first_by_name_is_read_and_tells_the_same(
 
 def test_a_file_that_is_named_twice_is_read_again_once(tmp_path: Path, opened: list[str]) -> None:
     path = written(tmp_path / "a.jsonl", EVENTS)
-    (case,) = scanned([path, path], tmp_path).cases
+    result = scanned([path, path], tmp_path)
     assert opened == ["a.jsonl"]
-    assert [seen.record_id for seen in case.events] == BELONG
+    assert [seen.record_id for seen in result.cases[0].events] == BELONG
+    assert unread(result) == []
 
 
 def test_what_cannot_hold_anything_is_not_opened_again(tmp_path: Path, opened: list[str]) -> None:
@@ -71,24 +74,55 @@ def test_members_of_one_name_are_both_read_again(tmp_path: Path, opened: list[st
     with zipfile.ZipFile(tmp_path / "logs.zip", "w") as archive:
         for number, part in enumerate((EVENTS[:2], EVENTS[2:])):
             archive.write(written(tmp_path / f"{number}.jsonl", part), "log.jsonl")
-    (case,) = scanned([tmp_path / "logs.zip"], tmp_path).cases
+    result = scanned([tmp_path / "logs.zip"], tmp_path)
     assert opened == ["logs.zip"]
-    assert [seen.record_id for seen in case.events] == BELONG
+    assert [seen.record_id for seen in result.cases[0].events] == BELONG
+    assert unread(result) == []
 
 
-def test_where_the_copy_that_is_read_has_changed_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [written(tmp_path / name, EVENTS) for name in ("a.jsonl", "b.jsonl")]
+def changing(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Do something to the files between the two readings."""
 
-    def change(scan: Scan) -> Any:
-        paths[0].write_text(paths[0].read_text().replace("whoami", "calculator"))
+    def triaged_first(scan: Scan) -> Any:
+        change()
         return triaged(scan)
 
     triaged = Scan._triaged
-    monkeypatch.setattr(Scan, "_triaged", change)
+    monkeypatch.setattr(Scan, "_triaged", triaged_first)
+
+
+def overwrite(path: Path) -> None:
+    path.write_text(path.read_text().replace("whoami", "calculator"))
+
+
+@pytest.mark.parametrize("harm", [overwrite, Path.unlink])
+def test_where_the_first_copy_is_not_what_it_was_another_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], object]
+) -> None:
+    paths = [written(tmp_path / name, EVENTS) for name in ("a.jsonl", "b.jsonl", "c.jsonl")]
+    changing(monkeypatch, lambda: [*map(harm, paths[:2])])
     result = scanned(paths, tmp_path)
-    told = [(spot.file, spot.reason) for spot in result.closing.unseen if spot.reason == CHANGED]
-    assert told == [(str(paths[0]), CHANGED)]
+    assert [(seen.record_id, seen.file) for seen in result.cases[0].events] == [(at, str(paths[2])) for at in BELONG]
+    assert unread(result) == []
+
+
+def test_where_no_copy_is_what_it_was_all_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [written(tmp_path / name, EVENTS) for name in ("a.jsonl", "b.jsonl", "c.jsonl")]
+
+    def harm() -> None:
+        overwrite(paths[0])
+        paths[1].unlink()
+        overwrite(paths[2])
+
+    changing(monkeypatch, harm)
+    result = scanned(paths, tmp_path)
+    assert unread(result) == [(str(path), why) for path, why in zip(paths, (CHANGED, GONE, CHANGED), strict=True)]
     assert [seen.record_id for seen in result.cases[0].events] == [7], "what matched is told all the same"
+
+
+def unread(result: Result) -> list[tuple[str | None, str]]:
+    """Return what is told of inputs that were not read again, or otherwise."""
+    return [(spot.file, spot.reason) for spot in result.closing.unseen if spot.kind is Unseen.FILE]
 
 
 def facts(digest: str, *faults: str) -> Facts:

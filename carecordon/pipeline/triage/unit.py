@@ -23,8 +23,10 @@ PLACES_KEPT = 100_000
 """Places of one unit that are told one by one."""
 KEPT = 32
 """Entities and links of each kind in one unit: what writes a thousand files need not be told by all of them."""
-KNOWN = 1_000
-"""Matches of one moment that are looked for among those that follow."""
+KNOWN_CHARS = 1 << 20
+"""What matches of one moment say, together, that are looked for among those that follow."""
+GIST_CHARS = 500
+"""What a gist that is known counts beside what its match says."""
 MEMBERS_MET = 200
 """Events of a correlation that are looked at for who took part."""
 
@@ -177,20 +179,23 @@ class Gists:
         """Begin with none."""
         self._time = -1
         self._known: dict[tuple[str, int, int], tuple[Match, Gist]] = {}
+        self._known_chars = 0
 
     def of(self, match: Match, time: int) -> Gist:
         """Return the gist of a match at this time."""
-        if time != self._time or len(self._known) == KNOWN:
-            self._time = time
+        if time != self._time or self._known_chars > KNOWN_CHARS:
+            self._time, self._known_chars = time, 0
             self._known.clear()
         place = match.rule.id, id(match.subject), id(match.fields)
         former, gist = self._known.get(place, (None, None))
         if gist is not None and former is not None and _header(former) == _header(match):
             return gist
-        subject = subject_of(match)
-        identity = hash((time, match.channel, match.record_id, _frozen(match)))
-        gist = Gist(subject, unit_key(match, time, subject), identity)
-        self._known[place] = match, gist  # with the match, whose fields must live as long as they are known by id
+        subject, frozen = subject_of(match), _frozen(match)
+        gist = Gist(subject, unit_key(match, time, subject), hash((time, match.channel, match.record_id, frozen)))
+        chars = sum(len(text) for _, text in frozen)
+        if chars <= KNOWN_CHARS:
+            self._known[place] = match, gist  # with the match, whose fields must live as long as they are known by id
+            self._known_chars += chars + GIST_CHARS
         return gist
 
 

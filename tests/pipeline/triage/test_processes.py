@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from carecordon.model.process import ProcessStart
 from carecordon.pipeline.triage.processes import Processes, Tops
-from carecordon.pipeline.triage.starts import order, process_key
+from carecordon.pipeline.triage.starts import DeviceStarts, order, process_key
 from tests.pipeline.triage.grouping import HOUR, MINUTE, NOON, SECOND, start
 from tests.pipeline.triage.test_parts import started
 from tests.replacing import replace
@@ -48,6 +48,21 @@ def test_taken_in_together_they_are_as_one_by_one(starts: list[ProcessStart]) ->
         name: (one.ordered, one.guids, one.pids) for name, one in added._devices.items()
     }
     assert filled._size == added._size
+
+
+@given(st.lists(started(), max_size=12, unique_by=order), st.sets(st.integers(0, 11)), st.booleans())
+def test_what_is_kept_is_as_if_nothing_else_had_come(
+    starts: list[ProcessStart], chosen: set[int], are_oldest: bool
+) -> None:
+    table, alone = DeviceStarts(), DeviceStarts()
+    table.fill(starts)
+    held = list(table.ordered)
+    if are_oldest:
+        gone = table.forget(len(chosen))
+    else:
+        gone = table.keep({id(one) for place, one in enumerate(held) if place in chosen})
+    alone.fill(one for one in held if one not in gone)
+    assert (table.ordered, table.guids, table.pids) == (alone.ordered, alone.guids, alone.pids)
 
 
 class Sleeping:
