@@ -53,10 +53,8 @@ def found_in(rows: Iterable[Row], heads: Mapping[str, RuleHead]) -> Iterator[Fou
         if known is not None:
             yield replace(known, file=file, position=position)
             continue
-        match = _match(row, heads[rule])
-        if len(body) <= ALIKE_BYTES:
-            alike[rule, body] = match
-            held_bytes += len(body) + ROW_BYTES
+        alike[rule, body] = match = _match(row, heads[rule])
+        held_bytes += len(body) + ROW_BYTES
         yield match
 
 

@@ -192,10 +192,8 @@ class Gists:
             return gist
         subject, frozen = subject_of(match), _frozen(match)
         gist = Gist(subject, unit_key(match, time, subject), hash((time, match.channel, match.record_id, frozen)))
-        chars = sum(len(text) for _, text in frozen)
-        if chars <= KNOWN_CHARS:
-            self._known[place] = match, gist  # with the match, whose fields must live as long as they are known by id
-            self._known_chars += chars + GIST_CHARS
+        self._known[place] = match, gist  # with the match, whose fields must live as long as they are known by id
+        self._known_chars += sum(len(text) for _, text in frozen) + GIST_CHARS
         return gist
 
 
