@@ -15,6 +15,9 @@ from carecordon.model.ports import Cache
 
 NOT_SHARED = re.compile(r"\\[pPCQv1-9]|\\x\{|\(\?P|\(\?[a-zA-Z]*m|\0")
 
+MOST_LITERALS = 20_000
+"""More would take long to compile: the time grows with their square where they are alike."""
+
 try:
     import hyperscan as _hyperscan
 except ImportError:
@@ -52,8 +55,10 @@ class Accelerator:
         """Use `cache` for compiled databases."""
         self._cache = cache
 
-    def literals(self, literals: Sequence[str], *, caseless: bool = False) -> Scanner:
-        """Return a scanner for `literals`; each is reported at most once a text."""
+    def literals(self, literals: Sequence[str], *, caseless: bool = False) -> Scanner | None:
+        """Return a scanner for `literals`, None for more than MOST_LITERALS; each is reported at most once a text."""
+        if len(literals) > MOST_LITERALS:
+            return None
         encoded = [literal.encode("utf-8", "replace") for literal in literals]
         digest = hashlib.sha256(bytes([caseless]))
         for literal in encoded:

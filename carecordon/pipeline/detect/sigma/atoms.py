@@ -32,6 +32,11 @@ from carecordon.pipeline.detect.sigma.refusal import BadRule
 MANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 AFFIXES = frozenset({"contains", "startswith", "endswith"})
 ANY_TEXT = "(?s).*"
+MAX_STEPS = 16_384
+"""Of a program of RE2: so many cost 5 µs for each byte of text at worst (regexes.py), more soon ten times that.
+
+SigmaHQ's largest has 2,400, but for `.{1000,}`, which has 8,005 and is looked for otherwise.
+"""
 _SHAPES = {(True, False): Op.ENDS, (False, True): Op.STARTS, (True, True): Op.CONTAINS, (False, False): Op.EQ}
 _NOT_LINEAR = re.compile(
     r"invalid perl operator: \(\?(?:[=!>R(&0-9]|<[=!]|P\Z)|invalid escape sequence: \\[0-9gkK]"
@@ -158,11 +163,11 @@ def _regex(value: SigmaRegularExpression, setting: Setting) -> Atom:
 
 @lru_cache(maxsize=4096)
 def regex_trouble(pattern: str) -> str | None:
-    """Return why RE2 cannot run this pattern, or None if it can."""
+    """Return why RE2 cannot run this pattern, or not fast on every text; None if it can."""
     options = re2.Options()
     options.log_errors = False
     try:
-        re2.compile(pattern, options)
+        program = re2.compile(pattern, options)
     except re2.error as fault:
         reason = fault.args[0].decode(errors="replace") if isinstance(fault.args[0], bytes) else str(fault)
         if _NOT_LINEAR.match(reason):
@@ -171,6 +176,11 @@ def regex_trouble(pattern: str) -> str | None:
                 " write it without look-around, back-references and large repetitions"
             )
         return f"the regular expression is not valid: {reason}"
+    steps = max(program.programsize, program.reverseprogramsize)
+    if steps > MAX_STEPS:
+        return (
+            f"the regular expression makes {steps:,} steps, each to be looked at for each byte; {MAX_STEPS:,} at most"
+        )
     return None
 
 

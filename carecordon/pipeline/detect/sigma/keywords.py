@@ -19,7 +19,7 @@ from typing import Any
 import ahocorasick_rs
 
 from carecordon.model.batch import Buffer
-from carecordon.pipeline.detect.sigma.accelerate import Accelerator
+from carecordon.pipeline.detect.sigma.accelerate import MOST_LITERALS, Accelerator
 from carecordon.pipeline.detect.sigma.ir import PLAIN_OPS, Atom
 from carecordon.pipeline.detect.sigma.regexes import demanded
 
@@ -73,10 +73,12 @@ class KeywordGate:
 
 def _finder(literals: list[str], accelerator: Accelerator | None) -> Callable[[Buffer], set[int]]:
     """Return a function that gives the indexes of the ASCII-caseless literals found in bytes."""
-    if accelerator is not None:
-        return accelerator.literals(literals, caseless=True).found_bytes
+    if accelerator is not None and (scanner := accelerator.literals(literals, caseless=True)) is not None:
+        return scanner.found_bytes
     encoded = [literal.encode().lower() for literal in literals]
-    automaton = ahocorasick_rs.BytesAhoCorasick(encoded, implementation=ahocorasick_rs.Implementation.DFA)
+    # The fastest of its forms takes kilobytes for each literal.
+    form = ahocorasick_rs.Implementation.DFA if len(encoded) <= MOST_LITERALS else None
+    automaton = ahocorasick_rs.BytesAhoCorasick(encoded, implementation=form)
 
     def found(data: Buffer) -> set[int]:
         return {hit[0] for hit in automaton.find_matches_as_indexes(bytes(data).lower(), overlapping=True)}

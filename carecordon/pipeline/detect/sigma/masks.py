@@ -1,16 +1,18 @@
 """A plan's conditions as bit masks: asked for each new signature, so made to be asked fast.
 
-A plan gives each atom it asks for a bit; the atoms that hold for an event are one integer.
+A plan gives what it asks for bits; the atoms that hold for an event are one integer.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import assert_never
 
 import msgspec
 
-from carecordon.pipeline.detect.sigma.nodes import AllOf, AnyOf, Every, Known, No, Some, Test
+from carecordon.pipeline.detect.sigma.nodes import AllOf, AnyOf, Every, Known, No, Some, Test, leaves
 
 
 class AnyBit(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +72,25 @@ class NoPart(msgspec.Struct, frozen=True, gc=False):
 
 
 Masked = AnyBit | AllBits | EveryPart | SomePart | NoPart
+
+
+def bits_of(atoms: Iterable[int], tests: Iterable[Test]) -> dict[int, int]:
+    """Return a bit for each of these atoms, in their order; atoms that no test tells apart have one together.
+
+    So a list of a hundred thousand addresses is one bit, not a hundred thousand, each an integer as long.
+    """
+    parts: dict[int, list[int]] = defaultdict(list)
+    told_apart: set[int] = set()
+    seen: dict[frozenset[int], int] = {}
+    for part in chain.from_iterable(map(leaves, tests)):
+        if isinstance(part, AllOf):
+            told_apart |= part.atoms
+        elif part.atoms not in seen:
+            seen[part.atoms] = len(seen)
+            for atom in part.atoms:
+                parts[atom].append(seen[part.atoms])
+    bits: dict[object, int] = {}
+    return {atom: bits.setdefault(atom if atom in told_apart else tuple(parts[atom]), 1 << len(bits)) for atom in atoms}
 
 
 def mask_of(atoms: Iterable[int], bits: Mapping[int, int]) -> int:

@@ -6,6 +6,7 @@ decides; masks.py asks what is left.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
 import msgspec
@@ -100,18 +101,25 @@ def _join(test: Every | Some, parts: tuple[Test, ...], known: Truths, truths: Tr
     return left[0] if len(left) == 1 else type(test)(tuple(left))
 
 
+def leaves(test: Test) -> Iterator[AnyOf | AllOf]:
+    """Yield the parts of the test that speak of atoms."""
+    match test:
+        case AnyOf() | AllOf():
+            yield test
+        case No(part):
+            yield from leaves(part)
+        case Every(parts) | Some(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Known():
+            return
+        case _:
+            assert_never(test)
+
+
 def atoms_of(test: Test) -> Truths:
     """Return every atom that the test mentions."""
-    match test:
-        case AnyOf(atoms) | AllOf(atoms):
-            return atoms
-        case No(part):
-            return atoms_of(part)
-        case Every(parts) | Some(parts):
-            return frozenset().union(*map(atoms_of, parts))
-        case Known():
-            return frozenset()
-    assert_never(test)
+    return frozenset().union(*(part.atoms for part in leaves(test)))
 
 
 def demand(test: Test, rarity: list[int]) -> Truths | None:

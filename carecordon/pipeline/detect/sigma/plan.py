@@ -20,7 +20,7 @@ from carecordon.model.batch import HEADER
 from carecordon.model.event import Kind
 from carecordon.pipeline.detect.sigma.fieldrefs import FieldReference
 from carecordon.pipeline.detect.sigma.ir import REF_OPS
-from carecordon.pipeline.detect.sigma.masks import mask_of, masked
+from carecordon.pipeline.detect.sigma.masks import bits_of, mask_of, masked
 from carecordon.pipeline.detect.sigma.matcher import ABSENT, NOTHING, FieldMatcher, Truths
 from carecordon.pipeline.detect.sigma.memo import Memo
 from carecordon.pipeline.detect.sigma.nodes import Known, Test, atoms_of, demand, fold
@@ -61,7 +61,7 @@ class Plan:
             fields[program.atoms[number].field].append(number)
         # Fields with few atoms come first: what an event satisfies is a short integer as long as these suffice.
         asked = [number for numbers in sorted(fields.values(), key=len) for number in numbers]
-        self._bits = {atom: 1 << place for place, atom in enumerate(asked)}
+        self._bits = bits_of(asked, tests)
         self._references = [
             (number, FieldReference(program.atoms[number])) for number in asked if program.atoms[number].op in REF_OPS
         ]
@@ -113,8 +113,8 @@ class Plan:
             needed = demand(test, rarity)
             if needed is None:
                 self._always.append(index)
-            for atom in needed or ():
-                self._by_bit[self._bits[atom]].append(index)
+            for bit in {self._bits[atom] for atom in needed or ()}:
+                self._by_bit[bit].append(index)
         self._demanded = sum(self._by_bit)
 
     def _lay_out(self) -> None:

@@ -1,7 +1,7 @@
 """Regular expressions in linear time (RE2), each behind literals that must stand in the text first.
 
-RE2 never backtracks, so no pattern and no text can make it slow; what RE2 cannot run is
-refused when the rule is loaded. Most patterns demand some literal text: only where it
+RE2 never backtracks, so no pattern and no text can make it slow for ever; what RE2 cannot
+run, and what is so large that it would be slow, is refused when the rule is loaded. Most patterns demand some literal text: only where it
 stands is the pattern itself tried. The demand is found by walking Python's own parse tree
 of the pattern, and only when that is certain: a pattern without such a literal is always tried.
 """
@@ -17,6 +17,8 @@ import re2
 MIN_LITERAL = 3
 """A shorter demanded literal would not spare much."""
 MAX_ALTERNATIVES = 24
+STATE_BYTES = 32 << 20
+"""What the states of one pattern may take, on texts made for that: where there is no room for them RE2 is far slower."""
 LONG_LINE = re.compile(r"\.\{(\d{1,4}),?\}", re.ASCII)
 
 
@@ -42,6 +44,7 @@ def compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
+    options.max_mem = STATE_BYTES
     program = re2.compile(pattern.encode(), options)
     length = LONG_LINE.fullmatch(pattern)
     return program if length is None else LongLine(int(length[1]))

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.pipeline.detect.sigma.accelerate import Accelerator, accelerator, hyperscan
+from carecordon.pipeline.detect.sigma import accelerate
+from carecordon.pipeline.detect.sigma.accelerate import Accelerator, Scanner, accelerator, hyperscan
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
+from carecordon.pipeline.detect.sigma.keywords import KeywordGate
 from carecordon.pipeline.detect.sigma.literals import LONG_TEXT, Literals
 from carecordon.pipeline.detect.sigma.matcher import FieldMatcher
 
@@ -44,22 +46,42 @@ def test_both_find_the_same(text: str) -> None:
     assert FAST.found(long) == ALONE.found(long) == expected
 
 
+def scanner(shelf: Shelf) -> Scanner:
+    made = Accelerator(shelf).literals(["evil", "tool"])
+    assert made is not None
+    return made
+
+
+def test_very_many_literals_are_found_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerate, "MOST_LITERALS", 3)
+    shelf = Shelf(None)
+    many = Literals(["evil", "tool", "kit", "spy", "ware"], Accelerator(shelf), folds=True)
+    assert many.found("a spy's toolkit " + "x" * LONG_TEXT) == {1, 2, 3}
+    assert not many.reads_bytes
+    gate = KeywordGate(
+        [(number, Atom("", Op.CONTAINS, text)) for number, text in enumerate(["evil", "tool", "kits"])],
+        Accelerator(shelf),
+    )
+    assert gate.possible(b'{"a":"TOOL"}') == {1}
+    assert shelf.saved == []
+
+
 @pytest.mark.parametrize("blob", [b"", b"no database", b"\0" * 10_000])
 def test_a_database_that_is_none_is_compiled_anew(blob: bytes) -> None:
     shelf = Shelf(blob)
-    assert Accelerator(shelf).literals(["evil", "tool"]).found("an evil tool") == {0, 1}
+    assert scanner(shelf).found("an evil tool") == {0, 1}
     assert len(shelf.saved) == 1
 
 
 def test_a_cut_database_is_compiled_anew() -> None:
     first = Shelf(None)
-    Accelerator(first).literals(["evil", "tool"])
+    scanner(first)
     (whole,) = first.saved
     second = Shelf(whole[: len(whole) // 2])
-    assert Accelerator(second).literals(["evil", "tool"]).found("evil") == {0}
+    assert scanner(second).found("evil") == {0}
     assert second.saved == [whole]
     third = Shelf(whole)
-    assert Accelerator(third).literals(["evil", "tool"]).found("tool evil") == {0, 1}
+    assert scanner(third).found("tool evil") == {0, 1}
     assert third.saved == []
 
 
@@ -67,6 +89,7 @@ def test_caseless_literals_fold_ascii_only() -> None:
     made = accelerator(Shelf(None))
     assert made is not None
     scanner = made.literals(["evil", "ärzte"], caseless=True)
+    assert scanner is not None
     assert scanner.found("EVIL ÄRZTE") == {0}
     assert scanner.found_bytes(b"") == set()
 

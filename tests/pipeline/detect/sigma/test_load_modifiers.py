@@ -188,6 +188,8 @@ REFUSED = [
     ("F|re: '(?<!a)b'", "linear time"),
     (r"F|re: '(a)\1'", "linear time"),
     ("F|re: 'a{2000}'", "linear time"),
+    ("F|re: '" + ".{0,900}a" * 3 + "'", "makes 24,307 steps; 16,384 at most run fast on every text: shorten it"),
+    ("F: '" + "*a" * 3_000 + "'", "too long; shorten it"),
     ("F|base64: 'a*'", "without wildcards"),
     ("F|base64: ''", "not empty"),
     ("F|contains|base64: a", "behind"),
