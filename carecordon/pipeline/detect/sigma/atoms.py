@@ -178,9 +178,7 @@ def regex_trouble(pattern: str) -> str | None:
         return f"the regular expression is not valid: {reason}"
     steps = max(program.programsize, program.reverseprogramsize)
     if steps > MAX_STEPS:
-        return (
-            f"the regular expression makes {steps:,} steps, each to be looked at for each byte; {MAX_STEPS:,} at most"
-        )
+        return f"the regular expression makes {steps:,} steps; {MAX_STEPS:,} at most run fast on every text: shorten it"
     return None
 
 

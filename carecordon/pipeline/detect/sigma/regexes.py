@@ -1,9 +1,9 @@
 """Regular expressions in linear time (RE2), each behind literals that must stand in the text first.
 
-RE2 never backtracks, so no pattern and no text can make it slow for ever; what RE2 cannot
-run, and what is so large that it would be slow, is refused when the rule is loaded. Most patterns demand some literal text: only where it
-stands is the pattern itself tried. The demand is found by walking Python's own parse tree
-of the pattern, and only when that is certain: a pattern without such a literal is always tried.
+RE2 never backtracks, so the time grows with the text and no faster; what RE2 cannot run, and what is so large that
+it would be slow, is refused when the rule is loaded. Most patterns demand some literal text: only where it stands is
+the pattern itself tried. The demand is found by walking Python's own parse tree of the pattern, and only when that is
+certain: a pattern without such a literal is always tried.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIN_LITERAL = 3
 """A shorter demanded literal would not spare much."""
 MAX_ALTERNATIVES = 24
 STATE_BYTES = 32 << 20
-"""What the states of one pattern may take, on texts made for that: where there is no room for them RE2 is far slower."""
+"""What the states of one pattern may take, on texts made for that: without room for them RE2 is far slower."""
 LONG_LINE = re.compile(r"\.\{(\d{1,4}),?\}", re.ASCII)
 
 
