@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from carecordon.pipeline.detect.sigma.condition import parse
-from carecordon.pipeline.detect.sigma.fold import all_of, atoms_of, some_of, weigh
+from carecordon.pipeline.detect.sigma.fold import all_of, atoms_of, some_of, weigh, weigh_apart
 from carecordon.pipeline.detect.sigma.head import read_head, read_logsource
 from carecordon.pipeline.detect.sigma.ir import REF_OPS, Node, Rule
 from carecordon.pipeline.detect.sigma.items import read_item
@@ -15,6 +15,8 @@ from carecordon.pipeline.detect.sigma.texts import Values
 
 MAX_ATOMS = 200_000
 """Comparisons in one rule, counting a selection as often as its condition names it."""
+MAX_APART = 20_000
+"""Those of one rule that are answered one by one: what an event satisfies is as many bits long."""
 MAX_LOOKS = 2_000_000
 """Selections held against patterns in one condition."""
 
@@ -120,8 +122,8 @@ class _Selections:
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._nodes = nodes
-        self._weights = {name: weigh(node) for name, node in nodes.items()}
-        self._drawn = 0
+        self._weights = {name: (weigh(node), weigh_apart(node)) for name, node in nodes.items()}
+        self._drawn = self._drawn_apart = 0
         self._found: dict[str, list[str]] = {}
 
     def named(self, name: str) -> Node:
@@ -139,9 +141,14 @@ class _Selections:
         return self._draw(self._found[pattern])
 
     def _draw(self, names: list[str]) -> list[Node]:
-        self._drawn += sum(self._weights[name] + 1 for name in names)
+        self._drawn += sum(self._weights[name][0] + 1 for name in names)
+        self._drawn_apart += sum(self._weights[name][1] for name in names)
         if self._drawn > MAX_ATOMS:
             raise BadRule(f"the rule makes more than {MAX_ATOMS:,} comparisons; split it")
+        if self._drawn_apart > MAX_APART:
+            raise BadRule(
+                f"the rule asks more than {MAX_APART:,} things one by one; write values as lists, or split it"
+            )
         return [self._nodes[name] for name in names]
 
 

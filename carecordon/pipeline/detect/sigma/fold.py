@@ -75,6 +75,19 @@ def weigh(node: Node) -> int:
             return 0
 
 
+def weigh_apart(node: Node) -> int:
+    """Return how many things a node asks that are answered one by one: a list is one, unless all of it must hold."""
+    match node:
+        case Item(atoms, every):
+            return len(atoms) if every else 1
+        case And(parts) | Or(parts):
+            return sum(map(weigh_apart, parts))
+        case Not(part):
+            return weigh_apart(part)
+        case Always():
+            return 0
+
+
 def atoms_of(node: Node) -> Iterable[Atom]:
     """Yield every atom of a node."""
     match node:

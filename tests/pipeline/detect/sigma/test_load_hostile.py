@@ -43,9 +43,20 @@ def test_ten_thousand_selections_are_a_rule(word: str) -> None:
     assert len(rule.fields) == 10_000
 
 
+def test_what_cannot_be_answered_together_is_bounded() -> None:
+    """Lists of mappings: of each the event must hold all, so that each is a bit of its own."""
+    listed = "\n".join(f"    - {{A: a{number}, B: b{number}}}" for number in range(10_001))
+    assert "20,000 things one by one" in refused(rule_text(f"s:\n{listed}\ncondition: s")).reason
+    values = ", ".join(f"a{number}" for number in range(20_001))
+    assert load_text(rule_text(f"s: {{A: [{values}]}}\ncondition: s")).rules
+    assert "20,000 things one by one" in refused(rule_text(f"s: {{A|contains|all: [{values}]}}\ncondition: s")).reason
+
+
 def test_ten_thousand_selections_asked_for_again_and_again_are_refused() -> None:
     condition = " or ".join(["all of s*"] * 100)
-    assert "comparisons" in refused(rule_text(f"{selections(10_000)}condition: {condition}")).reason
+    assert "one by one" in refused(rule_text(f"{selections(10_000)}condition: {condition}")).reason
+    lists = "".join(f"s{number}: {{F: [{', '.join(map(str, range(100)))}]}}\n" for number in range(100))
+    assert "comparisons" in refused(rule_text(f"{lists}condition: {condition}")).reason
 
 
 @pytest.mark.parametrize(
