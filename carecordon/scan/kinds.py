@@ -36,8 +36,8 @@ def describe(head: bytes) -> tuple[str, bool]:
     if not head:
         return "it is empty", False
     if not head.strip(b"\0"):
-        return "the file begins with nothing but zero bytes", False
-    return "not an event file: neither EVTX, JSON events nor Windows event XML", False
+        return "the file begins with nothing but zero bytes: if it was a log, take it from another copy", False
+    return "not an event file by its beginning: neither EVTX, JSON events nor Windows event XML", False
 
 
 def promises_events(name: str) -> bool:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from carecordon.model.block import Bad, Block
 from carecordon.model.feed import HEAD_BYTES, Feed, Stream
 from carecordon.pipeline.ingest.feeds import sniff
+from carecordon.pipeline.ingest.feeds.evtx import EVTX
 from carecordon.pipeline.ingest.stream import take
 from carecordon.scan.kinds import describe, promises_events
 from carecordon.scan.layers import Budget, FromFile, Layer, Peeked, Tally
@@ -26,6 +27,8 @@ from carecordon.scan.walk import Source, Unread, os_reason, special_kind
 
 MAX_DEPTH = 3
 """How many layers of gzip, zstd and zip are unpacked within each other."""
+DEEP_HEAD_BYTES = 4 << 20
+"""How far an EVTX chunk is looked for in what ought to hold events: its header and first chunks may be overwritten."""
 MAX_HELD_ARCHIVE = 256 << 20
 """A zip archive inside another layer must be held in memory whole; a larger one is refused."""
 
@@ -192,11 +195,15 @@ class _Opening:
     def _recognised(self, name: str, content: Peeked, tally: Tally) -> Opened | Unread:
         """Return the input, or why it is none."""
         head = content.head(HEAD_BYTES)
-        if feed := sniff(head):
+        is_named = self._source.is_named and name == self._source.name
+        ought = is_named or promises_events(name)
+        feed = sniff(head)
+        if feed is None and ought and EVTX.recognise(content.head(DEEP_HEAD_BYTES)):
+            feed = EVTX
+        if feed:
             is_own_file = name == self._source.name
             return Opened(name, feed, content, tally, self._origin if is_own_file else None)
         if content.fault:
             return Unread(name, content.fault, True)
         reason, may_hold_events = describe(head)
-        is_named = self._source.is_named and name == self._source.name
-        return Unread(name, reason, may_hold_events or is_named or promises_events(name))
+        return Unread(name, reason, may_hold_events or ought)

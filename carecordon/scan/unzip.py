@@ -31,6 +31,10 @@ def members(file: BinaryIO, name: str, budget: Budget) -> Iterator[tuple[str, La
     try:
         with zipfile.ZipFile(_Watched(file)) as archive:
             entries = archive.infolist()
+    except zipfile.BadZipFile as fault:
+        reason = f"the zip archive cannot be read, its end is cut off or damaged ({os_reason(fault)[:200]})"
+        yield Unread(name, f"{reason}: copy it again, or mend it first, for instance with `zip -FF`", True)
+        return
     except Exception as fault:  # noqa: BLE001 - zipfile raises whatever the bytes lead it to
         yield Unread(name, f"the zip archive cannot be read: {os_reason(fault)[:200]}", True)
         return

@@ -20,6 +20,7 @@ import pytest
 from carecordon.scan import layers, unzip
 from carecordon.scan import open as opening_room
 from carecordon.scan.unpack import Unzstd
+from tests.pipeline.ingest.feeds.evtx_made import CHUNK, made_event, made_log
 from tests.scan.opening import LINE, LINES, MIB, find, put, zipped, zstd
 
 NOISE = random.Random(7)
@@ -164,6 +165,22 @@ def test_what_ought_to_hold_events_is_a_failure_also_in_a_folder(tmp_path: Path,
     assert [Path(unread.name).name for unread in find(tmp_path).failures] == [name]
 
 
+@pytest.mark.parametrize("chunks", [2, 60])
+@pytest.mark.parametrize("filling", [b"\0", b"A"])
+def test_a_log_is_known_by_a_chunk_behind_its_overwritten_beginning(
+    tmp_path: Path, filling: bytes, chunks: int
+) -> None:
+    log = made_log(made_event("nurse"))
+    damaged = filling * (len(log) + (chunks - 1) * CHUNK) + log[-CHUNK:]
+    put(tmp_path, damaged, "unnamed.bin")
+    path = put(tmp_path, damaged, "Security.evtx")
+    found = find(tmp_path)
+    assert found.events == {str(path): 1}
+    assert "the file header is overwritten" in found.bad[0][1]
+    assert f"{chunks} chunks are overwritten: records are lost" in found.bad[1][1]
+    assert ["by its beginning" in unread.reason or "zero" in unread.reason for unread in found.unread] == [True]
+
+
 def test_members_that_are_no_events_are_told(tmp_path: Path) -> None:
     path = put(tmp_path, zipped(("a", LINES), ("README.md", b"# Read me"), ("bad.evtx", b"overwritten")))
     found = find(path)
@@ -215,9 +232,10 @@ def test_a_damaged_beginning_is_a_failure(tmp_path: Path) -> None:
     assert [Path(unread.name).name for unread in find(tmp_path).failures] == ["a.gz", "b.zst", "c.zip"]
 
 
-def test_a_zip_file_without_its_directory_is_a_failure(tmp_path: Path) -> None:
-    path = put(tmp_path, zipped(("a", LINES))[:-30])
-    assert "cannot be read" in find(path).failures[0].reason
+@pytest.mark.parametrize("cut", [1, 30, 80])
+def test_a_zip_file_without_its_directory_is_a_failure(tmp_path: Path, cut: int) -> None:
+    path = put(tmp_path, zipped(("a", LINES))[:-cut])
+    assert "its end is cut off or damaged" in find(path).failures[0].reason
 
 
 def test_a_member_that_fails_its_checksum_is_told_and_read(tmp_path: Path) -> None:

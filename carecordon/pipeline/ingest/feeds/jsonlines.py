@@ -106,28 +106,32 @@ def _read(block: Block) -> Iterator[Run | Bad]:
                 position += len(documents)
                 documents = []
             continue
-        outcome = _slowly(bytes(line))
+        outcome, zeros = _slowly(bytes(line))
+        if documents and (zeros or isinstance(outcome, str)):
+            yield Run(position, documents)
+            position += len(documents)
+            documents = []
+        if zeros:
+            yield Bad(position, f"{zeros:,} zero bytes stand before the record: a write that was cut short", 0)
         if isinstance(outcome, dict):
             documents.append(outcome)
         elif outcome is not None:
-            if documents:
-                yield Run(position, documents)
-                position += len(documents)
-                documents = []
             yield Bad(position, outcome)
             position += 1
     if documents:
         yield Run(position, documents)
 
 
-def _slowly(line: bytes) -> dict[str, Any] | str | None:
-    """Return what an odd line says: an event, why it is none, or nothing where it is blank."""
+def _slowly(line: bytes) -> tuple[dict[str, Any] | str | None, int]:
+    """Return what an odd line says (an event, why it is none, nothing if blank), and the zero bytes before an event."""
     if not line or line.isspace():
-        return None
+        return None, 0
+    text = line.lstrip(b"\0")
     try:
-        return decode(line)
+        outcome = decode(text or line)
     except Exception as fault:  # noqa: BLE001  # told as a defect of ours, and the lines around it are read
-        return defect(fault)
+        return defect(fault), 0
+    return outcome, len(line) - len(text) if isinstance(outcome, dict) else 0
 
 
 JSONLINES = Feed(_NAME, _recognise, _split, _read, is_text=True)

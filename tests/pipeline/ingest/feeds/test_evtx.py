@@ -147,9 +147,57 @@ def test_a_log_without_file_header_is_read() -> None:
 
 def test_wrong_counts_in_the_file_header_are_told_and_all_is_read() -> None:
     fewer = assert_all_but(overwritten((42, struct.pack("<H", 1))))
-    assert fewer.notes == ["the file header counts 1 chunks, the file holds 3: all were read"]
+    assert fewer.notes == ["the file header counts 1 chunks, the file holds 3: every one that stands was read"]
     more = assert_all_but(overwritten((42, struct.pack("<H", 9))))
     assert "after 3 of the 9 chunks" in more.notes[0]
+
+
+NO_HEADER = (0, bytes(HEADER))
+COUNTS_ONE = (42, struct.pack("<H", 1))
+IS_OPEN = (120, b"\1")
+
+
+@pytest.mark.parametrize("header", [(NO_HEADER,), (COUNTS_ONE,), (COUNTS_ONE, IS_OPEN)])
+def test_a_zeroed_chunk_before_records_is_lost_whatever_the_header_counts(
+    header: tuple[tuple[int, bytes], ...],
+) -> None:
+    base = counts()[0]
+    reading = assert_all_but(overwritten((SECOND, bytes(CHUNK)), *header), *range(base + 1, base + counts()[1] + 1))
+    assert any("a chunk is overwritten" in bad.reason for bad in reading.bad)
+
+
+def test_a_zeroed_first_chunk_is_lost_also_without_a_header() -> None:
+    reading = read_all(EVTX, bytes(SECOND) + sample()[SECOND:])
+    assert len(reading.events) == sum(counts()[1:])
+    assert reading.lost == [(1, 1)]
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_zeroed_chunks_at_the_end_are_lost_if_the_header_knows_of_records_in_them(kept: int) -> None:
+    end = HEADER + kept * CHUNK
+    damaged = overwritten(COUNTS_ONE, (end, bytes(len(sample()) - end)))
+    reading = assert_all_but(damaged + bytes(5 * CHUNK), *range(sum(counts()[:kept]) + 1, sum(counts()) + 1))
+    assert f"the last found is {sum(counts()[:kept]):,} before zero bytes" in reading.bad[-1].reason
+
+
+def test_a_lost_last_chunk_before_unused_ones_is_counted_by_the_header() -> None:
+    last = HEADER + (CHUNKS - 1) * CHUNK
+    damaged = overwritten((last, b"A" * CHUNK)) + bytes(5 * CHUNK)
+    assert_all_but(damaged, *range(sum(counts()[:-1]) + 1, sum(counts()) + 1))
+
+
+def test_what_is_lost_past_the_headers_count_is_not_told_to_be_nothing() -> None:
+    last = HEADER + (CHUNKS - 1) * CHUNK
+    fewer = (24, sample()[last + 24 : last + 32]), (42, struct.pack("<H", CHUNKS - 1))
+    reading = read_all(EVTX, overwritten((last, b"A" * CHUNK), *fewer))
+    assert reading.lost == [(sum(counts()[:-1]) + 1, 1)]
+
+
+def test_an_open_logs_header_is_not_asked_what_its_lost_end_held() -> None:
+    last = HEADER + (CHUNKS - 1) * CHUNK
+    stale = 24, sample()[last + 24 : last + 32]
+    reading = read_all(EVTX, overwritten((last, b"A" * CHUNK), stale, IS_OPEN))
+    assert reading.lost == [(sum(counts()[:-1]) + 1, 1)]
 
 
 def test_an_open_log_may_hold_more_than_its_header_counts() -> None:

@@ -35,6 +35,40 @@ def test_blocks_hold_many_chunks_and_positions_run_on() -> None:
     assert list(reading.events) == list(range(1, 121))
 
 
+NURSE, PORTER = (made_log(made_event(user)) for user in ("nurse", "porter"))
+PAGE = 4096
+
+
+@pytest.mark.parametrize("unused", [0, 3])
+def test_logs_put_one_behind_the_other_are_all_read(unused: int) -> None:
+    reading = read_all(EVTX, Sips((NURSE + bytes(unused * CHUNK)) + PORTER + NURSE, 50_000))
+    assert users(reading.events) == {1: "nurse", 2: "porter", 3: "nurse"}
+    assert not reading.lost
+    assert reading.notes == ["another log begins behind the one before it; it is read too"] * 2
+
+
+def test_each_of_two_logs_is_held_against_its_own_header() -> None:
+    cut, short = (log[:42] + struct.pack("<H", 3) + log[44:] for log in (NURSE, PORTER))
+    reading = read_all(EVTX, cut + short)
+    assert [bad.reason.partition(" chunks")[0] for bad in reading.bad if "of the" in bad.reason] == [
+        "the log ends after 1 of the 3"
+    ] * 2
+
+
+def test_a_second_log_without_its_header_is_read_and_told() -> None:
+    reading = read_all(EVTX, NURSE + b"A" * PAGE + PORTER[PAGE:])
+    assert set(users(reading.events).values()) == {"nurse", "porter"}
+    assert reading.lost == [(2, 1)]
+
+
+def test_the_beginning_of_a_log_written_over_a_chunk_costs_no_more_than_the_next() -> None:
+    whole = NURSE[:42] + struct.pack("<H", 6) + NURSE[44:] + NURSE[PAGE:] * 5
+    damaged = whole[: PAGE + CHUNK] + PORTER[:CHUNK] + whole[PAGE + 2 * CHUNK :]
+    reading = read_all(EVTX, damaged)
+    assert list(users(reading.events).values()) == ["nurse", "porter", "nurse", "nurse", "nurse"]
+    assert reading.lost
+
+
 @pytest.mark.parametrize("loop", [(0, 0), (0, 1), (1, 0)])
 def test_a_table_of_names_that_runs_in_a_circle_is_left_aside(loop: tuple[int, int]) -> None:
     log = bytearray(made_log(*(made_event(user) for user in USERS)))

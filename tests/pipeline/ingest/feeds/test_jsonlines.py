@@ -61,6 +61,7 @@ def test_blank_lines_are_no_records() -> None:
         (b'{"a":' * 10_000, "nested too deep"),
         (b'{"a": [' + b"0," * 600_000 + b"0]}", "more than 500,000 values"),
         (b"\x00" * 50, "not JSON"),
+        (b"\x00" * 50 + b"nonsense", "not JSON"),
     ],
 )
 def test_a_bad_line_is_told_where_it_stands_and_the_lines_around_it_are_read(line: bytes, says: str) -> None:
@@ -85,6 +86,14 @@ def test_what_a_strict_reader_refuses_is_rescued(line: bytes, value: str) -> Non
     reading = read_all(JSONLINES, GOOD + b"\n" + line)
     assert reading.events[2] == {"a": value}
     assert not reading.bad
+
+
+@pytest.mark.parametrize("zeros", [1, 5000, 2 * MIB])
+def test_a_record_behind_zero_bytes_is_read_and_they_are_told(zeros: int) -> None:
+    reading = read_all(JSONLINES, b"\n".join((GOOD, bytes(zeros) + GOOD, GOOD)))
+    assert list(reading.events) == [1, 2, 3]
+    assert [(bad.position, bad.count) for bad in reading.bad] == [(2, 0)]
+    assert f"{zeros:,} zero bytes" in reading.notes[0]
 
 
 def test_a_line_over_which_decoding_breaks_is_told_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
