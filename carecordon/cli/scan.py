@@ -127,7 +127,8 @@ def scan(
     if first is not None and last is not None and first > last:
         fail(f"--from {since} is later than --to {until}: no event can be between them")
     bound = bound_of(logsource)
-    redactor = Redactor(secrets.token_bytes(32)) if redact else None
+    words = _words()
+    redactor = Redactor(secrets.token_bytes(32), words.texts()) if redact else None
     cache = DiskCache()
     sheets = _sheets({"--csv": csv, "--html": html, "--timeline": timeline, "--navigator": navigator})
     check_new(sheets)
@@ -135,14 +136,16 @@ def scan(
     with _given_up("stopped before anything was read"):
         book = _book(rules, cache, values, own=not no_own_rules)
     setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
-    run = Scan(setup, tuple(sys.argv[1:]), cores, _words(), assets)
+    run = Scan(setup, tuple(sys.argv[1:]), cores, words, assets)
     if STDIN in named and sys.stdin is not None and sys.stdin.isatty():
         say("reading events from the keyboard: Ctrl-D ends them")
     with _given_up("stopped twice: what was found is not told"):
         result = _run(run, named)
         if redactor:
+            for rule in book.rules.correlations:
+                redactor.spare(rule.title)
             result = redacted(result, redactor, run.matches())
-    tell_book(book, redactor.text if redactor else str)
+    tell_book(book, redactor.sentence if redactor else str)
     if min_level is not None:
         result = at_least(result, min_level)
     counted = Counted(result)

@@ -21,6 +21,7 @@ from carecordon.report.format import View
 from carecordon.report.layout import BADGES, hanging, is_narrow, labelled, more, number, set_in, time_text
 from carecordon.report.reach import called, listed, reach
 from carecordon.report.visible import shortened, visible
+from carecordon.report.zoned import zoned
 
 WHOLE_SHOWN = 5
 """Incidents, the worst first, that are told whole; those after them, and those folded into one, in a few lines."""
@@ -77,7 +78,7 @@ def _alike(fold: Fold, view: View) -> Iterator[RenderableType]:
         ("Devices", devices + _more(len(fold.devices) - DEVICES_SHOWN)),
         ("When", _span(fold.first, fold.last, view)),
         ("Techniques", " ".join(first.techniques)),
-        ("The first", fold.cases[0].story.summary),
+        ("The first", zoned(fold.cases[0].story.summary, view)),
     ]
     yield set_in(2, labelled(_told(pairs)))
 
@@ -135,12 +136,12 @@ def _whole(case: Case, view: View) -> Iterator[RenderableType]:
     names = short_names(one.devices)
     if story.summary:
         yield Text()
-        yield set_in(2, Text(shortened(visible(story.summary), 2 * _TEXT_CHARS), overflow="fold"))
-    yield from _steps("What to do next", story.next_steps, "{}.")
+        yield set_in(2, Text(shortened(visible(zoned(story.summary, view)), 2 * _TEXT_CHARS), overflow="fold"))
+    yield from _steps("What to do next", story.next_steps, "{}.", view)
     yield from _story(case, names, view)
     yield from _processes(one, names)
     yield from _score(one)
-    yield from _steps("What is not known", story.unknown, "-")
+    yield from _steps("What is not known", story.unknown, "-", view)
 
 
 def _heading(text: str) -> Iterator[RenderableType]:
@@ -148,11 +149,11 @@ def _heading(text: str) -> Iterator[RenderableType]:
     yield set_in(2, Text(text, style="bold"))
 
 
-def _steps(title: str, texts: tuple[str, ...], mark: str) -> Iterator[RenderableType]:
+def _steps(title: str, texts: tuple[str, ...], mark: str, view: View) -> Iterator[RenderableType]:
     if texts:
         yield from _heading(title)
     for place, text in enumerate(texts[:STEPS_SHOWN], 1):
-        yield set_in(4, hanging(mark.format(place), _prose(text, 2 * _TEXT_CHARS)))
+        yield set_in(4, hanging(mark.format(place), _prose(zoned(text, view), 2 * _TEXT_CHARS)))
     if len(texts) > STEPS_SHOWN:
         yield more(4, f"{len(texts) - STEPS_SHOWN:,} more; all with --json")
 
@@ -198,7 +199,7 @@ def _moment(fact: Fact, view: View) -> tuple[str, str]:
 
 
 def _fact(fact: Fact, names: Names, view: View) -> Iterator[RenderableType]:
-    text = _prose(fact.text)
+    text = _prose(zoned(fact.text, view))
     if fact.count > 1:
         text.append(f" ({fact.count:,} events)", style="dim")
     if fact.techniques:

@@ -23,9 +23,11 @@ from carecordon.model.match import Match
 
 @dataclass(frozen=True, slots=True)
 class Cleaning:
-    """What cleans a text, the name of an account, a match, and an event."""
+    """What cleans a text, a sentence of ours, what ties devices, the name of an account, a match, and an event."""
 
     text: Callable[[str], str]
+    sentence: Callable[[str], str]
+    link: Callable[[str], str]
     account: Callable[[str], str]
     match: Callable[[Match], Match]
     event: Callable[[EventSeen], EventSeen]
@@ -82,7 +84,7 @@ def _maybe(text: str | None, clean: Callable[[str], str]) -> str | None:
 def _incident(one: Incident, keys: dict[str, str], clean: Cleaning) -> Incident:
     return replace(
         one,
-        title=clean.text(one.title),
+        title=clean.sentence(one.title),
         score=_score(one.score, clean),
         devices=tuple(map(clean.text, one.devices)),
         assets=tuple(
@@ -93,12 +95,12 @@ def _incident(one: Incident, keys: dict[str, str], clean: Cleaning) -> Incident:
         entities=tuple(_entity(entity, clean) for entity in one.entities),
         processes=tuple(_process(process, keys, clean) for process in one.processes),
         places=tuple(Place(clean.text(place.file), place.position, place.rule_id) for place in one.places),
-        links=tuple(map(clean.text, one.links)),
+        links=tuple(map(clean.link, one.links)),
     )
 
 
 def _score(score: Score, clean: Cleaning) -> Score:
-    return replace(score, summands=tuple(replace(part, why=clean.text(part.why)) for part in score.summands))
+    return replace(score, summands=tuple(replace(part, why=clean.sentence(part.why)) for part in score.summands))
 
 
 def _alert(alert: Alert, keys: dict[str, str], clean: Cleaning) -> Alert:
@@ -129,12 +131,13 @@ def _process(process: ProcessSeen, keys: dict[str, str], clean: Cleaning) -> Pro
 
 def _story(story: Story, clean: Cleaning) -> Story:
     return Story(
-        clean.text(story.summary),
+        clean.sentence(story.summary),
         tuple(_fact(fact, clean) for fact in story.facts),
-        tuple(map(clean.text, story.next_steps)),
-        tuple(map(clean.text, story.unknown)),
+        tuple(map(clean.sentence, story.next_steps)),
+        tuple(map(clean.sentence, story.unknown)),
     )
 
 
 def _fact(fact: Fact, clean: Cleaning) -> Fact:
-    return replace(fact, text=clean.text(fact.text), device=_maybe(fact.device, clean.text), file=clean.text(fact.file))
+    device = _maybe(fact.device, clean.text)
+    return replace(fact, text=clean.sentence(fact.text), device=device, file=clean.text(fact.file))

@@ -107,6 +107,9 @@ _NAMED_BY_EVENT = {
 """Fields that name an account in these events of the Security log, and something else in others."""
 _OF_A_GROUP = frozenset({*range(4727, 4738), *range(4754, 4759), 4764, 4799})
 """Events of the Security log whose target is a group, not a person."""
+_LOG_FIELD = re.compile(
+    r"(?:system|event|winlog|windowslog)?(?:channel|logname|eventlog|providername|eventsourcename)", re.ASCII
+)
 _DOMAIN_FIELD = re.compile(r"(?:userdomain|domainname|accountdomain)$", re.ASCII)
 
 _SYSTEM_DOMAINS = frozenset(
@@ -192,6 +195,12 @@ def counts(field: str, value: Value) -> bool:
 def bears_domain(field: str) -> bool:
     """Say whether a field holds the domain of a user."""
     return _DOMAIN_FIELD.search(_plain(field)) is not None
+
+
+@lru_cache(FIELDS_KNOWN)
+def bears_log(field: str) -> bool:
+    """Say whether a field holds the name of a log or of a provider."""
+    return _LOG_FIELD.fullmatch(_plain(field)) is not None
 
 
 def is_system(domain: str, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from carecordon.model.event import Fields, Scalar, Value
 from carecordon.report.identifiers import (
@@ -17,6 +17,7 @@ from carecordon.report.identifiers import (
     personal,
     without_numbers,
 )
+from carecordon.report.own import Own
 
 NAMES_KNOWN = 100_000
 """User names and domains that are looked for in all texts; more are known only where they are seen to be names."""
@@ -29,6 +30,13 @@ _SHORTEST_NUMBER = 4
 _NUMBER = re.compile(rf"[0-9a-f]{{{_SHORTEST_NUMBER},}}")
 """What may be part of a GUID, an address, a version: also a name such as `abed`."""
 _AFTER_DOMAIN = re.compile(r"(?<=\\)[^\s\\/:*?\"<>|,;'`()\[\]{}=&]+")
+_WHOLE = re.compile(r"(?:[A-Z]{2,3}|[A-Z][A-Za-z.'\-]*[a-z][A-Za-z.'\-]*)(?: [A-Z&][\w.'\-]*)+(?=$|[\"`<>,;|\r\n])")
+"""A name of several words, each with a capital: `Records Management`, `Anna Example`; none that begins as `JSMITH`."""
+_OPENS = '"`<>,;|\r\n'
+"""What may stand before a value that is listed or quoted."""
+_OF_A_FILE = re.compile(r"\.(?:exe|dll|ps1|bat|cmd|vbs|js|hta|lnk|txt|log|tmp|zip|iso|docx?|xlsx?|pdf)$")
+"""What stands in the folder of profiles with such an ending is a file, not a profile."""
+_DOMAIN = re.compile(r"(?<![\w.\-\\])([\w.\-]+)\\+$")  # after a backslash it is a folder or a server
 _LONGEST_DOMAIN = 260
 _DOMAINS_TRIED = 32
 
@@ -75,34 +83,32 @@ class Names:
     def _learn_text(self, text: str) -> None:
         pattern = personal(text) if has_profile(text) else None
         for found in pattern.finditer(text) if pattern else ():
-            if found.lastgroup == "name" and not is_system("", found["name"]):
+            if found.lastgroup == "name" and not is_system("", found["name"]) and not _OF_A_FILE.search(found["name"]):
                 self._learn_name(found["name"])
         for account in accounts_in_command(text):
             self._learn_account(account)
-        if self._may_have_domain(text):
-            for found in _AFTER_DOMAIN.finditer(text):
-                if self._is_account(found):
-                    self._learn_name(found[0])
+        for start, end in self._accounts(text):
+            self._learn_name(text[start:end])
 
-    def replaced(self, text: str, token: Callable[[str], str]) -> str:
-        r"""Return the text with `token(name)` for each name behind its domain and each known name as a word."""
-        if self._may_have_domain(text):
-            text = _AFTER_DOMAIN.sub(lambda found: token(found[0]) if self._is_account(found) else found[0], text)
+    def replaced(self, text: str, token: Callable[[str], str], own: Own | None = None) -> str:
+        r"""Return the text with `token(name)` for each name behind its domain and each known name as a word.
+
+        In a sentence of ours, with `own`, a name stays that is made of nothing but words of ours.
+        """
+        text = _exchanged(text, self._accounts(text), token)
         if self._names and not self._names.keys().isdisjoint(map(str.lower, _WORDS.findall(text))):
-            text = self._words_replaced(text, token)
+            text = _exchanged(text, self._known(text, own.starts(text) if own else frozenset()), token)
         return text
 
-    def _words_replaced(self, text: str, token: Callable[[str], str]) -> str:
-        pieces: list[str] = []
-        done = 0
+    def _known(self, text: str, ours: frozenset[int]) -> Iterator[tuple[int, int]]:
+        """Yield where known names stand, some within others."""
         over = without_numbers(text)
         for word in _WORDS.finditer(text):
-            if word.start() >= done and (name := self._name_at(text, word)):
-                if _NUMBER.fullmatch(name) and any(start <= word.start() < end for start, end in over):
-                    continue
-                pieces += [text[done : word.start()], token(name)]
-                done = word.start() + len(name)
-        return "".join([*pieces, text[done:]])
+            if name := self._name_at(text, word):
+                start, end = word.start(), word.start() + len(name)
+                is_number = _NUMBER.fullmatch(name) and any(first <= start < last for first, last in over)
+                if not is_number and not all(part.start() in ours for part in _WORDS.finditer(text, start, end)):
+                    yield start, end
 
     def _name_at(self, text: str, word: re.Match[str]) -> str | None:
         """Return the longest known name that starts with this word and ends at the edge of a word."""
@@ -141,17 +147,52 @@ class Names:
             names.sort(key=len, reverse=True)
             self.version += 1
 
+    def _accounts(self, text: str) -> Iterator[tuple[int, int]]:
+        r"""Yield where names stand behind a known domain: of a whole value `DOMAIN\A B C` all words, else the first.
+
+        One word of a group's or a service's name, `Records` or `Security`, would be found in any sentence.
+        """
+        if not self._may_have_domain(text):
+            return
+        for found in _AFTER_DOMAIN.finditer(text):
+            if domain := self._domain_before(found):
+                whole = _WHOLE.match(text, found.start()) if _opens(text, domain.start()) else None
+                yield found.start(), max(found.end(), whole.end() if whole else 0, self._known_end(text, found))
+
+    def _known_end(self, text: str, found: re.Match[str]) -> int:
+        word = _WORDS.match(text, found.start())
+        name = self._name_at(text, word) if word else None
+        return found.start() + len(name or "")
+
     def _may_have_domain(self, text: str) -> bool:
         if not self._domains or "\\" not in text:
             return False
         lower = text.lower()
         return len(self._domains) > _DOMAINS_TRIED or any(domain in lower for domain in self._domains)
 
-    def _is_account(self, found: re.Match[str]) -> bool:
-        """Say whether a word stands after a known domain and its backslashes, and belongs to a person."""
-        before = found.string[max(0, found.start() - _LONGEST_DOMAIN) : found.start()].rstrip("\\")
-        domain = re.search(r"(?<![\w.\-\\])[\w.\-]+$", before)  # after a backslash it is a folder or a server
-        return domain is not None and domain[0].lower() in self._domains and not is_system(domain[0], found[0])
+    def _domain_before(self, found: re.Match[str]) -> re.Match[str] | None:
+        """Return the known domain that stands before a word and its backslashes, if the word belongs to a person."""
+        start = max(0, found.start() - _LONGEST_DOMAIN)
+        domain = _DOMAIN.search(found.string, start, found.start())
+        is_person = domain and domain[1].lower() in self._domains and not is_system(domain[1], found[0])
+        return domain if is_person else None
+
+
+def _opens(text: str, at: int) -> bool:
+    """Say whether a value begins at a place of the text."""
+    at -= text[at - 1 : at] == " "
+    return at == 0 or text[at - 1] in _OPENS
+
+
+def _exchanged(text: str, spans: Iterable[tuple[int, int]], token: Callable[[str], str]) -> str:
+    """Return the text with the token of what stands in each span; a span within another is stepped over."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in spans:
+        if start >= done:
+            pieces += [text[done:start], token(text[start:end])]
+            done = end
+    return "".join([*pieces, text[done:]])
 
 
 def items_of(value: Value) -> tuple[Scalar, ...]:

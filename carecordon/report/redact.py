@@ -2,8 +2,9 @@
 
 What is replaced: NHS numbers, e-mail addresses, telephone numbers and user names, in every
 text that comes from the input or the command line. What is kept: built-in and machine
-accounts, domains, SIDs, and what the rules say of themselves. What it can miss: a person
-named only in free text, a date of birth, an address.
+accounts, domains, SIDs, names of logs and providers, what the rules say of themselves, and
+our own words: into our sentences data is put, and only that is cleaned (own.py). What it can
+miss: a person named only in free text, a date of birth, an address.
 
 A token is `[user-3f2a9c01]`: kind and 32 bits of HMAC-SHA-256 under the caller's key. With a
 random key for each run the tokens hold within one result and cannot be turned back by
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,14 +25,23 @@ from msgspec import structs
 from carecordon.model.errors import Refused
 from carecordon.model.event import Fields, Scalar, Value
 from carecordon.model.incident import Case, EventSeen
-from carecordon.model.match import BlindSpot, CorrelationMatch, Match
+from carecordon.model.match import BlindSpot, CorrelationMatch, Match, Unseen
 from carecordon.model.result import Begin, Closing, InputFile, SourceSeen
 from carecordon.report.case_texts import Cleaning, accounts_of, cleaned_case, texts_of
-from carecordon.report.identifiers import bears_user, counts, is_nhs_number, is_system, personal
-from carecordon.report.names import TEXT_KEPT_CHARS, TEXTS_KEPT, Names, account_of, unescaped
+from carecordon.report.identifiers import bears_log, bears_user, counts, is_nhs_number, is_system, personal
+from carecordon.report.names import TEXT_KEPT_CHARS, TEXTS_KEPT, Names, account_of, items_of, unescaped
+from carecordon.report.own import Own
+from carecordon.report.story.values import PATH_CHARS, quoted
 
 TOKENS_KEPT = 100_000
 _ROUNDS = 4
+_LOG = re.compile(r"[\w .\-/()%=]+")
+"""How a log or a provider is called; what holds other marks is taken for data."""
+_LINK = re.compile(r"([a-z]+(?: address| hash| name| event)? )(.*)( on \d+ devices)", re.DOTALL)
+"""What ties devices: a kind, what it is, on how many."""
+_OF_RULES = frozenset({Unseen.LOGSOURCE, Unseen.FIELD})
+"""Blind spots whose reasons tell of rules and of no event."""
+_OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _T = TypeVar("_T")
 
@@ -43,18 +53,28 @@ class Redactor:
     after. To catch it in the lines before too, first `learn` from all matches.
     """
 
-    def __init__(self, key: bytes) -> None:
-        """Make tokens under `key`, which should be at least 16 random bytes."""
+    def __init__(self, key: bytes, texts: Iterable[str] = ()) -> None:
+        """Make tokens under `key`, which should be at least 16 random bytes; `texts` hold the words of stories."""
         self._key = key
+        self._own = Own(texts)
         self._tokens: dict[tuple[str, str], str] = {}
         self._names = Names()
         self._cleaned: dict[str, str] = {}
         self._cleaned_at = 0
 
+    def spare(self, title: str, advice: Iterable[str] = ()) -> None:
+        """Remember what a rule says of itself, which stays as it is in a sentence: its title, what it says to do."""
+        if not self._own.is_phrase(title):
+            self._own.spare(title)
+            self._own.spare(quoted(title, PATH_CHARS)[1:-1])
+            self._own.add(advice)
+
     def learn_case(self, case: Case) -> None:
         """Remember the user names that an incident and its events show."""
         for event in case.events:
             self._learn_event(event)
+        for rule in (*(alert.rule for alert in case.incident.alerts), *(chain.rule for chain in case.incident.chains)):
+            self.spare(rule.title, rule.triage)
         for text in texts_of(case):
             self._names.learn_text(text)
         for account in accounts_of(case.incident):
@@ -64,9 +84,11 @@ class Redactor:
 
     def learn(self, found: Match | CorrelationMatch) -> None:
         """Remember the user names that a match shows, and those in the rest of its event."""
+        self.spare(found.rule.title, found.rule.triage)
         if isinstance(found, CorrelationMatch):
             self._names.learn_fields(found.group)
             return
+        self._learn_log(found.channel, found.fields)
         self._names.learn_fields(found.carried, found.event_id)
         self._names.learn_fields(found.fields, found.event_id)
         self._names.learn_text(found.file)
@@ -82,7 +104,7 @@ class Redactor:
     def case(self, case: Case) -> Case:
         """Return the incident, its story and its events without personal identifiers."""
         self.learn_case(case)
-        return cleaned_case(case, Cleaning(self.text, self.account, self.match, self.event))
+        return cleaned_case(case, Cleaning(self.text, self.sentence, self.link, self.account, self.match, self.event))
 
     def event(self, event: EventSeen) -> EventSeen:
         """Return the event of an incident without personal identifiers."""
@@ -96,9 +118,19 @@ class Redactor:
         """Return any other text without personal identifiers."""
         return _settled(text, self._names.learn_text, self._text_once)
 
+    def sentence(self, text: str) -> str:
+        """Return a sentence of ours with what is put into it cleaned."""
+        return _settled(text, self._names.learn_text, self._sentence_once)
+
+    def link(self, text: str) -> str:
+        """Return what ties devices, with the name in it cleaned."""
+        found = _LINK.fullmatch(text)
+        return found[1] + self.text(found[2]) + found[3] if found else self.text(text)
+
     def begin(self, begin: Begin) -> Begin:
         """Return how the run began, its command line cleaned."""
-        return replace(begin, command=tuple(self.text(word) for word in begin.command))
+        command = (word if _OPTION.fullmatch(word) else self.text(word) for word in begin.command)
+        return replace(begin, command=tuple(command))
 
     def input(self, file: InputFile) -> InputFile:
         """Return the input, its path cleaned."""
@@ -106,20 +138,21 @@ class Redactor:
 
     def refused(self, refused: Refused) -> Refused:
         """Return the refusal, its path and reason cleaned."""
-        return replace(refused, path=self.text(refused.path), reason=self.text(refused.reason))
+        return replace(refused, path=self.text(refused.path), reason=self.sentence(refused.reason))
 
     def unseen(self, spot: BlindSpot) -> BlindSpot:
         """Return the blind spot, its texts cleaned."""
-        return replace(
-            spot, file=self._maybe(spot.file), device=self._maybe(spot.device), reason=self.text(spot.reason)
-        )
+        reason = spot.reason if spot.kind in _OF_RULES else self.sentence(spot.reason)
+        return replace(spot, file=self._maybe(spot.file), device=self._maybe(spot.device), reason=reason)
 
     def source(self, source: SourceSeen) -> SourceSeen:
-        """Return the log, its names cleaned."""
-        return replace(source, device=self._maybe(source.device), channel=self._maybe(source.channel))
+        """Return what was seen of a log, the name of its device cleaned."""
+        return replace(source, device=self._maybe(source.device), channel=self._log(source.channel))
 
     def closing(self, closing: Closing) -> Closing:
         """Return all that stands after the matches, cleaned."""
+        for source in closing.sources:
+            self._learn_log(source.channel, {})
         return replace(
             closing,
             inputs=tuple(map(self.input, closing.inputs)),
@@ -128,7 +161,15 @@ class Redactor:
             sources=tuple(map(self.source, closing.sources)),
         )
 
+    def _learn_log(self, channel: str | None, fields: Fields) -> None:
+        """Remember the names of logs that stand in sentences: that of an event and those it speaks of."""
+        told = (item for field, value in fields.items() if bears_log(field) for item in items_of(value))
+        for log in (channel, *told):
+            if isinstance(log, str) and self._log(log) == log:
+                self._own.spare(log)
+
     def _learn_event(self, event: EventSeen) -> None:
+        self._learn_log(event.channel, event.fields)
         self._names.learn_fields(event.fields, event.event_id)
         self._names.learn_text(event.file)
 
@@ -137,7 +178,7 @@ class Redactor:
             event,
             file=self._text_once(event.file),
             device=None if event.device is None else self._text_once(event.device),
-            channel=None if event.channel is None else self._text_once(event.channel),
+            channel=self._log(event.channel),
             fields=self._fields_once(event.fields, event.event_id),
         )
 
@@ -146,7 +187,7 @@ class Redactor:
             match,
             file=self._text_once(match.file),
             device=None if match.device is None else self._text_once(match.device),
-            channel=None if match.channel is None else self._text_once(match.channel),
+            channel=self._log(match.channel),
             fields=self._fields_once(match.fields, match.event_id),
             carried={},
             subject={},
@@ -158,10 +199,20 @@ class Redactor:
         return structs.replace(found, group=self._fields_once(found.group), members=members)
 
     def _fields_once(self, fields: Fields, event_id: int | None = None) -> Fields:
-        return {
-            field: value if counts(field, value) else self._value_once(value, is_user=bears_user(field, event_id))
-            for field, value in fields.items()
-        }
+        return {field: self._field_once(field, value, event_id) for field, value in fields.items()}
+
+    def _field_once(self, field: str, value: Value, event_id: int | None) -> Value:
+        if counts(field, value):
+            return value
+        if bears_log(field) and isinstance(value, str):
+            return self._log(value)
+        return self._value_once(value, is_user=bears_user(field, event_id))
+
+    def _log(self, name: str | None) -> str | None:
+        """Return the name of a log or a provider: as it is, unless it holds what no such name does."""
+        if name is None or (_LOG.fullmatch(name) and self._shapes_once(name) == name):
+            return name
+        return self.text(name)
 
     def _value_once(self, value: Value, *, is_user: bool) -> Value:
         if isinstance(value, tuple):
@@ -199,11 +250,18 @@ class Redactor:
             self._cleaned_at = self._names.version
         cleaned = self._cleaned.get(text)
         if cleaned is None:
-            pattern = personal(text)
-            cleaned = self._names.replaced(pattern.sub(self._shaped, text) if pattern else text, self._user)
+            cleaned = self._names.replaced(self._shapes_once(text), self._user)
             if len(text) <= TEXT_KEPT_CHARS:
                 self._cleaned[text] = cleaned
         return cleaned
+
+    def _sentence_once(self, text: str) -> str:
+        return self._names.replaced(self._shapes_once(text), self._user, self._own)
+
+    def _shapes_once(self, text: str) -> str:
+        """Return the text without what is recognised by its shape."""
+        pattern = personal(text)
+        return pattern.sub(self._shaped, text) if pattern else text
 
     def _user(self, name: str) -> str:
         return self._token("user", unescaped(name))

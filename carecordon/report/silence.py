@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from carecordon.model.match import BlindSpot, Unseen
 from carecordon.model.result import Closing
+from carecordon.report.format import View
 from carecordon.report.visible import shortened, visible
+from carecordon.report.zoned import zoned
 
 LINES_SHOWN = 10
 _LINE_CHARS = 300
@@ -67,15 +69,17 @@ _WORDS: dict[Unseen, tuple[str, str, str]] = {
 """Title, meaning, and what `count` counts, in the order of gravity."""
 
 
-def silence(closing: Closing) -> list[Topic]:
-    """Return all topics that have a case, the gravest first."""
+def silence(closing: Closing, view: View) -> list[Topic]:
+    """Return all topics that have a case, the gravest first; times in the reader's zone."""
     topics = []
     for kind, (title, meaning, unit) in _WORDS.items():
         spots = [spot for spot in closing.unseen if spot.kind is kind]
         if unit:
             spots.sort(key=lambda spot: -(spot.count or 0))
         if spots:
-            topics.append(Topic(f"{title} ({len(spots):,})", meaning, _lines(_told(spot, unit) for spot in spots)))
+            topics.append(
+                Topic(f"{title} ({len(spots):,})", meaning, _lines(_told(spot, unit, view) for spot in spots))
+            )
     return topics + _rules(closing)
 
 
@@ -97,11 +101,11 @@ def _lines(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _told(spot: BlindSpot, unit: str) -> str:
+def _told(spot: BlindSpot, unit: str, view: View) -> str:
     """Return one case in a line: where, why, how many."""
     place = spot.file or ""
     if place and spot.position is not None:
         place += f" event {spot.position:,}"
     where = ", ".join(part for part in (spot.device, place) if part)
     many = f" ({spot.count:,} {unit})" if unit and spot.count is not None and spot.count != 1 else ""
-    return (f"{where}: " if where else "") + spot.reason + many
+    return (f"{where}: " if where else "") + zoned(spot.reason, view) + many

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,21 @@ def test_what_a_match_carries_for_redaction_is_not_shown(call: Call, tmp_path: P
         assert "beside" not in done.text
         assert "Remark" not in done.text
         assert 'carried":' not in done.text
+
+
+def test_an_account_called_security_takes_no_log_and_no_words_of_ours(call: Call, tmp_path: Path) -> None:
+    cleared = {**failed_logon(60, "records"), "EventID": 1102, "Provider_Name": "Microsoft-Windows-Eventlog"}
+    ticket = {**failed_logon(40, "WARD3$"), "EventID": 4769, "ServiceName": "security"}
+    path = put(tmp_path / "a.jsonl", ticket, cleared, process(61, CommandLine="echo security"))
+    (tmp_path / "rules.yml").write_text(RULES)
+
+    def lines(*more: str) -> list[dict[str, Any]]:
+        return call("scan", path, "--no-own-rules", "--rules", tmp_path / "rules.yml", "--json", *more).lines
+
+    plain, clean = lines(), lines("--redact")
+    for key in ("channel", "title", "reason"):
+        assert [line.get(key) for line in clean] == [line.get(key) for line in plain]
+    assert [line["channel"] for line in clean if line["type"] == "match"].count("Security") == 1
+    assert "the Security log was cleared (event 1102)" in str(clean)
+    assert "'security'" not in str(clean)
+    assert "echo security" not in str(clean)

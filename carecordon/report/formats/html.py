@@ -38,7 +38,7 @@ def tell(result: Result, view: View) -> Iterator[str]:
     for found in result.findings:
         digest.take(found)
     cases, closing = result.cases, result.closing
-    topics = silence(closing)
+    topics = silence(closing, view)
     told = verdict(cases, digest)
     yield _start(f"{told}: Carecordon report")
     yield _top(told, worst(cases, digest), closing.summary, view)

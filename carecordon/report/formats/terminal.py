@@ -63,7 +63,7 @@ def _pieces(result: Result, view: View) -> Iterator[RenderableType]:
     yield from _counts(digest)
     yield Text()
     yield Text(_totals(closing.summary))
-    yield from _unseen(closing)
+    yield from _unseen(closing, view)
     if not view.is_brief:
         yield from _sources(closing.sources, view)
     if closing.summary.partial:
@@ -137,9 +137,9 @@ def _totals(summary: Summary) -> str:
     return text
 
 
-def _unseen(closing: Closing) -> Iterator[RenderableType]:
+def _unseen(closing: Closing, view: View) -> Iterator[RenderableType]:
     yield from _heading("What could not be seen")
-    topics = silence(closing)
+    topics = silence(closing, view)
     if not topics:
         yield set_in(2, Text("Nothing that we know of: all input was read, all rules ran, and no log shows a gap."))
     for topic in topics:

@@ -18,6 +18,7 @@ from carecordon.report.page.processes import processes
 from carecordon.report.page.words import badge, chips, clock, day, folded, named, prose, stamp, table
 from carecordon.report.reach import called, listed, reach
 from carecordon.report.visible import shortened
+from carecordon.report.zoned import zoned
 
 PHASES = {
     Phase.BEFORE: "Before the first match",
@@ -33,8 +34,8 @@ def incident(case: Case, place: int, view: View, bounds: Bounds) -> Safe:
     return el(
         "article",
         el("h2", badge(one.level), " ", el("span", one.title), id=f"{key}-title", tabindex="-1"),
-        el("p", prose(story.summary), class_="lead") if story.summary else None,
-        el("div", _next(story), _about(one, view), class_="pair"),
+        el("p", prose(zoned(story.summary, view)), class_="lead") if story.summary else None,
+        el("div", _next(story, view), _about(one, view), class_="pair"),
         _whereabouts(one, bounds),
         _part("Timeline", lanes(case, key, names, view, bounds)),
         _part("What happened", *_story(case, names, view, bounds)),
@@ -42,7 +43,7 @@ def incident(case: Case, place: int, view: View, bounds: Bounds) -> Safe:
         _part("Evidence", *alerts(one, names, view, bounds), *events(case, names, view, bounds)),
         _part("Who and what took part", *entities(one, view, bounds)) if one.entities else None,
         _part("Why it scores " + f"{one.score.total:,}", _score(one)),
-        _part("What is not known", el("ul", *(el("li", prose(text)) for text in story.unknown)))
+        _part("What is not known", el("ul", *(el("li", prose(zoned(text, view))) for text in story.unknown)))
         if story.unknown
         else None,
         id=key,
@@ -55,13 +56,13 @@ def _part(title: str, *content: Child) -> Safe:
     return el("div", el("h3", title), *content, class_="part")
 
 
-def _next(story: Story) -> Safe | None:
+def _next(story: Story, view: View) -> Safe | None:
     if not story.next_steps:
         return None
     return el(
         "div",
         el("h3", "What to do next"),
-        el("ol", *(el("li", prose(step)) for step in story.next_steps)),
+        el("ol", *(el("li", prose(zoned(step, view))) for step in story.next_steps)),
         class_="next",
     )
 
@@ -139,7 +140,7 @@ def _fact(fact: Fact, names: Names, view: View) -> Safe:
         el("div", clock(fact.time, view), class_="when"),
         el(
             "div",
-            el("p", prose(shortened(fact.text, TEXT_CHARS)), many, " ", chips(fact.techniques)),
+            el("p", prose(shortened(zoned(fact.text, view), TEXT_CHARS)), many, " ", chips(fact.techniques)),
             el(
                 "p",
                 el("b", names.get(fact.device, fact.device) if fact.device else "(no device named)"),

@@ -38,6 +38,12 @@ class Template:
         """Return the names of all places."""
         return frozenset(place for part in self.parts for form in part.forms for place in _places(form))
 
+    @property
+    def texts(self) -> Iterator[str]:
+        """Yield what stands between the places."""
+        forms = (form for part in self.parts for form in part.forms)
+        return (piece for form in forms for piece in form if isinstance(piece, str))
+
     def fill(self, values: Mapping[str, str | None], missing: Mapping[str, str]) -> str:
         """Return the sentence; a place without value that must be filled says what `missing` has for it.
 

@@ -67,6 +67,14 @@ class Words:
         """Return the part of a sentence with its places filled, as it stands."""
         return self.sentences[key].fill(values, self.missing)
 
+    def texts(self) -> Iterator[str]:
+        """Yield all wording, that of sentences piece by piece without their places."""
+        for template in (*self.sentences.values(), *(step.text for step in self.steps)):
+            yield from template.texts
+        yield from self.missing.values()
+        yield from (text for table in self.tables.values() for text in table.values())
+        yield from (hint.says for hints in self.hints.values() for hint in hints)
+
     def look_up(self, table: str, code: str) -> str | None:
         """Return what a table has for a code, in any case; None if nothing."""
         return self.tables[table].get(code.lower())
