@@ -21,35 +21,35 @@ _QUOTED = re.compile(r"`[^`]*(?:`|$)|(?<!\w)'[^']*'(?!\w)|\"[^\"]*\"")
 _LOG_IN_BACKTICKS = re.compile(r"\blog `([^`]*)`")
 _REASON_WORDS = """
 action address advanced after again against aggregations alias aliases all already an and anew anonymous another any
-apart applied archive archive's are around as ascii ask asks at authority away back back-references bad base be
-became become before begins behind belongs beside between bind bitlocker body bracket brackets broader broke but by
-bytes bzip cabinet came can cannot carried carries category change changed changes characters check checksum chunk
-chunks circle class cleared client clock closed closing column columns commas compared compares comparison
-comparisons compressed condition contains convert correlate correlated correlation correlations correlator could
-counting counts csv damaged dashes data database date dates declares decrypt deep deeper deeply defender deflate
-detection device devices died differs digits directory disk distinct dll dns do document documents does done dormant
-driver dropped dropping each early elements empty encase encode encrypted end ended ends entities equal escape event
-events every evtx exe exists expected export-log expression failed false few fewer field fields file files filter
+apart applied archive archive's are around as ascii ask asks at authority away back back-references bad base be became
+become before begins behind belongs beside between bind bitlocker body bracket brackets broader broke but by bytes
+bzip cabinet came can cannot carried carries category change changed changes characters check checksum chunk chunks
+circle class cleared client clock closed closing column columns commas compared compares comparison comparisons
+compressed condition contains convert copy correlate correlated correlation correlations correlator could counting
+counts csv cut damaged dashes data database date dates declares decrypt deep deeper deeply defender deflate detection
+device devices died differs digits directory disk distinct dll dns do document documents does done dormant driver
+dropped dropping each early elements empty encase encode encrypted end ended ends entities equal escape event events
+every evtx exe exists expected export-log expression failed false fast few fewer ff field fields file files filter
 filter's filtered fire firewall firing first fit folder follow followed font for forgotten found from full further
 gaps generate gib give go goes grew group group-by groups gte hand hardened has hash header held here history hive
-hold holds host how id ids ignored iis image impact in incidents input inside insist invalid is it its json judged
-keep kept kernel key keyword known lacks large larger largest late later leads least leave leaves level levels lies
-like line linear link list listed local log logon logons logs logsource long longer look look-around looks lost low
-lz make makes management manager many map mapping mappings marks match matched matches may member members memory
-merges method mib microsoft missing mode modifier modifiers more most much must name named names near-miss needed
-needs neither neq nested nests network networks no none nor not noted nothing noticed nowhere nt null number numbers
-object objects of off older oldest on once one only open operational operator or ordered other others out over
+hold holds host how id ids ignored iis image impact in incidents input inside insist instance invalid is it its json
+judged keep kept kernel key keyword known lacks large larger largest late later leads least leave leaves level levels
+lies like line linear link list listed lists local log logon logons logs logsource long longer look look-around looks
+lost low lz make makes management manager many map mapping mappings marks match matched matches may member members
+memory mend merges method mib microsoft missing mode modifier modifiers more most much must name named names near-miss
+needed needs neither neq nested nests network networks no none nor not noted nothing noticed nowhere nt null number
+numbers object objects of off older oldest on once one only open operational operator or ordered other others out over
 overwritten own pack packaged packed parser part pattern patterns pdf percentile picture place placeholder
-placeholders places plain platform policy positions powershell process processes product program proof put quotes
-rar rarest re read reading record records refer reference refers refused registry regular remembered repeat
-repetition repetitions rule rules run save say says scan script second security seen selection selections separate
-sequence serve server service set several shape shorten shorter should sigma since size skipped so sort source
-special spelling split sqlite stand standard stands starts state stopped stories stream such system tag take takes
-tar techniques tell temporary text texts than that the their them themselves there these they this those time
-timeframe times timespan title to together told too took tree triage true twice type types under unit unknown
-unnamed unnoticed unpack unpacks use user utf valid value values vanished verdict version's virtual was we were
-wevtutil what when where which while who whole wildcards window windows with within without words worst write
-written xml xp xz yaml yet yml zero zip zstd
+placeholders places plain platform policy positions powershell process processes product program proof put quotes rar
+rarest re read reading record records refer reference refers refused registry regular remembered repeat repetition
+repetitions rule rules run save say says scan script second security seen selection selections separate sequence serve
+server service set several shape short shorten shorter should sigma since size skipped so sort source special spelling
+split sqlite stand standard stands starts state steps stopped stories stream such system tag take takes tar techniques
+tell temporary text texts than that the their them themselves there these they things this those time timeframe times
+timespan title to together told too took tree triage true twice type types under unit unknown unnamed unnoticed unpack
+unpacks use user utf valid value values vanished verdict version's virtual was we were wevtutil what when where which
+while who whole wildcards window windows with within without words worst write written xml xp xz yaml yet yml zero zip
+zstd
 """
 """The words of reasons: of blind spots, of links and scores, and of rules that are refused."""
 
