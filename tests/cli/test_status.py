@@ -62,6 +62,16 @@ def test_min_level_leaves_out_incidents_below_it_too(scan: Call, tmp_path: Path)
     assert "1 incident on 1 device" in scan(path, "--brief", "--min-level", "high").text
 
 
+def test_min_level_says_how_many_findings_it_hides(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami(), *(failed_logon(second) for second in range(3)))
+    done = scan(path, "--json", "--min-level", "medium")
+    assert (done.summary["min_level"], done.summary["findings_hidden"]) == ("medium", 3)
+    text = scan(path, "--min-level", "critical").text
+    assert "Nothing of level critical or above in 4 events; 5 findings below critical are not shown" in text
+    every = scan(path, "--json").summary
+    assert (every["min_level"], every["findings_hidden"]) == (None, 0)
+
+
 def test_an_incident_counts_as_found_where_no_single_match_is_as_bad() -> None:
     result = replace(outbreak.result(), findings=[match(TASK, 0)])
     assert Counted(at_least(result, Level.HIGH)).highest == Level.CRITICAL.rank
