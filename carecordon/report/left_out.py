@@ -1,4 +1,4 @@
-"""What a result leaves out, in words: findings below the level asked for, events outside the time, rules that ran."""
+"""What a result leaves out, in words: findings below the level asked for, and events that were not looked at."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ def hidden(summary: Summary) -> str | None:
         return None
     count = number(summary.findings_hidden, "finding", "findings")
     return f"{count} below {summary.min_level.value} {_are(summary.findings_hidden)} not shown (--min-level)"
+
+
+def skipped(summary: Summary) -> list[str]:
+    """Return which events were not held against the rules, each sort with its reason."""
+    bad = summary.events_skipped - summary.events_outside
+    told = []
+    if summary.events_outside:
+        told.append(f"{number(summary.events_outside, 'event was', 'events were')} outside --from/--to")
+    if bad:
+        told.append(f"{number(bad, 'event', 'events')} could not be read")
+    return told
 
 
 def _are(count: int) -> str:

@@ -90,8 +90,11 @@ def correlation_covers(
     return covered
 
 
-def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
-    """Yield log sources without mapping, log sources without events, and fields that no event carried."""
+def blind_spots(found: Iterable[Cover], within: str = "in the input") -> Iterator[BlindSpot]:
+    """Yield log sources without mapping, log sources without events, and fields that no event carried.
+
+    `within` says in words where events were looked at.
+    """
     dormant: Counter[LogSource] = Counter()
     absent: Counter[LogSource] = Counter()
     fields: Counter[tuple[LogSource, str]] = Counter()
@@ -106,7 +109,7 @@ def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
         reason = f"{named(source)}: no known events serve this log source, so its rules are dormant"
         yield BlindSpot(Unseen.LOGSOURCE, reason, count=count)
     for source, count in sorted(absent.items(), key=str):
-        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event in the input", count=count)
+        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event {within}", count=count)
     for (source, name), count in sorted(fields.items(), key=str):
         yield BlindSpot(Unseen.FIELD, f"{named(source)}: no event carries the field {name}", count=count)
 

@@ -37,6 +37,21 @@ def test_times_bound_what_is_looked_at(scan: Call, tmp_path: Path, args: list[st
     )  # fmt: skip
 
 
+def test_events_outside_of_the_time_are_not_told_as_absent_nor_as_unreadable(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", failed_logon(1), failed_logon(2))
+    path.write_bytes(path.read_bytes() + b"no event\n")
+    done = scan(path, "--json", "--from", "2026-11-21")
+    assert (done.summary["events_skipped"], done.summary["events_outside"]) == (3, 2)
+    told = {line["reason"] for line in done.of("unseen") if line["kind"] == "logsource"}
+    assert "windows security: no such event between --from and --to" in told
+    assert "2 events were outside --from/--to. 1 event could not be read." in scan(path, "--from", "2026-11-21").text
+    whole = scan(path, "--json")
+    assert (whole.summary["events_skipped"], whole.summary["events_outside"]) == (1, 0)
+    told = {line["reason"] for line in whole.of("unseen") if line["kind"] == "logsource"}
+    assert told
+    assert all(reason.endswith(": no such event in the input") for reason in told)
+
+
 def test_events_outside_of_the_time_feed_no_correlation(scan: Call, tmp_path: Path) -> None:
     path = put(tmp_path / "a.jsonl", *(failed_logon(second) for second in range(3)))
     assert len(scan(path, "--json").of("correlation")) == 1

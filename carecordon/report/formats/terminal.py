@@ -132,8 +132,7 @@ def _totals(summary: Summary) -> str:
         f"Read {number(summary.events_read, 'event', 'events')} from {number(summary.files_read, 'file', 'files')}"
         f" in {span_text(summary.seconds)} with {number(summary.rules_ready, 'rule', 'rules')}."
     )
-    if summary.events_skipped:
-        text += f" {number(summary.events_skipped, 'event was', 'events were')} not looked at."
+    text += "".join(f" {told}." for told in left_out.skipped(summary))
     if summary.files_failed:
         text += f" {number(summary.files_failed, 'file', 'files')} could not be read, wholly or in part."
     return text

@@ -59,8 +59,9 @@ def _lead(cases: Sequence[Case], digest: Digest, summary: Summary) -> list[Child
         text = "That does not prove that nothing happened: read what could not be seen, below."
     if hidden := left_out.hidden(summary):
         text += f" {hidden}."
-    lasted = span_text(summary.seconds)
-    return [text, f" {number(summary.rules_ready, 'rule', 'rules')} were held against all events, in {lasted}."]
+    rules, events = number(summary.rules_ready, "rule", "rules"), number(summary.events_read, "event", "events")
+    text += f" {rules} were held against {events}, in {span_text(summary.seconds)}."
+    return [text, *(f" {told}." for told in left_out.skipped(summary))]
 
 
 def _figures(cases: Sequence[Case], digest: Digest, closing: Closing, blind: int) -> list[Safe]:

@@ -172,6 +172,14 @@ def test_finding_nothing_is_no_all_clear() -> None:
     assert "That does not prove that nothing happened" in text
 
 
+def test_events_outside_the_time_asked_for_and_those_unread_are_told_apart() -> None:
+    told = result()
+    summary = replace(told.closing.summary, events_skipped=5, events_outside=4)
+    text = read("".join(HTML.tell(replace(told, closing=replace(told.closing, summary=summary)), View()))).text
+    assert "4 events were outside --from/--to. 1 event could not be read." in text
+    assert "150,000 looked at; 4 events were outside --from/--to; 1 event could not be read" in text
+
+
 def test_findings_below_the_level_asked_for_are_counted() -> None:
     told = result()
     summary = replace(told.closing.summary, min_level=Level.CRITICAL, findings_hidden=6)

@@ -82,6 +82,14 @@ def test_finding_nothing_is_no_all_clear() -> None:
     assert "Nothing that we know of" in text
 
 
+def test_events_outside_the_time_asked_for_and_those_unread_are_told_apart() -> None:
+    both = replace(SILENT, summary=replace(SILENT.summary, events_skipped=5, events_outside=4))
+    assert "with 5 rules. 4 events were outside --from/--to. 1 event could not be read." in page([], both, width=160)
+    outside = replace(SILENT, summary=replace(SILENT.summary, events_skipped=1, events_outside=1))
+    assert page([], outside, width=160).count("1 event was outside --from/--to.") == 1
+    assert "could not be read" not in page([], outside)
+
+
 def test_findings_below_the_level_asked_for_are_counted() -> None:
     high = replace(SILENT, summary=replace(SILENT.summary, min_level=Level.HIGH, findings_hidden=1))
     assert page([], high).startswith(
