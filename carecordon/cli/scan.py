@@ -23,6 +23,7 @@ from carecordon.cli.options import (
     FOUND,
     STOPPED,
     UNREAD,
+    USAGE,
     LogSourceOption,
     NoOwnRules,
     RulesOption,
@@ -30,6 +31,7 @@ from carecordon.cli.options import (
     bound_of,
     fail,
     moment_of,
+    say,
     tell_book,
     values_of,
 )
@@ -144,10 +146,12 @@ def scan(
     result = replace(result, findings=counted)
     view = View(zone=zone)
     faults = [(sheet, write(sheet, result, view)) for sheet in sheets]  # first: standard output's reader may go away
-    _write(result, replace(view, is_brief=brief), as_json=as_json)
     for sheet, fault in faults:
         if fault is not None:
-            fail(f"{sheet.option} {sheet.path}: {fault}")
+            say(f"{sheet.option} {sheet.path}: {fault}")
+    _write(result, replace(view, is_brief=brief), as_json=as_json)
+    if any(fault is not None for _, fault in faults):
+        raise typer.Exit(USAGE)
     raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW, is_stopped=run.is_stopped))
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from carecordon.cli import scan as scan_module
+from carecordon.cli.standard_output import OutputLost
 from tests.cli.calling import HOST, SYSMON, Call, Event, failed_logon, process, put, whoami
 
 RANGES: list[tuple[list[str], list[int]]] = [
@@ -118,6 +120,21 @@ def test_the_page_is_told_where_the_spreadsheet_cannot_be_written(
     assert (done.status, new.read_text()) == (2, "of somebody else")
     assert "Whoami run" in done.text
     assert "exists already" in done.err
+
+
+def test_a_spreadsheet_that_fails_is_told_where_standard_output_fails_too(
+    scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> NoReturn:
+        raise OutputLost(errno.ENOSPC, "No space left on device")
+
+    path, new = put(tmp_path / "a.jsonl", whoami()), tmp_path / "new.csv"
+    monkeypatch.setattr(scan_module, "check_new", lambda _: new.write_text("of somebody else"))
+    monkeypatch.setattr(scan_module, "_write", lost)
+    done = scan(path, "--csv", new)
+    assert done.status == 3
+    assert "new.csv: exists already" in done.err
+    assert "standard output cannot be written" in done.err
 
 
 def test_no_cell_is_a_formula(call: Call, tmp_path: Path) -> None:
