@@ -18,6 +18,7 @@ from carecordon.cli.options import (
     ValuesOption,
     bound_of,
     fail,
+    own_or_named,
     say,
     tell_book,
     tell_collections,
@@ -227,7 +228,7 @@ def _texts_to_prove(paths: list[Path] | None) -> dict[str, bytes]:
 
 def _book(paths: list[Path] | None, *, own: bool, values: Path | None = None) -> Rulebook:
     try:
-        book = read_rulebook(paths or (), DiskCache(), values_of(values), own=own)
+        book = read_rulebook(own_or_named(paths, own=own), DiskCache(), values_of(values), own=own)
     except TheirFault as fault:
         fail(str(fault))
     tell_book(book)

@@ -31,6 +31,7 @@ from carecordon.cli.options import (
     bound_of,
     fail,
     moment_of,
+    own_or_named,
     say,
     tell_book,
     values_of,
@@ -116,7 +117,8 @@ def scan(
     """Say what happened in the events in PATH...: incidents, the rules that match, and what could not be seen.
 
     Reads EVTX, JSON lines and arrays (Sysmon/NXLog, EVTX-JSON, Winlogbeat), Event Viewer XML, packed with gzip,
-    zstd or zip. Exit status: 0 nothing found, 1 found, 2 wrong usage, 3 part of the input unreadable, 130 stopped.
+    zstd or zip. Exit status: 0 nothing found, 1 found, 2 wrong usage, 3 part of the input unreadable or no rule ran,
+    130 stopped.
     """
     if as_json and csv is not None:
         fail("--json and --csv exclude each other: choose one")
@@ -172,10 +174,10 @@ def _assets(path: Path | None) -> Mapping[str, Asset]:
 
 
 def _book(rules: list[Path] | None, cache: DiskCache, values: Path | None, *, own: bool) -> Rulebook:
-    known = values_of(values)
+    named, known = own_or_named(rules, own=own), values_of(values)
     with Console(stderr=True).status("Loading rules; the first time takes longer"):
         try:
-            return read_rulebook(rules or (), cache, known, own=own)
+            return read_rulebook(named, cache, known, own=own)
         except TheirFault as fault:
             fail(str(fault))
 
@@ -231,7 +233,7 @@ def _status(result: Result, highest: int, least: Level, *, is_stopped: bool) -> 
     summary = result.closing.summary
     if is_stopped:
         return STOPPED
-    if summary.files_failed:
+    if summary.files_failed or not summary.rules_ready:
         return UNREAD
     return FOUND if highest >= least.rank else CLEAN
 

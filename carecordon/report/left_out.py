@@ -8,6 +8,8 @@ from carecordon.report.layout import number
 
 def nothing(summary: Summary) -> str:
     """Return what is said where no finding is shown: as much as is true."""
+    if not summary.rules_ready:
+        return "No rule ran"
     if summary.min_level is not None and summary.findings_hidden:
         return f"Nothing of level {summary.min_level.value} or above"
     return "Nothing matched"

@@ -81,6 +81,8 @@ def silence(closing: Closing) -> list[Topic]:
 
 def _rules(closing: Closing) -> list[Topic]:
     topics = []
+    if not closing.summary.rules_ready:
+        topics.append(Topic("No rule ran", "Nothing was looked for: name rules that are ready with --rules.", ()))
     if closing.refused:
         title = f"Rules that will not run ({len(closing.refused):,})"
         topics.append(Topic(title, "What they look for was not looked for.", _lines(map(str, closing.refused))))

@@ -84,7 +84,8 @@ def _head(digest: Digest, summary: Summary, view: View) -> Iterator[RenderableTy
             found += f" and {number(digest.correlations, 'correlation', 'correlations')}"
         yield Text(f"{found} in {events}{hidden}. Times are in {view.zone}.")
     else:
-        yield Text(f"{left_out.nothing(summary)} in {events}{hidden}.", style="bold")
+        told = left_out.nothing(summary)
+        yield Text(f"{told} {'in' if summary.rules_ready else 'on'} {events}{hidden}.", style="bold")
         yield Text("That does not prove that nothing happened: read what could not be seen, below.")
 
 
