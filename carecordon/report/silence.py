@@ -73,7 +73,7 @@ def silence(closing: Closing) -> list[Topic]:
     for kind, (title, meaning, unit) in _WORDS.items():
         spots = [spot for spot in closing.unseen if spot.kind is kind]
         if unit:
-            spots.sort(key=lambda spot: -(spot.count or 0))
+            spots.sort(key=lambda spot: (spot.count is not None, -(spot.count or 0)))
         if spots:
             topics.append(Topic(f"{title} ({len(spots):,})", meaning, _lines(_told(spot, unit) for spot in spots)))
     return topics + _rules(closing)

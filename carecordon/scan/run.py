@@ -272,6 +272,7 @@ class Scan:
         unseen = [
             *(BlindSpot(Unseen.FILE, one.reason, one.name, count=1) for one in sorted(self._unread, key=_by_name)),
             *(spot for one in inputs for spot in one.blind_spots()),
+            *coverage.unasked(program, self.setup.bound),
             *coverage.blind_spots(coverage.covers(program, self.kinds_seen()), within=self._within()),
             *self._watch.blind_spots(_records_before(self._inputs)),
             *spots,
