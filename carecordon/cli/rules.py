@@ -33,6 +33,7 @@ from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.report.formats import jsonlines
+from carecordon.report.silence import in_a_line
 from carecordon.report.visible import visible
 from carecordon.scan import coverage
 from carecordon.scan.dormancy import dormant_ids
@@ -205,7 +206,7 @@ def _tell_unread(closing: Closing, *, as_json: bool) -> None:
         if as_json:
             write_out(jsonlines.unseen(spot))
         else:
-            typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
+            typer.echo(visible(f"not read: {in_a_line(spot, 'events')}"))
 
 
 def _end(closing: Closing) -> NoReturn:

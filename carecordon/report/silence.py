@@ -75,7 +75,7 @@ def silence(closing: Closing) -> list[Topic]:
         if unit:
             spots.sort(key=lambda spot: (spot.count is not None, -(spot.count or 0)))
         if spots:
-            topics.append(Topic(f"{title} ({len(spots):,})", meaning, _lines(_told(spot, unit) for spot in spots)))
+            topics.append(Topic(f"{title} ({len(spots):,})", meaning, _lines(in_a_line(spot, unit) for spot in spots)))
     return topics + _rules(closing)
 
 
@@ -99,8 +99,8 @@ def _lines(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _told(spot: BlindSpot, unit: str) -> str:
-    """Return one case in a line: where, why, how many."""
+def in_a_line(spot: BlindSpot, unit: str = "") -> str:
+    """Return one case in a line: where, why, and how many of `unit`."""
     place = spot.file or ""
     if place and spot.position is not None:
         place += f" event {spot.position:,}"
