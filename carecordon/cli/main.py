@@ -14,7 +14,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import carecordon
-from carecordon.cli.options import USAGE, fail, say
+from carecordon.cli.options import UNREAD, USAGE, fail, say
+from carecordon.cli.standard_output import OutputLost, losses_told
 from carecordon.hub.collector import at_rest
 
 READER_GONE = 141
@@ -125,7 +126,11 @@ def options(
 def main() -> NoReturn:
     """Run the command line and end with its status; what is wrong with the call is told in one line."""
     try:
-        status = app(prog_name="carecordon", standalone_mode=False)
+        with losses_told():
+            status = app(prog_name="carecordon", standalone_mode=False)
+    except OutputLost as fault:
+        say(f"standard output cannot be written: {fault.strerror}; what is in it is not all")
+        status = UNREAD
     except TyperException as error:
         _tell(error)
         status = USAGE

@@ -71,6 +71,13 @@ def bound_of(text: str | None) -> LogSource | None:
     return LogSource(**parts)
 
 
+def own_or_named(rules: list[Path] | None, *, own: bool) -> list[Path]:
+    """Return the rules that are named; ends with status 2 where there are neither these nor our own."""
+    if not own and not rules:
+        fail("--no-own-rules leaves no rule to run: name others with --rules, or leave it out")
+    return rules or []
+
+
 def tell_collections(collections: tuple[Collection, ...], clean: Callable[[str], str] = str) -> None:
     """Print hash and licence of each zip of rules, on standard error; `clean` takes out what must not be seen."""
     for one in collections:

@@ -18,6 +18,7 @@ from carecordon.cli.options import (
     ValuesOption,
     bound_of,
     fail,
+    own_or_named,
     say,
     tell_book,
     tell_collections,
@@ -32,6 +33,7 @@ from carecordon.pipeline.detect.disk.rulebook import Rulebook, read_rulebook
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
 from carecordon.report.formats import jsonlines
+from carecordon.report.silence import in_a_line
 from carecordon.report.visible import visible
 from carecordon.scan import coverage
 from carecordon.scan.dormancy import dormant_ids
@@ -204,7 +206,7 @@ def _tell_unread(closing: Closing, *, as_json: bool) -> None:
         if as_json:
             write_out(jsonlines.unseen(spot))
         else:
-            typer.echo(visible(f"not read: {spot.file}: {spot.reason}"))
+            typer.echo(visible(f"not read: {in_a_line(spot, 'events')}"))
 
 
 def _end(closing: Closing) -> NoReturn:
@@ -227,7 +229,7 @@ def _texts_to_prove(paths: list[Path] | None) -> dict[str, bytes]:
 
 def _book(paths: list[Path] | None, *, own: bool, values: Path | None = None) -> Rulebook:
     try:
-        book = read_rulebook(paths or (), DiskCache(), values_of(values), own=own)
+        book = read_rulebook(own_or_named(paths, own=own), DiskCache(), values_of(values), own=own)
     except TheirFault as fault:
         fail(str(fault))
     tell_book(book)

@@ -23,6 +23,7 @@ from carecordon.cli.options import (
     FOUND,
     STOPPED,
     UNREAD,
+    USAGE,
     LogSourceOption,
     NoOwnRules,
     RulesOption,
@@ -30,6 +31,7 @@ from carecordon.cli.options import (
     bound_of,
     fail,
     moment_of,
+    own_or_named,
     say,
     tell_book,
     values_of,
@@ -115,7 +117,8 @@ def scan(
     """Say what happened in the events in PATH...: incidents, the rules that match, and what could not be seen.
 
     Reads EVTX, JSON lines and arrays (Sysmon/NXLog, EVTX-JSON, Winlogbeat), Event Viewer XML, packed with gzip,
-    zstd or zip. Exit status: 0 nothing found, 1 found, 2 wrong usage, 3 part of the input unreadable, 130 stopped.
+    zstd or zip. Exit status: 0 nothing found, 1 found, 2 wrong usage, 3 part of the input unreadable or no rule ran,
+    130 stopped.
     """
     if as_json and csv is not None:
         fail("--json and --csv exclude each other: choose one")
@@ -137,8 +140,6 @@ def scan(
         book = _book(rules, cache, values, own=not no_own_rules)
     setup = Setup(book.rules, cache, bound, first, last, carries_all=redact)
     run = Scan(setup, tuple(sys.argv[1:]), cores, words, assets)
-    if STDIN in named and sys.stdin is not None and sys.stdin.isatty():
-        say("reading events from the keyboard: Ctrl-D ends them")
     with _given_up("stopped twice: what was found is not told"):
         result = _run(run, named)
         if redactor:
@@ -152,10 +153,12 @@ def scan(
     result = replace(result, findings=counted)
     view = View(zone=zone)
     faults = [(sheet, write(sheet, result, view)) for sheet in sheets]  # first: standard output's reader may go away
-    _write(result, replace(view, is_brief=brief), as_json=as_json)
     for sheet, fault in faults:
         if fault is not None:
-            fail(f"{sheet.option} {sheet.path}: {fault}")
+            say(f"{sheet.option} {sheet.path}: {fault}")
+    _write(result, replace(view, is_brief=brief), as_json=as_json)
+    if any(fault is not None for _, fault in faults):
+        raise typer.Exit(USAGE)
     raise typer.Exit(_status(result, counted.highest, min_level or Level.LOW, is_stopped=run.is_stopped))
 
 
@@ -186,15 +189,17 @@ def _assets(path: Path | None) -> Mapping[str, Asset]:
 
 
 def _book(rules: list[Path] | None, cache: DiskCache, values: Path | None, *, own: bool) -> Rulebook:
-    known = values_of(values)
+    named, known = own_or_named(rules, own=own), values_of(values)
     with Console(stderr=True).status("Loading rules; the first time takes longer"):
         try:
-            return read_rulebook(rules or (), cache, known, own=own)
+            return read_rulebook(named, cache, known, own=own)
         except TheirFault as fault:
             fail(str(fault))
 
 
 def _run(scan: Scan, paths: list[str]) -> Result:
+    if STDIN in paths and sys.stdin is not None and sys.stdin.isatty():
+        say("reading events from the keyboard: Ctrl-D ends them")
     console = Console(stderr=True)
     if not console.is_terminal:
         return scan.run(paths)
@@ -247,7 +252,7 @@ def _status(result: Result, highest: int, least: Level, *, is_stopped: bool) -> 
     summary = result.closing.summary
     if is_stopped:
         return STOPPED
-    if summary.files_failed:
+    if summary.files_failed or not summary.rules_ready:
         return UNREAD
     return FOUND if highest >= least.rank else CLEAN
 

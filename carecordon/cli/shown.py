@@ -62,9 +62,12 @@ class Counted:
 
 
 def at_least(result: Result, level: Level) -> Result:
-    """Return the result without findings and incidents below the level."""
+    """Return the result without findings and incidents below the level, and with how many findings that hides."""
     cases = [case for case in result.cases if case.incident.level.rank >= level.rank]
-    return replace(result, findings=_AtLeast(result, level), cases=cases)
+    hidden = sum(found.rule.level.rank < level.rank for found in result.findings)
+    summary = replace(result.closing.summary, min_level=level, findings_hidden=hidden)
+    closing = replace(result.closing, summary=summary)
+    return replace(result, findings=_AtLeast(result, level), closing=closing, cases=cases)
 
 
 def redacted(result: Result, redactor: Redactor, matches: Iterable[Match]) -> Result:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from carecordon.model.errors import Refused
 from carecordon.model.incident import Case
-from carecordon.model.match import BlindSpot, CorrelationMatch, Match
+from carecordon.model.match import BlindSpot, CorrelationMatch, Level, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class SourceSeen:
 class Summary:
     """The totals of a scan; `partial` if it was stopped before all input was read.
 
-    `events_skipped` could not be parsed or lay outside `--from` and `--to`. `rules_loaded` = ready + dormant.
+    `events_skipped` are those that could not be read, and `events_outside`: those outside `--from` and `--to`.
+    `rules_loaded` = ready + dormant. `findings_hidden` are those below `min_level`, where one was asked for.
     """
 
     events_read: int
@@ -61,6 +62,9 @@ class Summary:
     rules_refused: int
     seconds: float
     partial: bool
+    events_outside: int = 0
+    min_level: Level | None = None
+    findings_hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

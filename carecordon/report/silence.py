@@ -75,16 +75,17 @@ def silence(closing: Closing, view: View) -> list[Topic]:
     for kind, (title, meaning, unit) in _WORDS.items():
         spots = [spot for spot in closing.unseen if spot.kind is kind]
         if unit:
-            spots.sort(key=lambda spot: -(spot.count or 0))
+            spots.sort(key=lambda spot: (spot.count is not None, -(spot.count or 0)))
         if spots:
-            topics.append(
-                Topic(f"{title} ({len(spots):,})", meaning, _lines(_told(spot, unit, view) for spot in spots))
-            )
+            lines = _lines(in_a_line(spot, unit, view) for spot in spots)
+            topics.append(Topic(f"{title} ({len(spots):,})", meaning, lines))
     return topics + _rules(closing)
 
 
 def _rules(closing: Closing) -> list[Topic]:
     topics = []
+    if not closing.summary.rules_ready:
+        topics.append(Topic("No rule ran", "Nothing was looked for: name rules that are ready with --rules.", ()))
     if closing.refused:
         title = f"Rules that will not run ({len(closing.refused):,})"
         topics.append(Topic(title, "What they look for was not looked for.", _lines(map(str, closing.refused))))
@@ -101,11 +102,11 @@ def _lines(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _told(spot: BlindSpot, unit: str, view: View) -> str:
-    """Return one case in a line: where, why, how many."""
+def in_a_line(spot: BlindSpot, unit: str = "", view: View | None = None) -> str:
+    """Return one case in a line: where, why, and how many of `unit`; times in the reader's zone."""
     place = spot.file or ""
     if place and spot.position is not None:
         place += f" event {spot.position:,}"
     where = ", ".join(part for part in (spot.device, place) if part)
     many = f" ({spot.count:,} {unit})" if unit and spot.count is not None and spot.count != 1 else ""
-    return (f"{where}: " if where else "") + zoned(spot.reason, view) + many
+    return (f"{where}: " if where else "") + zoned(spot.reason, view or View()) + many

@@ -23,7 +23,9 @@ UNCERTAIN = "Later positions in this file are too low by as many"
 
 @dataclass(slots=True)
 class Assembly:
-    """One input. `records` counts bad ones too; `facts` come when all its blocks are handed out.
+    """One input. `records` counts all: also those `unread`, since they could not be, and `outside` the time asked for.
+
+    `facts` come when all its blocks are handed out.
 
     `source`: the number of what it was found in; `is_cut`: the scan was stopped before the input's end.
     """
@@ -33,7 +35,8 @@ class Assembly:
     facts: Facts | None = None
     records: int = 0
     events: int = 0
-    skipped: int = 0
+    unread: int = 0
+    outside: int = 0
     matches: int = 0
     is_damaged: bool = False
     is_cut: bool = False
@@ -77,11 +80,11 @@ class Assembly:
             if piece.broken is not None:
                 self._lose(piece.broken)
             self.events += piece.events
-            self.skipped += piece.skipped
+            self.outside += piece.outside
             self.matches += piece.matches
 
     def _tell(self, bad: Bad) -> None:
-        self.skipped += bad.count
+        self.unread += bad.count
         self.is_damaged = self.is_damaged or bad.count > 0
         self._bad.add(bad)
 

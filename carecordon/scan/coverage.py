@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from carecordon.model.event import LogSource
+from carecordon.model.event import Kind, LogSource
 from carecordon.model.match import BlindSpot, Unseen
 from carecordon.pipeline.detect.sigma.ir import Correlation, Rule
 from carecordon.pipeline.detect.sigma.program import Program
@@ -90,8 +90,11 @@ def correlation_covers(
     return covered
 
 
-def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
-    """Yield log sources without mapping, log sources without events, and fields that no event carried."""
+def blind_spots(found: Iterable[Cover], within: str = "in the input") -> Iterator[BlindSpot]:
+    """Yield log sources without mapping, log sources without events, and fields that no event carried.
+
+    `within` says in words where events were looked at.
+    """
     dormant: Counter[LogSource] = Counter()
     absent: Counter[LogSource] = Counter()
     fields: Counter[tuple[LogSource, str]] = Counter()
@@ -106,9 +109,19 @@ def blind_spots(found: Iterable[Cover]) -> Iterator[BlindSpot]:
         reason = f"{named(source)}: no known events serve this log source, so its rules are dormant"
         yield BlindSpot(Unseen.LOGSOURCE, reason, count=count)
     for source, count in sorted(absent.items(), key=str):
-        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event in the input", count=count)
+        yield BlindSpot(Unseen.LOGSOURCE, f"{named(source)}: no such event {within}", count=count)
     for (source, name), count in sorted(fields.items(), key=str):
         yield BlindSpot(Unseen.FIELD, f"{named(source)}: no event carries the field {name}", count=count)
+
+
+def unasked(program: Program, bound: LogSource | None) -> Iterator[BlindSpot]:
+    """Yield the log source that documents are bound to by hand, where no rule asks for it: it may be mistyped."""
+    if bound is not None and not program.variants(Kind(None, None, None, bound)):
+        yield BlindSpot(Unseen.LOGSOURCE, f"{_spelt(bound)}: no rule asks for it; check the spelling of --logsource")
+
+
+def _spelt(source: LogSource) -> str:
+    return " ".join(f"{name}={part}" for name, part in source._asdict().items() if part)
 
 
 def named(source: LogSource) -> str:

@@ -276,7 +276,8 @@ class Scan:
         unseen = [
             *(BlindSpot(Unseen.FILE, one.reason, one.name, count=1) for one in sorted(self._unread, key=_by_name)),
             *(spot for one in inputs for spot in one.blind_spots()),
-            *coverage.blind_spots(coverage.covers(program, self.kinds_seen())),
+            *coverage.unasked(program, self.setup.bound),
+            *coverage.blind_spots(coverage.covers(program, self.kinds_seen()), within=self._within()),
             *self._watch.blind_spots(_records_before(self._inputs)),
             *spots,
         ]
@@ -291,6 +292,11 @@ class Scan:
             self._summary(inputs, len(dormant_ids(self.setup.rules, program)), is_partial=is_partial),
         )
 
+    def _within(self) -> str:
+        """Return in words where events were looked at."""
+        is_bounded = self.setup.since is not None or self.setup.until is not None
+        return "between --from and --to" if is_bounded else "in the input"
+
     def _summary(self, inputs: Sequence[Assembly], dormant: int, *, is_partial: bool) -> Summary:
         rules = self.setup.rules
         loaded = len(rules.rules) + len(rules.correlations)
@@ -298,7 +304,7 @@ class Scan:
         damaged = sum(one.is_damaged or bool(one.facts and one.facts.faults) for one in inputs)
         return Summary(
             events_read=sum(one.events for one in inputs),
-            events_skipped=sum(one.skipped for one in inputs),
+            events_skipped=sum(one.unread + one.outside for one in inputs),
             files_read=len(inputs),
             files_failed=failed + damaged,
             rules_loaded=loaded,
@@ -307,6 +313,7 @@ class Scan:
             rules_refused=len(rules.refused),
             seconds=0.0,
             partial=is_partial,
+            events_outside=sum(one.outside for one in inputs),
         )
 
 

@@ -68,7 +68,8 @@ class Answer:
     size: int
     records: int = 0
     events: int = 0
-    skipped: int = 0
+    outside: int = 0
+    """Events outside the time asked for."""
     found: list[Row] = field(default_factory=list)
     matches: int = 0
     told: int = 0
@@ -137,7 +138,7 @@ class Worker:
         kept = wanted(rows, self._setup)
         answer.records += len(rows)
         answer.span = _wider(answer.span, rows.times)
-        answer.skipped += len(rows) - len(kept)
+        answer.outside += len(rows) - len(kept)
         try:
             found = self._found(kept)
         except Exception:  # noqa: BLE001  # one event must not take the others with it

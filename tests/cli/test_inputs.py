@@ -154,7 +154,7 @@ def test_a_bound_log_source_serves_its_rules(call: Call, tmp_path: Path) -> None
     assert bound.of("match")[0]["time"] == "2026-11-20T09:00:00.000000Z"
     assert bound.summary["rules_dormant"] == 0
     other = call(*args, "--logsource", "product=linux,service=cron")
-    assert (other.status, other.summary["events_read"]) == (0, 1)
+    assert (other.status, other.summary["events_read"]) == (3, 1)
     assert call(*args).status == 3
 
 
@@ -182,3 +182,11 @@ def test_a_zip_of_rules_tells_hash_and_licence(call: Call, rules: Path, tmp_path
     assert (done.status, done.summary["rules_loaded"]) == (1, 5)
     assert f"rules from {tmp_path}/rules.zip: SHA-256 " in done.err
     assert done.err.endswith("licence: Some Licence 1.1\n")
+
+
+def test_a_mistyped_log_source_is_told_before_all_that_is_absent(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"timestamp": "2026-11-20T09:00:00Z", "type": "EXECVE"}\n')
+    text = call("scan", path, "--logsource", "product=lniux,service=auditd").text
+    told = "- product=lniux service=auditd: no rule asks for it; check the spelling of --logsource"
+    assert 0 < text.index(told) < text.index("- windows process_creation: no such event in the input")

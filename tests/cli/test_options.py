@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from carecordon.cli import scan as scan_module
+from carecordon.cli.standard_output import OutputLost
 from tests.cli.calling import HOST, SYSMON, Call, Event, failed_logon, process, put, whoami
 
 RANGES: list[tuple[list[str], list[int]]] = [
@@ -35,6 +37,21 @@ def test_times_bound_what_is_looked_at(scan: Call, tmp_path: Path, args: list[st
     assert (done.status, done.summary["events_read"], done.summary["events_skipped"]) == (
         1, len(positions), 4 - len(positions),
     )  # fmt: skip
+
+
+def test_events_outside_of_the_time_are_not_told_as_absent_nor_as_unreadable(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", failed_logon(1), failed_logon(2))
+    path.write_bytes(path.read_bytes() + b"no event\n")
+    done = scan(path, "--json", "--from", "2026-11-21")
+    assert (done.summary["events_skipped"], done.summary["events_outside"]) == (3, 2)
+    told = {line["reason"] for line in done.of("unseen") if line["kind"] == "logsource"}
+    assert "windows security: no such event between --from and --to" in told
+    assert "2 events were outside --from/--to. 1 event could not be read." in scan(path, "--from", "2026-11-21").text
+    whole = scan(path, "--json")
+    assert (whole.summary["events_skipped"], whole.summary["events_outside"]) == (1, 0)
+    told = {line["reason"] for line in whole.of("unseen") if line["kind"] == "logsource"}
+    assert told
+    assert all(reason.endswith(": no such event in the input") for reason in told)
 
 
 def test_events_outside_of_the_time_feed_no_correlation(scan: Call, tmp_path: Path) -> None:
@@ -103,6 +120,21 @@ def test_the_page_is_told_where_the_spreadsheet_cannot_be_written(
     assert (done.status, new.read_text()) == (2, "of somebody else")
     assert "Whoami run" in done.text
     assert "exists already" in done.err
+
+
+def test_a_spreadsheet_that_fails_is_told_where_standard_output_fails_too(
+    scan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> NoReturn:
+        raise OutputLost(errno.ENOSPC, "No space left on device")
+
+    path, new = put(tmp_path / "a.jsonl", whoami()), tmp_path / "new.csv"
+    monkeypatch.setattr(scan_module, "check_new", lambda _: new.write_text("of somebody else"))
+    monkeypatch.setattr(scan_module, "_write", lost)
+    done = scan(path, "--csv", new)
+    assert done.status == 3
+    assert "new.csv: exists already" in done.err
+    assert "standard output cannot be written" in done.err
 
 
 def test_no_cell_is_a_formula(call: Call, tmp_path: Path) -> None:

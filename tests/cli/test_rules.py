@@ -148,6 +148,17 @@ def test_a_folder_without_rules_is_no_rules(call: Call, tmp_path: Path) -> None:
         assert done.err == f"carecordon: {tmp_path}: no rule file (.yml, .yaml) in this folder\n"
 
 
+def test_a_file_without_a_rule_is_not_passed_over(call: Call, rules: Path, tmp_path: Path) -> None:
+    told = f"carecordon: {tmp_path}/empty.yml: holds no rule: the file is empty, or all comment\n"
+    (tmp_path / "empty.yml").write_bytes(b"")
+    for command in (["rules", "check", tmp_path / "empty.yml"], ["scan", "x", "--rules", tmp_path]):
+        done = call(*command)
+        assert (done.status, done.out, done.err) == (2, b"", told)
+    (tmp_path / "five.yml").write_bytes(b"# a comment\n" + rules.read_bytes())
+    done = call("rules", "check", tmp_path)
+    assert (done.status, done.text, done.err) == (0, "5 rules loaded: 5 ready, 0 dormant; 0 refused\n", told)
+
+
 def test_a_zip_is_checked_and_names_hash_and_licence(call: Call, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "rules.zip", "w") as archive:
         archive.writestr("a/refused.yml", REFUSED)
@@ -265,3 +276,11 @@ def test_coverage_of_events_that_cannot_be_read_is_told(call: Call, rules: Path,
     assert done.status == 3
     assert f"not read: {tmp_path}/gone: there is no such file or folder" in done.text
     assert call(*args, "--json").of("unseen")[0]["file"] == str(tmp_path / "gone")
+
+
+def test_an_event_that_could_not_be_read_is_told_with_its_place(call: Call, rules: Path, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami())
+    path.write_bytes(path.read_bytes() + b"no event\n")
+    for command in ("coverage", "noise"):
+        done = call("rules", command, path, "--no-own-rules", "--rules", rules)
+        assert f"not read: {path} event 2: not JSON" in done.text

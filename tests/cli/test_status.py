@@ -16,7 +16,7 @@ import pytest
 from carecordon.cli.shown import Counted, at_least
 from carecordon.model.match import Level
 from carecordon.scan import spool
-from tests.cli.calling import Call, Event, connected, failed_logon, process, put, whoami, written
+from tests.cli.calling import REFUSED, Call, Event, connected, failed_logon, process, put, whoami, written
 from tests.replacing import replace
 from tests.report import outbreak
 from tests.report.sample import TASK, match
@@ -62,6 +62,16 @@ def test_min_level_leaves_out_incidents_below_it_too(scan: Call, tmp_path: Path)
     assert "1 incident on 1 device" in scan(path, "--brief", "--min-level", "high").text
 
 
+def test_min_level_says_how_many_findings_it_hides(scan: Call, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl", whoami(), *(failed_logon(second) for second in range(3)))
+    done = scan(path, "--json", "--min-level", "medium")
+    assert (done.summary["min_level"], done.summary["findings_hidden"]) == ("medium", 3)
+    text = scan(path, "--min-level", "critical").text
+    assert "Nothing of level critical or above in 4 events; 5 findings below critical are not shown" in text
+    every = scan(path, "--json").summary
+    assert (every["min_level"], every["findings_hidden"]) == (None, 0)
+
+
 def test_an_incident_counts_as_found_where_no_single_match_is_as_bad() -> None:
     result = replace(outbreak.result(), findings=[match(TASK, 0)])
     assert Counted(at_least(result, Level.HIGH)).highest == Level.CRITICAL.rank
@@ -81,6 +91,21 @@ def test_unreadable_comes_before_found(scan: Call, tmp_path: Path) -> None:
     done = scan(path, "--json")
     assert done.status == 3
     assert (len(done.of("match")), done.summary["files_failed"], done.summary["events_skipped"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "text", [REFUSED, "title: Other\nlogsource: {product: macos}\ndetection: {s: {a: b}, condition: s}\n"]
+)
+def test_where_no_rule_ran_nothing_is_called_clean(call: Call, tmp_path: Path, text: str) -> None:
+    path, rule = put(tmp_path / "a.jsonl", whoami()), tmp_path / "r.yml"
+    rule.write_text(text)
+    done = call("scan", path, "--no-own-rules", "--rules", rule, "--html", tmp_path / "out.html")
+    assert done.status == 3
+    assert done.text.startswith("No rule ran on 1 event.\n")
+    assert "all rules ran" not in done.text
+    page = (tmp_path / "out.html").read_text()
+    assert "No rule ran" in page
+    assert "Nothing matched" not in done.text + page
 
 
 def test_a_missing_file_is_input_that_could_not_be_read(scan: Call, tmp_path: Path) -> None:
@@ -174,6 +199,13 @@ WRONG = [
     (["scan", "x", "--from", "2026-11-26", "--to", "2026-11-25"], "--from 2026-11-26 is later than --to 2026-11-25"),
     (["scan", "x", "--logsource", "linux"], "write it like product=linux,service=auditd"),
     (["scan", "x", "--logsource", "os=linux"], "write it like product=linux,service=auditd"),
+    (
+        ["scan", "x", "--no-own-rules"],
+        "--no-own-rules leaves no rule to run: name others with --rules, or leave it out",
+    ),
+    (["rules", "list", "--no-own-rules"], "--no-own-rules leaves no rule to run"),
+    (["rules", "coverage", "x", "--no-own-rules"], "--no-own-rules leaves no rule to run"),
+    (["rules", "noise", "x", "--no-own-rules"], "--no-own-rules leaves no rule to run"),
     (["scan", "x", "--rules", "no/such"], "no/such: no such file or folder of rules"),
     (["scan", "x", "--values", "no/such"], "no/such: cannot be read as placeholder values"),
     (

@@ -101,6 +101,24 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path, command: str) -> No
     assert (running.returncode, err) == (141, b"")
 
 
+@pytest.mark.usefixtures("environment")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+@pytest.mark.parametrize("command", ["scan", "scan --json", "rules list", "rules check", "rules coverage", "--version"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_no_defect_of_ours(
+    rules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    path = put(tmp_path / "a.jsonl", *(whoami(second) for second in range(60)))
+    own: list[Any] = ["--no-own-rules", "--rules", rules]
+    more: list[Any] = {"rules check": [rules], "rules list": own, "--version": []}.get(command, [path, *own])
+    words = [sys.executable, "-m", "carecordon", *command.split(), *map(str, more)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "standard output cannot be written: No space left on device; what is in it is not all"
+    assert (done.returncode, done.stderr) == (3, f"carecordon: {told}\n")
+
+
 def rule_text(number: int) -> str:
     return (
         f"title: Rule {number} of very many\nid: 11111111-0000-4000-8000-{number:012}\n"

@@ -62,7 +62,7 @@ def test_positions_count_from_the_beginning_of_the_file(order: tuple[int, ...]) 
     one, found = assembled(order, PIECES)
     assert [(each.file, each.position) for each in found] == [("a.jsonl", at) for at in (2, 9, 10, 11)]
     assert one.before == [0, 3, 8, 10, 10]
-    assert (one.records, one.events, one.skipped, one.matches) == (11, 5, 6, 4)
+    assert (one.records, one.events, one.unread, one.matches) == (11, 5, 6, 4)
     assert one.is_damaged
     assert [(spot.position, spot.count) for spot in one.blind_spots()] == [(11, None), (1, 1), (4, 5), (11, 0)]
     assert all((spot.kind, spot.file) == (Unseen.RECORD, "a.jsonl") for spot in one.blind_spots())
@@ -75,7 +75,7 @@ def test_positions_count_from_the_beginning_of_the_file(order: tuple[int, ...]) 
 def test_a_note_alone_is_no_damage() -> None:
     one, _ = assembled([0], [piece(1, bad=(Bad(1, "odd", 0),))])
     assert not one.is_damaged
-    assert one.skipped == 0
+    assert one.unread == 0
 
 
 def test_nothing_is_placed_before_its_turn() -> None:
@@ -91,7 +91,7 @@ def test_beyond_a_hundred_bad_records_are_counted_not_told_whatever_their_reason
     assert [spot.position for spot in spots] == [*range(1, TOLD + 1), TOLD + 1]
     reason = f"more could not be read from here on; here: no JSON: column {TOLD + 1}"
     assert spots[-1] == BlindSpot(Unseen.RECORD, reason, "a.jsonl", TOLD + 1, count=101 + 60 + 7)
-    assert sum(spot.count or 0 for spot in spots) == one.skipped == 368
+    assert sum(spot.count or 0 for spot in spots) == one.unread == 368
 
 
 def test_bad_records_take_no_memory() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from carecordon.model.event import Kind, LogSource
 from carecordon.model.match import Unseen
 from carecordon.pipeline.detect.sigma.program import Program
-from carecordon.scan.coverage import blind_spots, correlation_covers, covers, merged, named
+from carecordon.scan.coverage import blind_spots, correlation_covers, covers, merged, named, unasked
 from carecordon.scan.worker import KindSeen
 from tests.pipeline.detect.sigma.matching import DEFENDER, SYSMON, ready, rule
 
@@ -55,6 +55,15 @@ def test_blind_spots_are_counted_in_rules() -> None:
     assert "windows security" in spots[1].reason
     assert "Gone" in spots[2].reason
     assert "ProcessId" in spots[3].reason
+
+
+def test_a_log_source_given_by_hand_that_no_rule_asks_for_is_told() -> None:
+    mistyped, right = LogSource("macso", None, "unifiedlog"), LogSource("macos", None, "unifiedlog")
+    (spot,) = unasked(Program(RULES, None, mistyped), mistyped)
+    assert (spot.kind, spot.count) == (Unseen.LOGSOURCE, None)
+    assert spot.reason.startswith("product=macso service=unifiedlog: no rule asks for it; check the spelling")
+    assert list(unasked(Program(RULES, None, right), right)) == []
+    assert list(unasked(Program(RULES, None), None)) == []
 
 
 def test_a_correlation_is_served_if_enough_of_its_rules_are() -> None:

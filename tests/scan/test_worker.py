@@ -43,7 +43,7 @@ def answer(worker: Worker, given: Block) -> Answer:
 
 
 def parts(found: Answer) -> tuple[object, ...]:
-    return found.records, found.events, found.skipped, found.found, found.bad
+    return found.records, found.events, found.outside, found.found, found.bad
 
 
 def matches(found: Answer, rules: RuleSet = RULES) -> list[Match]:
@@ -63,7 +63,7 @@ EVENTS = (
 def test_everything_in_a_block_is_answered() -> None:
     found = answer(Worker(Setup(RULES, NoCache())), block(*EVENTS))
     assert (found.source, found.number, found.size) == (1, 2, len(block(*EVENTS).data))
-    assert (found.records, found.events, found.skipped) == (5, 3, 0)
+    assert (found.records, found.events, found.outside) == (5, 3, 0)
     assert [(bad.position, bad.count) for bad in found.bad] == [(2, 1), (3, 1)]
     assert [(match.position, match.rule.path) for match in matches(found)] == [(1, "a.yml"), (1, "c.yml"), (5, "a.yml")]
     assert {match.file for match in matches(found)} == {""}
@@ -78,7 +78,7 @@ def test_events_outside_the_time_are_skipped_and_those_without_one_kept(
 ) -> None:
     found = answer(Worker(Setup(RULES, NoCache(), since=since, until=until)), block(*EVENTS))
     assert [match.position for match in matches(found) if match.rule.path == "a.yml"] == positions
-    assert (found.records, found.events + found.skipped) == (5, 3)
+    assert (found.records, found.events + found.outside) == (5, 3)
 
 
 def test_a_worker_keeps_nothing_of_the_blocks_before() -> None:
@@ -134,7 +134,7 @@ def test_where_matching_fails_only_the_event_it_fails_for_is_missing(monkeypatch
     whole = answer(worker, given)
     failing(monkeypatch, worker.engine, "match", lambda rows: any(fields["N"] in (3, 130) for fields in rows.fields))
     found = answer(worker, given)
-    assert (found.records, found.events, found.skipped) == (200, 198, 0)
+    assert (found.records, found.events, found.outside) == (200, 198, 0)
     assert matches(found) == [match for match in matches(whole) if match.position not in (4, 131)]
     assert [(bad.position, bad.count) for bad in found.bad] == [(4, 1), (131, 1)]
     assert all("a defect of ours (ValueError: made up, raising line " in bad.reason for bad in found.bad)

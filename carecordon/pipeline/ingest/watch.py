@@ -27,11 +27,18 @@ _CLOCK = {
 """Events of a changed clock: provider, and the field of the old time beside NewTime. Source: as below."""
 _TELLING = {
     ("security", 1102): (Unseen.CLEARED, "the Security log was cleared (event 1102)"),
-    ("system", 104): (Unseen.CLEARED, "a log was cleared (System event 104 names it)"),
+    ("system", 104): (Unseen.CLEARED, "{log} was cleared (System event 104)"),
     ("security", 1101): (Unseen.GAP, "Security events were dropped before they were written (event 1101)"),
     ("security", 1104): (Unseen.GAP, "the Security log was full: what came after was not written (event 1104)"),
 }
-"""Events that say themselves that something is missing. Source: Microsoft Learn, security auditing, 2025-11."""
+"""Events that say themselves that something is missing; `{log}` is the one that the event names in its data.
+
+Source: Microsoft Learn, security auditing, 2025-11.
+"""
+_CHANNEL = "EventData_Channel"
+"""The log that event 104 names, where it stands beside that of the event itself (nested.py)."""
+_NAME_CHARS = 255
+"""As long as Windows lets the name of a log be. Source: Microsoft Learn, eventmanifest schema, ChannelType, 2025-11."""
 
 _Key = tuple[str | None, str | None]
 
@@ -117,7 +124,8 @@ class Watch:
         telling = _TELLING.get(event)
         provider, old = _CLOCK.get(event, ("", ""))
         if telling and (kind.provider or _EVENTLOG).lower() == _EVENTLOG:
-            track.tell(Told("", 0, position, time or UNTIMED, *telling))
+            unseen, words = telling
+            track.tell(Told("", 0, position, time or UNTIMED, unseen, words.replace("{log}", _log(fields))))
         elif old and (kind.provider or "").lower() == provider:
             if reason := _change(fields.get(old), fields.get("NewTime"), f"{name} event {kind.event_id}"):
                 track.tell(Told("", 0, position, time or UNTIMED, Unseen.CLOCK, reason))
@@ -167,6 +175,12 @@ def _bound_name(bound: LogSource) -> str | None:
     return " ".join(f"{name}={part}" for name, part in bound._asdict().items() if part) or None
 
 
+def _log(fields: Fields) -> str:
+    """Return in words which log an event names."""
+    name = fields.get(_CHANNEL)
+    return f"the {name[:_NAME_CHARS]} log" if isinstance(name, str) and name else "a log that is not named"
+
+
 def _spots(device: str | None, track: Track, before: Callable[[str, int], int]) -> Iterator[BlindSpot]:
     track.finish()
     name = track.name or "unnamed log"
@@ -175,7 +189,8 @@ def _spots(device: str | None, track: Track, before: Callable[[str, int], int]) 
     if track.steps:
         yield _clock(device, name, track)
     if track.untimed:
-        reason = f"{name}: no time that can be read in {track.untimed:,} events; they cannot be ordered or correlated"
+        events = f"{track.untimed:,} events; they" if track.untimed > 1 else "1 event; it"
+        reason = f"{name}: no time that can be read in {events} cannot be ordered or correlated"
         yield BlindSpot(Unseen.CLOCK, reason, device=device, count=track.untimed)
 
 

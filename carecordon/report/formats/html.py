@@ -39,7 +39,7 @@ def tell(result: Result, view: View) -> Iterator[str]:
         digest.take(found)
     cases, closing = result.cases, result.closing
     topics = silence(closing, view)
-    told = verdict(cases, digest)
+    told = verdict(cases, digest, closing.summary)
     yield _start(f"{told}: Carecordon report")
     yield _top(told, worst(cases, digest), closing.summary, view)
     yield '<div class="frame body">\n'

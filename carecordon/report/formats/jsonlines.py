@@ -130,6 +130,9 @@ def summary(summary: Summary) -> Line:
         "rules_refused": summary.rules_refused,
         "seconds": round(summary.seconds, 3),
         "partial": summary.partial,
+        "events_outside": summary.events_outside,
+        "min_level": None if summary.min_level is None else summary.min_level.value,
+        "findings_hidden": summary.findings_hidden,
     }
 
 

@@ -18,6 +18,7 @@ from carecordon.model.incident import Case
 from carecordon.model.match import Level
 from carecordon.model.result import Closing, Result, SourceSeen, Summary
 from carecordon.model.times import span_text
+from carecordon.report import left_out
 from carecordon.report.case_entries import cases
 from carecordon.report.digest import Digest
 from carecordon.report.entries import entries
@@ -76,13 +77,15 @@ def _head(digest: Digest, summary: Summary, view: View) -> Iterator[RenderableTy
         yield Text(PARTIAL, style="bold red")
         yield Text()
     events = number(summary.events_read, "event", "events")
+    hidden = f"; {text}" if (text := left_out.hidden(summary)) else ""
     if digest.matches or digest.correlations:
         found = number(digest.matches, "match", "matches")
         if digest.correlations:
             found += f" and {number(digest.correlations, 'correlation', 'correlations')}"
-        yield Text(f"{found} in {events}. Times are in {view.zone}.")
+        yield Text(f"{found} in {events}{hidden}. Times are in {view.zone}.")
     else:
-        yield Text(f"Nothing matched in {events}.", style="bold")
+        told = left_out.nothing(summary)
+        yield Text(f"{told} {'in' if summary.rules_ready else 'on'} {events}{hidden}.", style="bold")
         yield Text("That does not prove that nothing happened: read what could not be seen, below.")
 
 
@@ -130,8 +133,7 @@ def _totals(summary: Summary) -> str:
         f"Read {number(summary.events_read, 'event', 'events')} from {number(summary.files_read, 'file', 'files')}"
         f" in {span_text(summary.seconds)} with {number(summary.rules_ready, 'rule', 'rules')}."
     )
-    if summary.events_skipped:
-        text += f" {number(summary.events_skipped, 'event was', 'events were')} not looked at."
+    text += "".join(f" {told}." for told in left_out.skipped(summary))
     if summary.files_failed:
         text += f" {number(summary.files_failed, 'file', 'files')} could not be read, wholly or in part."
     return text

@@ -14,6 +14,7 @@ from carecordon.report.digest import Digest, Finding, Group
 from carecordon.report.domains import short_names
 from carecordon.report.format import View
 from carecordon.report.layout import number
+from carecordon.report.left_out import skipped
 from carecordon.report.page.bounds import GROUPS_SHOWN, INPUTS_SHOWN, SOURCES_SHOWN, TECHNIQUES_SHOWN
 from carecordon.report.page.evidence import fields
 from carecordon.report.page.markup import Child, Safe, el, join
@@ -178,13 +179,12 @@ def inputs(closing: Closing) -> Safe | None:
 def run(begin: Begin, closing: Closing) -> Safe:
     """Return how the report was made, so that it can be made again."""
     summary = closing.summary
-    skipped = f"{summary.events_skipped:,} not looked at" if summary.events_skipped else "all looked at"
     pairs: list[tuple[str, Child]] = [
         ("Program", f"Carecordon {begin.version}"),
         ("Command line", el("code", " ".join(["carecordon", *map(_word, begin.command)]))),
         ("SHA-256 of the rules", el("code", begin.rules_hash)),
         ("Rules", f"{summary.rules_ready:,} ran, {summary.rules_dormant:,} dormant, {summary.rules_refused:,} refused"),
-        ("Events", f"{summary.events_read:,}, {skipped}"),
+        ("Events", f"{summary.events_read:,} looked at{'; '.join(['', *skipped(summary)])}"),
         ("Files", f"{summary.files_read:,} read, {summary.files_failed:,} not, or not wholly"),
         ("Took", span_text(summary.seconds)),
     ]

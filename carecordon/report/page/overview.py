@@ -9,6 +9,7 @@ from carecordon.model.incident import Case, Incident
 from carecordon.model.match import Level
 from carecordon.model.result import Closing, Summary
 from carecordon.model.times import span_text
+from carecordon.report import left_out
 from carecordon.report.digest import Digest
 from carecordon.report.domains import short_names
 from carecordon.report.folds import Fold, folds
@@ -22,11 +23,11 @@ from carecordon.report.reach import reach
 DEVICES_NAMED = 4
 
 
-def verdict(cases: Sequence[Case], digest: Digest) -> str:
+def verdict(cases: Sequence[Case], digest: Digest, summary: Summary) -> str:
     """Return what was found in a few words."""
     found = digest.matches + digest.correlations
     if not cases:
-        return f"{number(found, 'match', 'matches')}, no incident" if found else "Nothing matched"
+        return f"{number(found, 'match', 'matches')}, no incident" if found else left_out.nothing(summary)
     return f"{number(len(cases), 'incident', 'incidents')} on {number(len(devices(cases)), 'device', 'devices')}"
 
 
@@ -56,8 +57,11 @@ def _lead(cases: Sequence[Case], digest: Digest, summary: Summary) -> list[Child
         text = "Rules matched, and nothing tied the matches together to an incident."
     else:
         text = "That does not prove that nothing happened: read what could not be seen, below."
-    lasted = span_text(summary.seconds)
-    return [text, f" {number(summary.rules_ready, 'rule', 'rules')} were held against all events, in {lasted}."]
+    if hidden := left_out.hidden(summary):
+        text += f" {hidden}."
+    rules, events = number(summary.rules_ready, "rule", "rules"), number(summary.events_read, "event", "events")
+    text += f" {rules} were held against {events}, in {span_text(summary.seconds)}."
+    return [text, *(f" {told}." for told in left_out.skipped(summary))]
 
 
 def _figures(cases: Sequence[Case], digest: Digest, closing: Closing, blind: int) -> list[Safe]:

@@ -124,7 +124,9 @@ def test_bound_events_are_a_log_under_their_log_source() -> None:
     assert total.sources() == [SourceSeen(PC, "product=linux service=auditd", 3, START - S, START)]
     (spot,) = total.blind_spots()
     assert (spot.kind, spot.count) == (Unseen.CLOCK, 1)
-    assert "no time that can be read in 1 events" in spot.reason
+    assert spot.reason.endswith(": no time that can be read in 1 event; it cannot be ordered or correlated")
+    (spot,) = seen([Event(None, None, kind), Event(None, None, kind)]).blind_spots()
+    assert spot.reason.endswith(": no time that can be read in 2 events; they cannot be ordered or correlated")
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,20 @@ def test_events_that_tell_of_missing_ones_are_told_with_their_place(kind: Kind, 
     (spot,) = total.blind_spots(lambda file, block: {("a.evtx", 0): 0, ("a.evtx", 1): 2}[file, block])
     assert (spot.kind, spot.file, spot.position, spot.device, spot.count) == (unseen, "a.evtx", 4, PC, 1)
     assert spot.reason.endswith(" at 2026-11-25T01:02:07Z")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ((("EventData_Channel", "Windows PowerShell"),), "the Windows PowerShell log was cleared"),
+        ((("EventData_Channel", ""),), "a log that is not named was cleared"),
+        ((), "a log that is not named was cleared"),
+        ((("EventData_Channel", "x" * 9_000),), f"the {'x' * 255} log was cleared"),
+    ],
+)
+def test_a_cleared_log_is_named(fields: tuple[tuple[str, str], ...], told: str) -> None:
+    (reason,) = reasons([Event(1, kind=Kind("System", EVENTLOG, 104), fields=fields)], Unseen.CLEARED)
+    assert reason == f"{told} (System event 104) at 2026-11-25T01:02:04Z"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from carecordon.model.incident import Case
-from carecordon.model.match import Match
+from carecordon.model.match import Level, Match
 from carecordon.report.format import View
 from carecordon.report.formats.html import HTML, policy
 from carecordon.report.page.bounds import GROUPS_SHOWN, INCIDENTS_LISTED, INCIDENTS_SHOWN, WHOLE
@@ -170,6 +170,24 @@ def test_finding_nothing_is_no_all_clear() -> None:
     text = read("".join(HTML.tell(replace(result(), findings=()), View()))).text
     assert "Nothing matched" in text
     assert "That does not prove that nothing happened" in text
+
+
+def test_events_outside_the_time_asked_for_and_those_unread_are_told_apart() -> None:
+    told = result()
+    summary = replace(told.closing.summary, events_skipped=5, events_outside=4)
+    text = read("".join(HTML.tell(replace(told, closing=replace(told.closing, summary=summary)), View()))).text
+    assert "4 events were outside --from/--to. 1 event could not be read." in text
+    assert "150,000 looked at; 4 events were outside --from/--to; 1 event could not be read" in text
+
+
+def test_findings_below_the_level_asked_for_are_counted() -> None:
+    told = result()
+    summary = replace(told.closing.summary, min_level=Level.CRITICAL, findings_hidden=6)
+    told = replace(told, findings=(), closing=replace(told.closing, summary=summary))
+    text = read("".join(HTML.tell(told, View()))).text
+    assert "Nothing of level critical or above" in text
+    assert "6 findings below critical are not shown (--min-level)." in text
+    assert "Nothing matched" not in text
 
 
 def test_a_partial_result_says_so_first() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.model.match import Match
+from carecordon.model.match import Level, Match
 from carecordon.model.result import Begin, Closing, Result, Summary
 from carecordon.report.digest import FIRST_SHOWN, GROUPS_SHOWN
 from carecordon.report.format import View
@@ -80,6 +80,24 @@ def test_finding_nothing_is_no_all_clear() -> None:
     assert "Nothing matched in 10 events." in text
     assert "That does not prove that nothing happened" in text
     assert "Nothing that we know of" in text
+
+
+def test_events_outside_the_time_asked_for_and_those_unread_are_told_apart() -> None:
+    both = replace(SILENT, summary=replace(SILENT.summary, events_skipped=5, events_outside=4))
+    assert "with 5 rules. 4 events were outside --from/--to. 1 event could not be read." in page([], both, width=160)
+    outside = replace(SILENT, summary=replace(SILENT.summary, events_skipped=1, events_outside=1))
+    assert page([], outside, width=160).count("1 event was outside --from/--to.") == 1
+    assert "could not be read" not in page([], outside)
+
+
+def test_findings_below_the_level_asked_for_are_counted() -> None:
+    high = replace(SILENT, summary=replace(SILENT.summary, min_level=Level.HIGH, findings_hidden=1))
+    assert page([], high).startswith(
+        "Nothing of level high or above in 10 events; 1 finding below high is not shown (--min-level).\n"
+    )
+    assert "1 match in 10 events; 1 finding below high is not shown (--min-level)." in page([match(DUMP, 0)], high)
+    none = replace(SILENT, summary=replace(SILENT.summary, min_level=Level.HIGH))
+    assert page([], none).startswith("Nothing matched in 10 events.\n")
 
 
 def test_a_partial_result_says_so_first_and_last() -> None:

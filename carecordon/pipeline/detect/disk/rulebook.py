@@ -19,6 +19,7 @@ from carecordon.model.paths import shown_path
 from carecordon.model.ports import Cache
 from carecordon.pipeline.detect.disk.licence import is_licence, licence_in
 from carecordon.pipeline.detect.disk.source import source_hash
+from carecordon.pipeline.detect.sigma.documents import is_blank
 from carecordon.pipeline.detect.sigma.ir import IR_VERSION, Abridged, RuleSet
 from carecordon.pipeline.detect.sigma.texts import RuleText, Values, rule_set_hash
 
@@ -27,6 +28,7 @@ MAX_RULE_BYTES = 8 * 1024 * 1024
 MAX_MEMBERS = 100_000
 MAX_ZIP_BYTES = 256 * 1024 * 1024
 """What the rules of one zip may unpack to."""
+BLANK = "holds no rule: the file is empty, or all comment"
 COMPILER = "carecordon.pipeline.detect.sigma"
 T = TypeVar("T", RuleSet, Abridged)
 
@@ -56,7 +58,7 @@ class Rulebook:
     collections: tuple[Collection, ...] = ()
     was_cached: bool = False
     empty: tuple[str, ...] = ()
-    """What to say of paths that hold no rules, beside others that do."""
+    """What to say of paths and files that hold no rule, beside others that do."""
     unused: tuple[str, ...] = ()
     """What to say of documents that were left out, for whoever chose which are used."""
     unread: tuple[str, ...] = ()
@@ -97,9 +99,10 @@ def read_rulebook(paths: Sequence[Path], cache: Cache, values: Values | None = N
             empty.append(fault)
             continue
         texts.update(files.texts)
+        empty += (NoRules(f"{place}: {BLANK}") for place in sorted(files.texts) if is_blank(files.texts[place]))
         if files.collection is not None:
             collections.append(files.collection)
-    if empty and len(empty) == len(paths):
+    if empty and all(map(is_blank, texts.values())):
         raise empty[0]
     book = compile_rules([RuleText(*one) for one in texts.items()], cache, values, own=own)
     return replace(book, collections=tuple(collections), empty=tuple(map(str, empty)))

@@ -105,6 +105,11 @@ def read(data: bytes) -> Iterator[Document | Broken]:
             yield _read_one(source, offset)
 
 
+def is_blank(data: bytes) -> bool:
+    """Return whether a file holds no document at all: nothing but white space and comments."""
+    return bool(_BLANK.match(data.decode("utf-8-sig", "replace")))
+
+
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
     """Yield (lines before it, text) of each document, so that a broken one leaves the others whole."""
     if "\n---" not in text and "\n..." not in text:
