@@ -27,6 +27,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800, "M": 2_629_746, "
 
 _TIMESPAN = re.compile(r"([0-9]{1,9})([smhdwMy])")
 
+Bounds = tuple[tuple[str, float], ...]
+"""(op, figure) pairs, all of which must hold."""
 Resolve = Callable[[str], str]
 """Gives the id of the rule that a reference (id or name) means, or raises BadRule."""
 
@@ -35,7 +37,7 @@ Resolve = Callable[[str], str]
 class Condition:
     """`expression` is the text of an extended condition, else None."""
 
-    bounds: tuple[tuple[str, float], ...] = ()
+    bounds: Bounds = ()
     fields: tuple[str, ...] = ()
     percentile: float = 50.0
     expression: str | None = None
@@ -97,13 +99,19 @@ def finish(draft: Draft, resolve: Resolve) -> Correlation:
         rules=rules,
         group_by=draft.group_by,
         timespan_s=draft.timespan_s,
-        bounds=draft.condition.bounds or (("gte", float(len(rules))),),
+        bounds=_bounds(draft.condition, len(rules)),
         fields=draft.condition.fields,
         percentile=draft.condition.percentile,
         aliases={alias: _alias(alias, names, resolve) for alias, names in draft.aliases.items()},
         expression=None if expression is None else _expression(expression, rules, resolve),
         name=draft.head.name,
     )
+
+
+def _bounds(condition: Condition, rules: int) -> Bounds:
+    """Return the bounds: all rules where nothing is said, none beside an expression, which says it all."""
+    is_silent = not condition.bounds and condition.expression is None
+    return (("gte", float(rules)),) if is_silent else condition.bounds
 
 
 def _draft(section: dict[str, Any], head: Head, path: str, line: int, *, generate: bool) -> Draft:

@@ -12,7 +12,7 @@ import msgspec
 
 from carecordon.model.event import LogSource
 
-IR_VERSION = 3
+IR_VERSION = 4
 """Raised with every change of what these structs hold or mean, so that nothing kept under another is read."""
 
 
@@ -132,7 +132,7 @@ class Correlation(About, frozen=True, kw_only=True):
 
     `rules` are ids of rules or correlations in this set, in the order given. `aliases` maps
     alias to {rule id: field}. `bounds` is a tuple of (op, figure), all of which must hold:
-    op one of gt gte lt lte eq neq. `percentile` is for value_percentile.
+    op one of gt gte lt lte eq neq; none beside an `expression`. `percentile` is for value_percentile.
     """
 
     type: str

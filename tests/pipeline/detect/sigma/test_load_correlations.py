@@ -100,7 +100,7 @@ def seen(rule: str) -> Node:
 )
 def test_a_temporal_correlation_may_say_which_rules(section: str, rules: tuple[str, ...], node: Node) -> None:
     found = one_correlation(correlation(f"type: temporal\n{section}"))
-    assert (found.rules, found.expression) == (rules, node)
+    assert (found.rules, found.expression, found.bounds) == (rules, node, ())
 
 
 def test_references_go_forward_backward_and_across_files() -> None:
@@ -164,6 +164,8 @@ BAD = [
     ("type: temporal\ncondition: one and", 5, 16, "ends where"),
     ("type: temporal\nrules: [one]\ncondition: one and two", 6, 16, "`two`, which `rules` does not"),
     ("type: temporal\nrules: [one, two]\ncondition: one", 6, 16, "leaves out"),
+    ("type: temporal\nrules: [one, two]\ncondition: 1 of them", 6, 16, "`1 of` is for selections"),
+    ("type: temporal\ncondition: one and all of them", 5, 16, "`all of` is for selections"),
 ]
 
 
