@@ -34,6 +34,7 @@ DATE_PARTS: dict[str, Callable[[datetime], int]] = {
 REGEX_FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 ENCODINGS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16-le"}
 Values = dict[str, list[str]] | None  # what `expand` puts in the place of each placeholder
+_DASH = re.compile(r"(\B[/\u2013\u2014\u2015-]\b)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -201,10 +202,10 @@ def _expanded(parts: tuple[Part, ...], values: Values) -> list[tuple[Part, ...]]
 
 
 def _dashed(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
-    """Returns the parts with each `-` or `/` that begins a word replaced by every dash character."""
+    """Returns the parts with each dash that begins a word replaced by every dash character."""
     split: list[Part] = []
     for part in parts:
-        split.extend([run for run in re.split(r"(\B[-/]\b)", part) if run] if isinstance(part, str) else [part])
+        split.extend([run for run in _DASH.split(part) if run] if isinstance(part, str) else [part])
     if sum(_begins_word(split, at) for at in range(len(split))) > 3:
         raise Refused("windash: more than three dashes in one text")
     marked = tuple("\0dash" if _begins_word(split, at) else part for at, part in enumerate(split))
@@ -214,7 +215,7 @@ def _dashed(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
 def _begins_word(parts: list[Part], at: int) -> bool:
     part = parts[at]
     following = parts[at + 1] if at + 1 < len(parts) else ""
-    return part in ("-", "/") and isinstance(following, str) and re.match(r"\w", following) is not None
+    return part in DASHES and isinstance(following, str) and re.match(r"\w", following) is not None
 
 
 def _plain(parts: tuple[Part, ...]) -> str:

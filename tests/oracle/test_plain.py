@@ -89,6 +89,7 @@ COMPARED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("14 names are cased", "s: {Image: x}", {"Image": "x"}, {"image": "x"}),
     ("15 dash", "s: {A|windash|contains: ' -enc'}", {"A": "p /enc"}, {"A": "p +enc"}),
     ("15 en dash", "s: {A|contains|windash: ' /enc'}", {"A": "p \N{EN DASH}enc"}, {"A": "p enc"}),
+    ("15 en dash in the rule", "s: {A|windash|contains: '\N{EN DASH}enc'}", {"A": "p -enc"}, {"A": "p enc"}),
     ("15 inner dash stays", "s: {A|windash: '-a-b'}", {"A": "\N{EM DASH}a-b"}, {"A": "-a/b"}),
     ("16 base64", "s: {A|base64|contains: 'ping'}", {"A": "xx cGluZw== xx"}, {"A": "xx cGluZx== xx"}),
     ("16 base64 in any case", "s: {A|base64|contains: 'ping'}", {"A": "CGLUZW=="}, {"A": "CGLUZX=="}),

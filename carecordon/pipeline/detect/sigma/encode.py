@@ -23,9 +23,10 @@ Part = str | SpecialChars | Placeholder
 DASH = "_windash"
 """Name of the placeholder that stands for any one of DASHES in a text with many dashes."""
 DASHES = "-/\u2013\u2014\u2015"
+"""Source: Sigma modifiers appendix 2.1, `windash`."""
 MAX_TEXTS = 10_000
 
-_DASH = re.compile(r"\B[-/]\b")
+_DASH = re.compile(rf"\B[{DASHES.replace('-', '')}-]\b")
 _FEW_DASHES = 3
 _HOLDER = re.compile(r"\\\\|\\%|%([^%\\]+)%")
 _ENCODINGS = {"utf16": ("utf-16-le", b"\xff\xfe"), "utf16be": ("utf-16-be", b"")}

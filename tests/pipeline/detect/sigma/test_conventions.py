@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from itertools import product
 from typing import Any
 
 import pytest
@@ -311,9 +312,11 @@ def test_encodings_work_on_the_bytes_of_the_text() -> None:
 
 
 def test_windash_takes_dashes_for_one_another() -> None:
-    for dash in ("-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}"):
-        assert is_hit("s: {A|windash|contains: ' -enc'}", {"A": f"p {dash}enc"})
-        assert is_hit("s: {A|contains|windash: ' /enc'}", {"A": f"p {dash}enc"})
+    dashes = ("-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}")
+    for written, dash in product(dashes, dashes):
+        assert is_hit(f"s: {{A|windash|contains: '{written}enc'}}", {"A": f"p {dash}enc"})
+        assert is_hit(f"s: {{A|contains|windash: ' {written}enc'}}", {"A": f"p {dash}enc"})
+        assert not is_hit(f"s: {{A|windash|contains: 'x{written}enc'}}", {"A": f"x{dash}enc"}) or written == dash
     assert not is_hit("s: {A|windash|contains: ' -enc'}", {"A": "p +enc"})
     assert not is_hit("s: {A|windash|contains: ' -no-exit'}", {"A": "p -no/exit"})
 
