@@ -193,9 +193,10 @@ def _expanded(parts: tuple[Part, ...], values: Values) -> list[tuple[Part, ...]]
     for part in parts:
         for number, run in enumerate(re.split(r"%(\w+)%", part) if isinstance(part, str) else [part]):
             if isinstance(run, str) and number % 2:
-                if not values or run not in values:
+                filled = (values or {}).get(run)
+                if not filled:
                     raise Refused(f"placeholder {run!r} has no values")
-                options.append([parse(str(one)) for one in values[run]])
+                options.append([parse(str(one)) for one in filled])
             elif run:
                 options.append([(run,)])
     return [tuple(part for piece in choice for part in piece) for choice in product(*options)]

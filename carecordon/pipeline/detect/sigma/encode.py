@@ -98,10 +98,12 @@ def _segments(text: str, values: Values) -> Iterator[list[str]]:
         name = found.group(1)
         if name is None:
             yield ["%" if found.group() == "\\%" else found.group()]
-        elif name in values:
-            yield [str(value) for value in values[name]]
-        else:
+        elif name not in values:
             raise BadRule(f"nothing is known of the placeholder %{name}%; give its values with a values file")
+        elif not values[name]:
+            raise BadRule(f"the values file has an empty list for the placeholder %{name}%; give it a value there")
+        else:
+            yield [str(value) for value in values[name]]
     yield [text[at:]]
 
 
