@@ -205,10 +205,15 @@ FILTER = {"logsource": {"product": "windows", "category": "process_creation"}, "
         ("f", "nurse", True),
         ("not f", "adm_x", False),
         ("not f", "nurse", True),
+        ("not(f)", "nurse", True),
+        ("( not f)", "adm_x", False),
+        ("not-f", "adm_x", False),
+        ("not-f", "nurse", True),
     ],
 )
 def test_a_filter_takes_matches_away(condition: str, user: str, expected: bool) -> None:
-    filters = [{**FILTER, "filter": {"rules": ["r"], "f": {"User|startswith": "adm_"}, "condition": condition}}]
+    selections = {name: {"User|startswith": "adm_"} for name in ("f", "not-f")}
+    filters = [{**FILTER, "filter": {"rules": ["r"], **selections, "condition": condition}}]
     assert evaluate(rule("s: {A: 1}"), from_document(event(A=1, User=user)), filters=filters) is expected
 
 
