@@ -113,6 +113,8 @@ def _check_modifiers(modifiers: list[str]) -> None:
         raise BadRule("a modifier stands twice")
     if chosen & FLAGS and "re" not in chosen:
         raise BadRule(f"`{min(chosen & FLAGS)}` only goes with `re`")
+    if early := sorted(FLAGS.intersection(modifiers[: modifiers.index("re")] if "re" in chosen else ())):
+        raise BadRule(f"the flag `{early[0]}` stands behind `re`: write `re|{early[0]}`")
     if chosen & AFFIXES and chosen & (ORDER | DATE_PARTS | {"cidr"}):
         raise BadRule(f"`{min(chosen & AFFIXES)}` is for text; it does not go with numbers, dates or networks")
     if chosen & BASE64 and AFFIXES.intersection(modifiers[: min(map(modifiers.index, chosen & BASE64))]):

@@ -174,6 +174,8 @@ REFUSED = [
     ("F|nosuch: x", "no modifier `nosuch`"),
     ("F|contains|contains: x", "twice"),
     ("F|i: x", "only goes with `re`"),
+    ("F|i|re: x", "the flag `i` stands behind `re`: write `re|i`"),
+    ("F|dotall|all|re|i: [x, y]", "write `re|dotall`"),
     ("F|exists: maybe", "true or false"),
     ("F|exists|all: true", "no other modifier"),
     ("F|lt: '5'", "number, written without quotes"),
