@@ -108,6 +108,7 @@ class Item:
 def read_item(key: str, content: Any, values: Values) -> Item:
     """Returns the item of `key: content`. Raises Refused for what cannot be run (a placeholder without values …)."""
     field, *modifiers = key.split("|")
+    field = field.replace(" ", "")
     listed = content if isinstance(content, list) else [content]
     checks = tuple(_read_check(one, tuple(modifiers), values) for one in listed) or (Absent(),)
     if not field:
@@ -134,7 +135,7 @@ def _read_check(value: Scalar, modifiers: tuple[str, ...], values: Values) -> Ch
         if name is None:
             raise Refused("fieldref: a wildcard in a field's name")
         before, after = _open_ends(modifiers)
-        return SameAs(name, before, after, "cased" in modifiers)
+        return SameAs(name.replace(" ", ""), before, after, "cased" in modifiers)
     relation = next((name for name in COMPARISONS if name in modifiers), None)
     date_part = next((name for name in DATE_PARTS if name in modifiers), None)
     if relation or date_part:

@@ -95,11 +95,19 @@ def test_documents_bound_by_hand_are_flattened() -> None:
 
 
 def test_names_lose_their_spaces_and_are_else_exact() -> None:
-    for shape in SHAPES:
-        event = shape(DEFENDER, 1116, {"Threat Name": "Made/Up", "Detection  User": "anna"})
-        assert fires(rule("s: {ThreatName: made/up, DetectionUser: anna}", WINDOWS), event)
-        assert not fires(rule("s: {threatname: made/up}", WINDOWS), event)
-        assert not fires(rule("s: {'Threat Name': made/up}", WINDOWS), event)
+    data = {"Threat Name": "Made/Up", "Detection  User": "anna"}
+    mapped = {**data, "More": {"Of It": ["x"]}}
+    bound = LogSource("windows", None, None)
+    events = [shape(DEFENDER, 1116, data) for shape in SHAPES]
+    for event, source in [*((event, None) for event in events), (data, bound), (mapped, bound)]:
+        assert fires(rule("s: {ThreatName: made/up, DetectionUser: anna}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {'Threat Name': made/up, DetectionUser|contains: nn}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {Threat Name|fieldref|neq: 'Detection User'}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {'Detection User|fieldref': 'Detection User'}", WINDOWS), event, bound=source)
+        assert not fires(rule("s: {threatname: made/up}", WINDOWS), event, bound=source)
+    for event, source in ((mapped, bound), *((shape(DEFENDER, 1116, mapped), None) for shape in SHAPES)):
+        assert fires(rule("s: {More.OfIt: x}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {More.Of It: x}", WINDOWS), event, bound=source)
 
 
 @pytest.mark.parametrize("name", ["TimeCreated", "UtcTime", "@timestamp", "EventTime"])
