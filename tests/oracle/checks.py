@@ -14,7 +14,7 @@ import re2
 
 from tests.oracle.conditions import Refused
 from tests.oracle.events import Fields, Scalar, Value
-from tests.oracle.text import Part, Pattern, alternatives, matches, parse, pattern, plain, within
+from tests.oracle.text import Part, Pattern, alternatives, lowered, matches, parse, pattern, plain, within
 
 DASHES = ("-", "/", "–", "—", "―")  # noqa: RUF001 - the dash characters are the point
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -345,7 +345,7 @@ def _is_same(check: SameAs, text: str, other: str | None) -> bool:
     if other is None:
         return False
     if not check.is_cased:
-        text, other = text.lower(), other.lower()
+        text, other = lowered(text), lowered(other)
     if check.may_begin_before and check.may_end_after:
         return other in text
     if check.may_begin_before:

@@ -29,6 +29,7 @@ from carecordon.pipeline.detect.sigma.encode import DASHES, Part
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
 from carecordon.pipeline.detect.sigma.refusal import BadRule
 from carecordon.pipeline.detect.sigma.texts import field_name
+from carecordon.pipeline.detect.sigma.values import folded
 
 MANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 AFFIXES = frozenset({"contains", "startswith", "endswith"})
@@ -82,7 +83,7 @@ def _parts(value: SigmaString, setting: Setting) -> list[Part]:
     for part in parts:
         if part is MANY and kept and kept[-1] is MANY:
             continue
-        kept.append(part.lower() if isinstance(part, str) and not setting.cased else part)
+        kept.append(folded(part) if isinstance(part, str) and not setting.cased else part)
     return kept
 
 

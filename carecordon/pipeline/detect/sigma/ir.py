@@ -52,7 +52,7 @@ ORDER_OPS = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
 class Atom(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One comparison of one field; `field` is '' for a keyword, which any value of the event may satisfy.
 
-    `value` is already lower case unless `cased` (RE carries its case in its pattern and is
+    `value` is already folded (values.py) unless `cased` (RE carries its case in its pattern and is
     always `cased`). `part` takes a number out of a date before comparing: minute, hour,
     day, week, month, year.
     """

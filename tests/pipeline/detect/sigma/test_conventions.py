@@ -128,6 +128,13 @@ def test_case_is_folded() -> None:
     assert is_hit(r"s: {Image|endswith: '\CMD.exe'}", {"Image": "C:\\cmd.EXE"})
     assert is_hit("s: {A: 'ÄRZTE'}", {"A": "ärzte"})
     assert is_hit("s: {A: 'x*Y?z'}", {"A": "X--yYZ"})
+    for rule_s, event_s in product(("ΟΔΟΣ", "οδος", "οδοσ"), repeat=2):
+        assert is_hit(f"s: {{A: '{rule_s}'}}", {"A": event_s})
+        assert is_hit(f"s: {{A|contains: '{rule_s}'}}", {"A": f"x{event_s}a"})
+        assert is_hit(f"s: {{A: '{rule_s}*?a'}}", {"A": f"{event_s} a"})
+        assert is_hit(f"s: {{A|startswith: '{rule_s}'}}", {"A": event_s + "a" * 500})
+        assert is_hit(f"s: ['{rule_s} word']", {"A": f"a {event_s} word"})
+        assert is_hit("s: {A|fieldref|endswith: B}", {"A": "x" + rule_s, "B": event_s})
     assert not is_hit("s: {A: 'ÄRZTE'}", {"A": "arzte"})
     for shape in SHAPES:
         assert fires(rule("s: {Channel: SECURITY}", SECURITY), shape("security", 4624, {}))
