@@ -59,9 +59,9 @@ class CorrelationRule:
     """One correlation rule as it runs.
 
     `rules` ids of rules or correlations, in the order given. `bounds` (op, figure) pairs that
-    must all hold, op one of gt gte lt lte eq neq; empty for a temporal rule that wants every
-    rule. `fields` what is measured; `aliases` alias to {rule id: field}. A `silent` rule only
-    feeds others. What all of it means: carecordon/pipeline/triage/correlate.py.
+    must all hold, op one of gt gte lt lte eq neq; empty for a temporal rule that has an
+    `expression` or wants every rule. `fields` what is measured; `aliases` alias to {rule id:
+    field}. A `silent` rule only feeds others. What all of it means: carecordon/pipeline/triage/correlate.py.
     """
 
     head: RuleHead

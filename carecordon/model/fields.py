@@ -31,8 +31,15 @@ def flatten(document: Mapping[str, Any]) -> Fields:
     return found
 
 
+def unspaced(fields: Fields) -> Fields:
+    """Return the fields under their names without spaces. Source: Sigma rules specification 2.1, Field Usage 2."""
+    if " " not in "".join(fields):
+        return fields
+    return {name.replace(" ", ""): value for name, value in fields.items()}
+
+
 def harden(fields: dict[str, Any]) -> None:
-    """Turn lists into tuples and mappings into dotted fields, in place."""
+    """Turn lists into tuples and mappings into dotted fields without spaces in their names, in place."""
     kinds = set(map(type, fields.values()))
     if dict not in kinds and list not in kinds:
         return
@@ -40,7 +47,7 @@ def harden(fields: dict[str, Any]) -> None:
     if dict not in kinds and not any(isinstance(part, dict | list) for value in lists.values() for part in value):
         fields.update((name, tuple(value)) for name, value in lists.items())
         return
-    flat = flatten(fields)
+    flat = unspaced(flatten(fields))
     fields.clear()
     fields.update(flat)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carecordon.model.fields import flatten, harden
+from carecordon.model.fields import flatten, harden, unspaced
 
 SCALARS = st.sampled_from(["x", "", 1, True, 1.5, None])
 NAMES = st.sampled_from(["a", "b", "a.b"])
@@ -33,6 +33,13 @@ def test_what_a_document_becomes(document: dict[str, Any], fields: dict[str, Any
     assert flatten(document) == fields
     harden(document)
     assert document == fields
+
+
+def test_names_lose_their_spaces() -> None:
+    assert unspaced({"a b": 1, " c": None, "d": "e f"}) == {"ab": 1, "c": None, "d": "e f"}
+    document: dict[str, Any] = {"a b": 1, "c": {"d e": [2]}}
+    harden(document)
+    assert document == {"ab": 1, "c.de": (2,)}
 
 
 @given(st.dictionaries(NAMES, NESTED, max_size=3))

@@ -14,7 +14,7 @@ import re2
 
 from tests.oracle.conditions import Refused
 from tests.oracle.events import Fields, Scalar, Value
-from tests.oracle.text import Part, Pattern, alternatives, matches, parse, pattern, plain, within
+from tests.oracle.text import Part, Pattern, alternatives, lowered, matches, parse, pattern, plain, within
 
 DASHES = ("-", "/", "–", "—", "―")  # noqa: RUF001 - the dash characters are the point
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -34,6 +34,7 @@ DATE_PARTS: dict[str, Callable[[datetime], int]] = {
 REGEX_FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 ENCODINGS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16-le"}
 Values = dict[str, list[str]] | None  # what `expand` puts in the place of each placeholder
+_DASH = re.compile(r"(\B[/\u2013\u2014\u2015-]\b)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -107,6 +108,7 @@ class Item:
 def read_item(key: str, content: Any, values: Values) -> Item:
     """Returns the item of `key: content`. Raises Refused for what cannot be run (a placeholder without values …)."""
     field, *modifiers = key.split("|")
+    field = field.replace(" ", "")
     listed = content if isinstance(content, list) else [content]
     checks = tuple(_read_check(one, tuple(modifiers), values) for one in listed) or (Absent(),)
     if not field:
@@ -133,7 +135,7 @@ def _read_check(value: Scalar, modifiers: tuple[str, ...], values: Values) -> Ch
         if name is None:
             raise Refused("fieldref: a wildcard in a field's name")
         before, after = _open_ends(modifiers)
-        return SameAs(name, before, after, "cased" in modifiers)
+        return SameAs(name.replace(" ", ""), before, after, "cased" in modifiers)
     relation = next((name for name in COMPARISONS if name in modifiers), None)
     date_part = next((name for name in DATE_PARTS if name in modifiers), None)
     if relation or date_part:
@@ -192,19 +194,20 @@ def _expanded(parts: tuple[Part, ...], values: Values) -> list[tuple[Part, ...]]
     for part in parts:
         for number, run in enumerate(re.split(r"%(\w+)%", part) if isinstance(part, str) else [part]):
             if isinstance(run, str) and number % 2:
-                if not values or run not in values:
+                filled = (values or {}).get(run)
+                if not filled:
                     raise Refused(f"placeholder {run!r} has no values")
-                options.append([parse(str(one)) for one in values[run]])
+                options.append([parse(str(one)) for one in filled])
             elif run:
                 options.append([(run,)])
     return [tuple(part for piece in choice for part in piece) for choice in product(*options)]
 
 
 def _dashed(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
-    """Returns the parts with each `-` or `/` that begins a word replaced by every dash character."""
+    """Returns the parts with each dash that begins a word replaced by every dash character."""
     split: list[Part] = []
     for part in parts:
-        split.extend([run for run in re.split(r"(\B[-/]\b)", part) if run] if isinstance(part, str) else [part])
+        split.extend([run for run in _DASH.split(part) if run] if isinstance(part, str) else [part])
     if sum(_begins_word(split, at) for at in range(len(split))) > 3:
         raise Refused("windash: more than three dashes in one text")
     marked = tuple("\0dash" if _begins_word(split, at) else part for at, part in enumerate(split))
@@ -214,7 +217,7 @@ def _dashed(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
 def _begins_word(parts: list[Part], at: int) -> bool:
     part = parts[at]
     following = parts[at + 1] if at + 1 < len(parts) else ""
-    return part in ("-", "/") and isinstance(following, str) and re.match(r"\w", following) is not None
+    return part in DASHES and isinstance(following, str) and re.match(r"\w", following) is not None
 
 
 def _plain(parts: tuple[Part, ...]) -> str:
@@ -342,7 +345,7 @@ def _is_same(check: SameAs, text: str, other: str | None) -> bool:
     if other is None:
         return False
     if not check.is_cased:
-        text, other = text.lower(), other.lower()
+        text, other = lowered(text), lowered(other)
     if check.may_begin_before and check.may_end_after:
         return other in text
     if check.may_begin_before:

@@ -17,6 +17,8 @@ from tests.oracle.plain import Rule, RuleSet
 Hit = tuple[str, int, str]  # file, position, rule id
 SHOWN = 20
 SEED = 20_261_125
+CONTRADICTORY = frozenset({"a62b37e0-45d3-48d9-a517-90c1a1b0186b"})
+"""Rules of SigmaHQ's that nothing can match: docs/detection.md, part 1, says why."""
 
 
 class NoAnswer(Exception):
@@ -95,6 +97,11 @@ def _broken_purposes(corpus: Corpus, plain: set[Hit]) -> list[str]:
     return broken + [f"made to miss and matches: {rule_id} {at}" for at, rule_id in missed if is_hit(at, rule_id)]
 
 
+def are_made(rules: Iterable[Rule], not_made: Iterable[str]) -> bool:
+    """Returns whether events were made for all rules but those that contradict themselves, and for none of these."""
+    return set(not_made) == CONTRADICTORY & {rule.rule_id for rule in rules}
+
+
 def compare(seed: int | None = None) -> tuple[int, int]:
     """Compares all corpora, or with a seed a tenth of each with a tenth of the rules. Returns (passed, failed)."""
     failed = 0
@@ -105,9 +112,10 @@ def compare(seed: int | None = None) -> tuple[int, int]:
         print(f"{len(rules)} rules, {len(refused)} refused", flush=True)
         generated = corpora.generated_events(rules, SEED if seed is None else seed, folder / "generated")
         made = len(rules) - len(generated.not_made)
-        print(f"events made for {made} of {len(rules)} rules", *generated.not_made, sep="\n  not: ", flush=True)
-        if len(generated.not_made) * 100 > len(rules):
-            failed += 1
+        print(
+            f"events made for {made} of {len(rules)} rules", *generated.not_made.values(), sep="\n  not: ", flush=True
+        )
+        failed += not are_made(rules, generated.not_made)
         checked = (corpora.event_files(seed), corpora.otrf_events(seed, folder / "otrf"), generated)
         for corpus in checked:
             lines = differences(corpus, folders, rules)

@@ -31,13 +31,13 @@ class Place:
 
 @dataclass(slots=True)
 class Corpus:
-    """Some files to compare on, and what generated events were made for."""
+    """Some files to compare on, and what generated events were made for; `not_made`: rule id to place and reason."""
 
     name: str
     files: list[Path]
     must: dict[Place, str] = field(default_factory=dict)
     must_not: dict[Place, str] = field(default_factory=dict)
-    not_made: list[str] = field(default_factory=list)
+    not_made: dict[str, str] = field(default_factory=dict)
 
 
 def shared() -> Path:
@@ -107,12 +107,12 @@ def _written(lines: Iterator[bytes], folder: Path, name: str) -> list[Path]:
 def generated_events(rules: list[Rule], seed: int, folder: Path) -> Corpus:
     """Returns files with the events made from each rule, and for each what it was made for."""
     made: list[Made] = []
-    not_made: list[str] = []
+    not_made: dict[str, str] = {}
     for rule in rules:
         documents, reason = made_from(rule, seed)
         made.extend(documents)
         if reason is not None:
-            not_made.append(f"{rule.path}: {reason}")
+            not_made[rule.rule_id] = f"{rule.path}: {reason}"
     lines = (json.dumps(one.document).encode() for one in made)
     corpus = Corpus("generated", _written(lines, folder, "generated"), not_made=not_made)
     for number, one in enumerate(made):

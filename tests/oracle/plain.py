@@ -114,7 +114,8 @@ def _lets_pass(document: dict[str, Any], rule: Rule, event: Event, values: Value
     condition = conditions.parse_any(content["condition"], named)
     fields = seen_fields(event, rule.logsource)
     holds = conditions.holds(condition, lambda name: detection_holds(named[name], fields))
-    return holds if str(content["condition"]).lstrip().startswith("not ") else not holds
+    first_word = str(content["condition"]).replace("(", " ").split()[0]
+    return holds if first_word == "not" else not holds
 
 
 def read_rules(folders: Iterable[Path]) -> tuple[list[Rule], list[tuple[str, str]]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.oracle.compare import CONTRADICTORY, are_made
 from tests.oracle.events import from_document
 from tests.oracle.generate import made_from
 from tests.oracle.plain import read_rule
@@ -51,3 +52,13 @@ def test_a_rule_that_nothing_matches_is_named_with_the_reason() -> None:
     made, reason = made_from(read_rule(document, ""), 1)
     assert not made
     assert reason is not None
+
+
+def test_only_rules_that_contradict_themselves_may_be_without_events() -> None:
+    (known,) = CONTRADICTORY
+    source = {"logsource": {"product": "windows"}, "detection": RULES[0]}
+    rules = [read_rule({"id": rule_id, **source}, "") for rule_id in ("r", known)]
+    assert are_made(rules, [known])
+    assert are_made(rules[:1], [])
+    assert not are_made(rules, ["r", known])
+    assert not are_made(rules, []), "it is no exception any more"

@@ -30,6 +30,11 @@ def fires(detection: str, **data: Any) -> bool:
 COMPARED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("8 case", "s: {Image: '*\\CMD.exe'}", {"Image": "C:\\cmd.EXE"}, {"Image": "C:\\cmd.exe2"}),
     ("8 case of other letters", "s: {A: 'ÄRZTE'}", {"A": "ärzte"}, {"A": "arzte"}),
+    ("8 a sigma within a word", "s: {A|contains: 'ΔΣ'}", {"A": "xΔΣa"}, {"A": "xΔa"}),
+    ("8 a sigma at its end", "s: {A|contains: 'οδοσ'}", {"A": "x ΟΔΟΣ"}, {"A": "x ΟΔΟ"}),
+    ("8 a final sigma", "s: {A|endswith: 'ΔΟς'}", {"A": "οδοσ"}, {"A": "οδοσα"}),
+    ("8 a sigma before a wildcard", "s: {A: 'ΟΔΟΣ*?Σ'}", {"A": "οδοσΑΣ"}, {"A": "οδοσΣ"}),
+    ("8 a cased sigma", "s: {A|cased|contains: 'δος'}", {"A": "οδος"}, {"A": "οδοσ"}),
     ("8 star takes new lines", "s: {A: 'x*y'}", {"A": "x\r\n\r\ny"}, {"A": "x\r\n\r\nz"}),
     ("8 star takes nothing", "s: {A: 'x*y'}", {"A": "xy"}, {"A": "x"}),
     ("8 star twice", "s: {A: 'ab*ba'}", {"A": "abba"}, {"A": "aba"}),
@@ -87,8 +92,11 @@ COMPARED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("13 all keywords in different values", "s: {'|all': [x1, x2]}", {"A": "x1", "B": "x2"}, {"A": "x1"}),
     ("13 keyword as an expression", "s: {'|re': 'x[0-9]'}", {"A": "ax1"}, {"A": "axy"}),
     ("14 names are cased", "s: {Image: x}", {"Image": "x"}, {"image": "x"}),
+    ("14 names have no spaces", "s: {Threat Name: x}", {"Threat Name": "x"}, {"Threat": "x"}),
+    ("14 names have no spaces on one side", "s: {ThreatName: x}", {"Threat Name": "x"}, {"Threat_Name": "x"}),
     ("15 dash", "s: {A|windash|contains: ' -enc'}", {"A": "p /enc"}, {"A": "p +enc"}),
     ("15 en dash", "s: {A|contains|windash: ' /enc'}", {"A": "p \N{EN DASH}enc"}, {"A": "p enc"}),
+    ("15 en dash in the rule", "s: {A|windash|contains: '\N{EN DASH}enc'}", {"A": "p -enc"}, {"A": "p enc"}),
     ("15 inner dash stays", "s: {A|windash: '-a-b'}", {"A": "\N{EM DASH}a-b"}, {"A": "-a/b"}),
     ("16 base64", "s: {A|base64|contains: 'ping'}", {"A": "xx cGluZw== xx"}, {"A": "xx cGluZx== xx"}),
     ("16 base64 in any case", "s: {A|base64|contains: 'ping'}", {"A": "CGLUZW=="}, {"A": "CGLUZX=="}),
@@ -103,9 +111,11 @@ COMPARED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("17 mapped", "s: {A|cidr: 192.0.2.0/24}", {"A": "::ffff:192.0.2.77"}, {"A": "192.0.2.77:80"}),
     ("17 version 6", "s: {A|cidr: 'fe80::/10'}", {"A": "[FE80::1%eth0]"}, {"A": "::1"}),
     ("18 fieldref", "s: {A|fieldref: B}", {"A": "X", "B": "x"}, {"A": "X", "B": "y"}),
+    ("18 spaces", "s: {A B|fieldref: C D}", {"A B": "x", "C D": "x"}, {"A B": "x", "C D": "y"}),
     ("18 missing", "s: {A|fieldref: B}", {"A": "x", "B": "x"}, {"A": "x"}),
     ("18 null", "s: {A|fieldref: B}", {"A": "x", "B": "x"}, {"A": None, "B": None}),
     ("18 lists", "s: {A|fieldref: B}", {"A": ["x", "y"], "B": ["z", "y"]}, {"A": ["x"], "B": ["z"]}),
+    ("18 sigma", "s: {A|fieldref|startswith: B}", {"A": "ΟΔΟΣα", "B": "ΟΔΟΣ"}, {"A": "ΟΔΟα", "B": "ΟΔΟΣ"}),
     ("18 contains", "s: {A|fieldref|contains: B}", {"A": "axb", "B": "X"}, {"A": "axb", "B": "y"}),
     ("18 startswith", "s: {A|fieldref|startswith: B}", {"A": "xab", "B": "x"}, {"A": "axb", "B": "x"}),
     ("18 endswith", "s: {A|fieldref|endswith: B}", {"A": "abx", "B": "x"}, {"A": "axb", "B": "x"}),
@@ -204,10 +214,15 @@ FILTER = {"logsource": {"product": "windows", "category": "process_creation"}, "
         ("f", "nurse", True),
         ("not f", "adm_x", False),
         ("not f", "nurse", True),
+        ("not(f)", "nurse", True),
+        ("( not f)", "adm_x", False),
+        ("not-f", "adm_x", False),
+        ("not-f", "nurse", True),
     ],
 )
 def test_a_filter_takes_matches_away(condition: str, user: str, expected: bool) -> None:
-    filters = [{**FILTER, "filter": {"rules": ["r"], "f": {"User|startswith": "adm_"}, "condition": condition}}]
+    selections = {name: {"User|startswith": "adm_"} for name in ("f", "not-f")}
+    filters = [{**FILTER, "filter": {"rules": ["r"], **selections, "condition": condition}}]
     assert evaluate(rule("s: {A: 1}"), from_document(event(A=1, User=user)), filters=filters) is expected
 
 

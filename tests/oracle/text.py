@@ -13,6 +13,8 @@ class Wild(Enum):
     ONE = "?"
 
 
+SIGMAS = {0x3C2: 0x3C3}
+"""The sigma that lower case has at the end of a word, made the one within."""
 Part = str | Wild
 
 
@@ -130,12 +132,12 @@ def _pieces_match(pieces: tuple[Piece, ...], text: str) -> bool:
 
 @lru_cache(maxsize=256)
 def lowered(text: str) -> str:
-    """Returns the text in lower case; kept for a while, since thousands of rules ask about one value."""
-    return text.lower()
+    """Returns the text in lower case, sigmas alike; kept for a while: thousands of rules ask about one value."""
+    return text.lower().translate(SIGMAS)
 
 
 def _lowered(piece: Piece) -> Piece:
-    return tuple(part.lower() if isinstance(part, str) else part for part in piece)
+    return tuple(lowered(part) if isinstance(part, str) else part for part in piece)
 
 
 def _length(piece: Piece) -> int:

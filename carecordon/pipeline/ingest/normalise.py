@@ -14,7 +14,7 @@ from carecordon.model.batch import Row
 from carecordon.model.block import Bad, Run
 from carecordon.model.errors import defect
 from carecordon.model.event import Kind, LogSource
-from carecordon.model.fields import flatten
+from carecordon.model.fields import flatten, unspaced
 from carecordon.pipeline.ingest.nested import event_id_of, nested_fields, winlogbeat_fields
 from carecordon.pipeline.ingest.process4688 import add_process_fields
 from carecordon.pipeline.ingest.times import PLAIN, Clockwork
@@ -176,7 +176,7 @@ class Normaliser:
         return _row(kind, fields, time, get("Computer"), get("EventRecordID"), position)
 
     def _by_hand(self, kind: Kind, document: dict[str, Any], position: int) -> Row:
-        fields = flatten(document)
+        fields = unspaced(flatten(document))
         times = (self._utc_ns(fields.get(name)) for name in BOUND_TIMES)
         time = next((found for found in times if found is not None), None)
         device = fields.get("Computer", fields.get("host.name", fields.get("Hostname")))

@@ -28,6 +28,8 @@ from sigma.types import (
 from carecordon.pipeline.detect.sigma.encode import DASHES, Part
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.texts import field_name
+from carecordon.pipeline.detect.sigma.values import folded
 
 MANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 AFFIXES = frozenset({"contains", "startswith", "endswith"})
@@ -86,7 +88,7 @@ def _parts(value: SigmaString, setting: Setting) -> list[Part]:
     for part in parts:
         if part is MANY and kept and kept[-1] is MANY:
             continue
-        kept.append(part.lower() if isinstance(part, str) and not setting.cased else part)
+        kept.append(folded(part) if isinstance(part, str) and not setting.cased else part)
     return kept
 
 
@@ -135,7 +137,7 @@ def _reference(value: SigmaFieldReference, setting: Setting) -> Atom:
         (False, True): Op.REF_ENDS,
         (True, True): Op.REF_CONTAINS,
     }
-    return Atom(setting.field, shape[value.starts_with, value.ends_with], value.field, setting.cased)
+    return Atom(setting.field, shape[value.starts_with, value.ends_with], field_name(value.field), setting.cased)
 
 
 def _cidr(value: SigmaCIDRExpression, setting: Setting) -> Atom:

@@ -85,8 +85,8 @@ class _Reader:
         self._at += 1
         if word == "(":
             return self._bracket(depth)
-        if self._matching is not None and (self.peek() or "").lower() == "of":
-            return self._quantified(word.lower(), self._matching)
+        if (self.peek() or "").lower() == "of":
+            return self._quantified(word.lower())
         return self._named(word)
 
     def _bracket(self, depth: int) -> Node:
@@ -97,7 +97,9 @@ class _Reader:
             raise BadRule("the condition lacks a closing bracket")
         return node
 
-    def _quantified(self, quantity: str, matching: Matching) -> Node:
+    def _quantified(self, quantity: str) -> Node:
+        if self._matching is None:
+            raise BadRule(f"`{quantity} of` is for selections; a correlation counts its rules by a mapping as `gte: 1`")
         self._at += 1
         pattern = self.peek()
         if quantity not in ("1", "any", "all"):
@@ -105,7 +107,7 @@ class _Reader:
         if pattern is None or pattern in "()":
             raise BadRule(f"`{quantity} of` needs `them` or a pattern such as `selection_*`")
         self._at += 1
-        nodes = matching(pattern)
+        nodes = self._matching(pattern)
         return all_of(nodes) if quantity == "all" else some_of(nodes)
 
     def _take(self, word: str) -> bool:

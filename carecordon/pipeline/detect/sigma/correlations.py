@@ -17,6 +17,7 @@ from carecordon.pipeline.detect.sigma.condition import parse
 from carecordon.pipeline.detect.sigma.head import Head, read_head
 from carecordon.pipeline.detect.sigma.ir import Atom, Correlation, Item, Node, Op
 from carecordon.pipeline.detect.sigma.refusal import BadRule
+from carecordon.pipeline.detect.sigma.texts import field_name
 
 TEMPORAL = frozenset({"temporal", "temporal_ordered"})
 VALUE = frozenset({"value_count", "value_sum", "value_avg", "value_percentile", "value_median"})
@@ -27,6 +28,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800, "M": 2_629_746, "
 
 _TIMESPAN = re.compile(r"([0-9]{1,9})([smhdwMy])")
 
+Bounds = tuple[tuple[str, float], ...]
+"""(op, figure) pairs, all of which must hold."""
 Resolve = Callable[[str], str]
 """Gives the id of the rule that a reference (id or name) means, or raises BadRule."""
 
@@ -35,7 +38,7 @@ Resolve = Callable[[str], str]
 class Condition:
     """`expression` is the text of an extended condition, else None."""
 
-    bounds: tuple[tuple[str, float], ...] = ()
+    bounds: Bounds = ()
     fields: tuple[str, ...] = ()
     percentile: float = 50.0
     expression: str | None = None
@@ -97,13 +100,19 @@ def finish(draft: Draft, resolve: Resolve) -> Correlation:
         rules=rules,
         group_by=draft.group_by,
         timespan_s=draft.timespan_s,
-        bounds=draft.condition.bounds or (("gte", float(len(rules))),),
+        bounds=_bounds(draft.condition, len(rules)),
         fields=draft.condition.fields,
         percentile=draft.condition.percentile,
-        aliases={alias: _alias(alias, names, resolve) for alias, names in draft.aliases.items()},
+        aliases={field_name(alias): _alias(alias, names, resolve) for alias, names in draft.aliases.items()},
         expression=None if expression is None else _expression(expression, rules, resolve),
         name=draft.head.name,
     )
+
+
+def _bounds(condition: Condition, rules: int) -> Bounds:
+    """Return the bounds: all rules where nothing is said, none beside an expression, which says it all."""
+    is_silent = not condition.bounds and condition.expression is None
+    return (("gte", float(rules)),) if is_silent else condition.bounds
 
 
 def _draft(section: dict[str, Any], head: Head, path: str, line: int, *, generate: bool) -> Draft:
@@ -121,7 +130,7 @@ def _draft(section: dict[str, Any], head: Head, path: str, line: int, *, generat
         line=line,
         type=kind,
         references=_references(section.get("rules"), condition),
-        group_by=_texts(section.get("group-by"), "group-by"),
+        group_by=_fields(section.get("group-by"), "group-by"),
         timespan_s=_timespan(section.get("timespan")),
         condition=condition,
         aliases=_aliases(section.get("aliases")),
@@ -155,6 +164,10 @@ def _texts(raw: Any, key: str) -> tuple[str, ...]:
         if isinstance(item, bool) or not isinstance(item, str | int) or item == "":
             raise BadRule(f"`{key}` must be a text or a list of texts", key)
     return tuple(str(item).strip() for item in items)
+
+
+def _fields(raw: Any, key: str) -> tuple[str, ...]:
+    return tuple(map(field_name, _texts(raw, key)))
 
 
 def _timespan(raw: Any) -> int:
@@ -200,7 +213,7 @@ def _bounded(raw: dict[str, Any], kind: str) -> Condition:
     bounds = tuple((key, _figure(value, key)) for key, value in raw.items() if key in OPERATORS)
     if not bounds:
         raise BadRule(f"the condition compares with nothing; it needs one of {', '.join(OPERATORS)}")
-    fields = _texts(raw.get("field"), "field")
+    fields = _fields(raw.get("field"), "field")
     if kind in VALUE and not fields:
         raise BadRule(f"a correlation of type {kind} needs a `field` to look at")
     if kind in VALUE - {"value_count"} and len(fields) > 1:
@@ -232,7 +245,7 @@ def _alias(alias: str, names: dict[str, str], resolve: Resolve) -> dict[str, str
     fields: dict[str, str] = {}
     for name, field in names.items():
         try:
-            fields[resolve(name)] = field
+            fields[resolve(name)] = field_name(field)
         except BadRule as bad:
             raise BadRule(bad.reason, "correlation", "aliases", alias, name) from bad
     return fields

@@ -23,9 +23,10 @@ Part = str | SpecialChars | Placeholder
 DASH = "_windash"
 """Name of the placeholder that stands for any one of DASHES in a text with many dashes."""
 DASHES = "-/\u2013\u2014\u2015"
+"""Source: Sigma modifiers appendix 2.1, `windash`."""
 MAX_TEXTS = 10_000
 
-_DASH = re.compile(r"\B[-/]\b")
+_DASH = re.compile(rf"\B[{DASHES.replace('-', '')}-]\b")
 _FEW_DASHES = 3
 _HOLDER = re.compile(r"\\\\|\\%|%([^%\\]+)%")
 _ENCODINGS = {"utf16": ("utf-16-le", b"\xff\xfe"), "utf16be": ("utf-16-be", b"")}
@@ -97,10 +98,12 @@ def _segments(text: str, values: Values) -> Iterator[list[str]]:
         name = found.group(1)
         if name is None:
             yield ["%" if found.group() == "\\%" else found.group()]
-        elif name in values:
-            yield [str(value) for value in values[name]]
-        else:
+        elif name not in values:
             raise BadRule(f"nothing is known of the placeholder %{name}%; give its values with a values file")
+        elif not values[name]:
+            raise BadRule(f"the values file has an empty list for the placeholder %{name}%; give it a value there")
+        else:
+            yield [str(value) for value in values[name]]
     yield [text[at:]]
 
 

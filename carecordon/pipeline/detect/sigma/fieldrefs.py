@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carecordon.pipeline.detect.sigma.ir import Atom, Op
-from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of, scalars, text_of
+from carecordon.pipeline.detect.sigma.values import DECIMAL, decimal_of, folded, scalars, text_of
 
 COMPARE: Mapping[Op, Callable[[str, str], bool]] = {
     Op.REF_EQ: str.__eq__,
@@ -40,4 +40,4 @@ class FieldReference:
         texts = [text for part in scalars(value) if (text := text_of(part)) is not None]
         if is_decimal:
             texts = [decimal_of(text) for text in texts]
-        return texts if self._cased else [text.lower() for text in texts]
+        return texts if self._cased else [folded(text) for text in texts]

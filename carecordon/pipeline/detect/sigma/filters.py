@@ -22,7 +22,7 @@ from carecordon.pipeline.detect.sigma.refusal import BadRule
 from carecordon.pipeline.detect.sigma.texts import Values
 
 ANY = "any"
-_KEEPS = re.compile(r"\s*\(*\s*not\b", re.IGNORECASE)
+_KEEPS = re.compile(r"[\s(]*not(?=[\s(])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

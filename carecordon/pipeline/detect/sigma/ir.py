@@ -12,7 +12,7 @@ import msgspec
 
 from carecordon.model.event import LogSource
 
-IR_VERSION = 3
+IR_VERSION = 4
 """Raised with every change of what these structs hold or mean, so that nothing kept under another is read."""
 
 
@@ -52,7 +52,7 @@ ORDER_OPS = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
 class Atom(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One comparison of one field; `field` is '' for a keyword, which any value of the event may satisfy.
 
-    `value` is already lower case unless `cased` (RE carries its case in its pattern and is
+    `value` is already folded (values.py) unless `cased` (RE carries its case in its pattern and is
     always `cased`). `part` takes a number out of a date before comparing: minute, hour,
     day, week, month, year.
     """
@@ -132,7 +132,7 @@ class Correlation(About, frozen=True, kw_only=True):
 
     `rules` are ids of rules or correlations in this set, in the order given. `aliases` maps
     alias to {rule id: field}. `bounds` is a tuple of (op, figure), all of which must hold:
-    op one of gt gte lt lte eq neq. `percentile` is for value_percentile.
+    op one of gt gte lt lte eq neq; none beside an `expression`. `percentile` is for value_percentile.
     """
 
     type: str

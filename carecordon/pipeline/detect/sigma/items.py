@@ -32,7 +32,7 @@ from carecordon.pipeline.detect.sigma.encode import BASE64, UTF16, base64, base6
 from carecordon.pipeline.detect.sigma.fold import all_of, any_of, negate
 from carecordon.pipeline.detect.sigma.ir import Atom, Item, Node, Op
 from carecordon.pipeline.detect.sigma.refusal import BadRule
-from carecordon.pipeline.detect.sigma.texts import Values
+from carecordon.pipeline.detect.sigma.texts import Values, field_name
 
 MAX_VALUES = 100_000
 """Of one item, after every modifier has made its variants."""
@@ -70,7 +70,9 @@ def read_item(key: str, raw: Any, values: Values) -> Node:
     if "exists" in modifiers and not field:
         raise BadRule("`exists` needs a field to look for; a keyword has none")
     texts = _scalars(raw, modifiers, values)
-    setting = Setting(field, tuple(name for name in modifiers if name not in ANYWHERE), "cased" in modifiers)
+    setting = Setting(
+        field_name(field), tuple(name for name in modifiers if name not in ANYWHERE), "cased" in modifiers
+    )
     changes = _changes(setting)
     nodes: list[Node] = []
     count = 0
@@ -113,6 +115,8 @@ def _check_modifiers(modifiers: list[str]) -> None:
         raise BadRule("a modifier stands twice")
     if chosen & FLAGS and "re" not in chosen:
         raise BadRule(f"`{min(chosen & FLAGS)}` only goes with `re`")
+    if early := sorted(FLAGS.intersection(modifiers[: modifiers.index("re")] if "re" in chosen else ())):
+        raise BadRule(f"the flag `{early[0]}` stands behind `re`: write `re|{early[0]}`")
     if chosen & AFFIXES and chosen & (ORDER | DATE_PARTS | {"cidr"}):
         raise BadRule(f"`{min(chosen & AFFIXES)}` is for text; it does not go with numbers, dates or networks")
     if chosen & BASE64 and AFFIXES.intersection(modifiers[: min(map(modifiers.index, chosen & BASE64))]):

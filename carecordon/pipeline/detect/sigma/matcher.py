@@ -22,6 +22,7 @@ from carecordon.pipeline.detect.sigma.values import (
     address_of,
     date_part,
     decimal_of,
+    folded,
     network_of,
     number_of,
     scalars,
@@ -134,7 +135,7 @@ class TextSide:
         if self._folds and len(text) > self._brief and self._literals.reads_bytes and text.isascii():
             self._long(text, found)
             return
-        spelled = text.lower() if self._folds else text
+        spelled = text if not self._folds else text.lower() if text.isascii() else folded(text)
         numbers = self._equal.get(spelled)
         if numbers is not None:
             found.update(numbers)

@@ -1,4 +1,4 @@
-"""Rule files as they are given, and what tells one set of them from another; known without reading a rule."""
+"""Rule files as they are given, what tells one set of them from another, and the form of the names in them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ class RuleText(NamedTuple):
 
     path: str
     text: bytes
+
+
+def field_name(text: str) -> str:
+    """Return a field as events carry it: without its spaces. Source: Sigma rules specification 2.1, Field Usage 2."""
+    return text.replace(" ", "")
 
 
 def rule_set_hash(texts: Iterable[RuleText], values: Values = NO_VALUES) -> str:

@@ -24,6 +24,14 @@ def text_of(value: Scalar) -> str | None:
     return repr(value)
 
 
+def folded(text: str) -> str:
+    """Return the text as it is compared without case; a part of a text folds as it does in the whole.
+
+    Lower case alone does not: it has another sigma at the end of a word than within.
+    """
+    return text.lower().replace("\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}")
+
+
 def decimal_of(text: str) -> str:
     """Return a `0x..` process id as decimal text; anything else as it is."""
     if text[:2].lower() == "0x" and len(text) <= 18:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from itertools import product
 from typing import Any
 
 import pytest
@@ -94,11 +95,19 @@ def test_documents_bound_by_hand_are_flattened() -> None:
 
 
 def test_names_lose_their_spaces_and_are_else_exact() -> None:
-    for shape in SHAPES:
-        event = shape(DEFENDER, 1116, {"Threat Name": "Made/Up", "Detection  User": "anna"})
-        assert fires(rule("s: {ThreatName: made/up, DetectionUser: anna}", WINDOWS), event)
-        assert not fires(rule("s: {threatname: made/up}", WINDOWS), event)
-        assert not fires(rule("s: {'Threat Name': made/up}", WINDOWS), event)
+    data = {"Threat Name": "Made/Up", "Detection  User": "anna"}
+    mapped = {**data, "More": {"Of It": ["x"]}}
+    bound = LogSource("windows", None, None)
+    events = [shape(DEFENDER, 1116, data) for shape in SHAPES]
+    for event, source in [*((event, None) for event in events), (data, bound), (mapped, bound)]:
+        assert fires(rule("s: {ThreatName: made/up, DetectionUser: anna}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {'Threat Name': made/up, DetectionUser|contains: nn}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {Threat Name|fieldref|neq: 'Detection User'}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {'Detection User|fieldref': 'Detection User'}", WINDOWS), event, bound=source)
+        assert not fires(rule("s: {threatname: made/up}", WINDOWS), event, bound=source)
+    for event, source in ((mapped, bound), *((shape(DEFENDER, 1116, mapped), None) for shape in SHAPES)):
+        assert fires(rule("s: {More.OfIt: x}", WINDOWS), event, bound=source)
+        assert fires(rule("s: {More.Of It: x}", WINDOWS), event, bound=source)
 
 
 @pytest.mark.parametrize("name", ["TimeCreated", "UtcTime", "@timestamp", "EventTime"])
@@ -119,6 +128,13 @@ def test_case_is_folded() -> None:
     assert is_hit(r"s: {Image|endswith: '\CMD.exe'}", {"Image": "C:\\cmd.EXE"})
     assert is_hit("s: {A: 'ÄRZTE'}", {"A": "ärzte"})
     assert is_hit("s: {A: 'x*Y?z'}", {"A": "X--yYZ"})
+    for rule_s, event_s in product(("ΟΔΟΣ", "οδος", "οδοσ"), repeat=2):
+        assert is_hit(f"s: {{A: '{rule_s}'}}", {"A": event_s})
+        assert is_hit(f"s: {{A|contains: '{rule_s}'}}", {"A": f"x{event_s}a"})
+        assert is_hit(f"s: {{A: '{rule_s}*?a'}}", {"A": f"{event_s} a"})
+        assert is_hit(f"s: {{A|startswith: '{rule_s}'}}", {"A": event_s + "a" * 500})
+        assert is_hit(f"s: ['{rule_s} word']", {"A": f"a {event_s} word"})
+        assert is_hit("s: {A|fieldref|endswith: B}", {"A": "x" + rule_s, "B": event_s})
     assert not is_hit("s: {A: 'ÄRZTE'}", {"A": "arzte"})
     for shape in SHAPES:
         assert fires(rule("s: {Channel: SECURITY}", SECURITY), shape("security", 4624, {}))
@@ -311,9 +327,11 @@ def test_encodings_work_on_the_bytes_of_the_text() -> None:
 
 
 def test_windash_takes_dashes_for_one_another() -> None:
-    for dash in ("-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}"):
-        assert is_hit("s: {A|windash|contains: ' -enc'}", {"A": f"p {dash}enc"})
-        assert is_hit("s: {A|contains|windash: ' /enc'}", {"A": f"p {dash}enc"})
+    dashes = ("-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}")
+    for written, dash in product(dashes, dashes):
+        assert is_hit(f"s: {{A|windash|contains: '{written}enc'}}", {"A": f"p {dash}enc"})
+        assert is_hit(f"s: {{A|contains|windash: ' {written}enc'}}", {"A": f"p {dash}enc"})
+        assert not is_hit(f"s: {{A|windash|contains: 'x{written}enc'}}", {"A": f"x{dash}enc"}) or written == dash
     assert not is_hit("s: {A|windash|contains: ' -enc'}", {"A": "p +enc"})
     assert not is_hit("s: {A|windash|contains: ' -no-exit'}", {"A": "p -no/exit"})
 

@@ -55,6 +55,20 @@ def test_a_correlation_carries_all_that_it_says() -> None:
     assert found.aliases == {"host": {"ID-1": "Computer", "ID-2": "Workstation"}}
 
 
+def test_names_of_fields_lose_their_spaces() -> None:
+    text = """
+        type: value_count
+        rules: [one, two]
+        group-by: [User, Main Host]
+        condition: {field: Threat Name, gt: 100}
+        aliases:
+            Main Host: {one: Computer Name, ID-2: Workstation}
+    """
+    found = one_correlation(correlation(text))
+    assert (found.group_by, found.fields) == (("User", "MainHost"), ("ThreatName",))
+    assert found.aliases == {"MainHost": {"ID-1": "ComputerName", "ID-2": "Workstation"}}
+
+
 @pytest.mark.parametrize(
     "kind", ["value_count", "value_sum", "value_avg", "value_percentile", "value_median", "event_count", "temporal"]
 )
@@ -100,7 +114,7 @@ def seen(rule: str) -> Node:
 )
 def test_a_temporal_correlation_may_say_which_rules(section: str, rules: tuple[str, ...], node: Node) -> None:
     found = one_correlation(correlation(f"type: temporal\n{section}"))
-    assert (found.rules, found.expression) == (rules, node)
+    assert (found.rules, found.expression, found.bounds) == (rules, node, ())
 
 
 def test_references_go_forward_backward_and_across_files() -> None:
@@ -160,10 +174,13 @@ BAD = [
     ("aliases: [x]\ncondition: {gte: 1}", 4, 5, "`aliases`"),
     ("aliases: {x: {one: 5}}\ncondition: {gte: 1}", 4, 15, "alias `x`"),
     ("aliases: {x: {nope: F}}\ncondition: {gte: 1}", 4, 19, "`nope`, but no rule"),
+    ("aliases: {x y: {nope: F}}\ncondition: {gte: 1}", 4, 21, "`nope`, but no rule"),
     ("generate: often\ncondition: {gte: 1}", 4, 15, "`generate`"),
     ("type: temporal\ncondition: one and", 5, 16, "ends where"),
     ("type: temporal\nrules: [one]\ncondition: one and two", 6, 16, "`two`, which `rules` does not"),
     ("type: temporal\nrules: [one, two]\ncondition: one", 6, 16, "leaves out"),
+    ("type: temporal\nrules: [one, two]\ncondition: 1 of them", 6, 16, "`1 of` is for selections"),
+    ("type: temporal\ncondition: one and all of them", 5, 16, "`all of` is for selections"),
 ]
 
 

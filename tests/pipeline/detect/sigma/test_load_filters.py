@@ -33,10 +33,24 @@ def filtered(text: str) -> dict[str, Node]:
         ("f and f_2", And((A, Not(And((B, C)))))),
         ("not f", And((A, Not(B)))),
         ("not 1 of f*", And((A, Not(Or((B, C)))))),
+        ("NOT(f)", And((A, Not(B)))),
+        ("( (not f))", And((A, Not(B)))),
     ],
 )
 def test_a_filter_names_what_to_suppress_or_says_not_itself(condition: str, node: Node) -> None:
     assert filtered(filter_text(condition)) == {"R-1": node, "R-2": A}
+
+
+@pytest.mark.parametrize(
+    ("condition", "node"),
+    [
+        ("not-f", And((A, Not(C)))),
+        ("not-f and f", And((A, Not(And((C, B)))))),
+        ("not not-f", And((A, Not(C)))),
+    ],
+)
+def test_a_name_that_begins_with_not_is_a_name(condition: str, node: Node) -> None:
+    assert filtered(filter_text(condition).replace("f_2", "not-f")) == {"R-1": node, "R-2": A}
 
 
 @pytest.mark.parametrize("rules", ["[R-1]", "r-1", "[rule_one]", "any", "[nope, rule_one]"])

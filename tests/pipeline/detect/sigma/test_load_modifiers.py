@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from carecordon.pipeline.detect.sigma.ir import Always, And, Atom, Item, Node, Not, Op
+from carecordon.pipeline.detect.sigma.ir import And, Atom, Item, Node, Not, Op
 from carecordon.pipeline.detect.sigma.texts import Values
-from tests.pipeline.detect.sigma.rule_text import condition_of, refused_item
+from tests.pipeline.detect.sigma.rule_text import condition_of, refused, refused_item, rule_text
 
 DASHES = "-/\u2013\u2014\u2015"
 
@@ -144,7 +144,7 @@ def test_windash_takes_any_number_of_dashes() -> None:
     assert str(atom.value).count(f"[{DASHES[1:]}-]") == 5
 
 
-VALUES: Values = {"Servers": ["srv*", "dc01"], "Ids": [4624, 4625], "None": []}
+VALUES: Values = {"Servers": ["srv*", "dc01"], "Ids": [4624, 4625]}
 
 EXPANDED: list[tuple[str, Node]] = [
     ("F|expand: '%Servers%'", any_of(f(Op.STARTS, "srv"), f(Op.EQ, "dc01"))),
@@ -153,8 +153,6 @@ EXPANDED: list[tuple[str, Node]] = [
     (r"F|expand: '\%Servers%Ids%'", any_of(f(Op.EQ, "%servers4624"), f(Op.EQ, "%servers4625"))),
     ("F|expand: '100%'", any_of(f(Op.EQ, "100%"))),
     ("F: '%Servers%'", any_of(f(Op.EQ, "%servers%"))),
-    ("F|expand: '%None%'", Always(holds=False)),
-    ("F|expand|neq: '%None%'", Always(holds=True)),
 ]
 
 
@@ -163,9 +161,12 @@ def test_a_placeholder_stands_for_its_values(item: str, node: Node) -> None:
     assert condition_of(item, VALUES) == node
 
 
-def test_a_placeholder_without_values_is_named() -> None:
-    refusal = refused_item("F|expand: '%Servers%'")
+@pytest.mark.parametrize("values", [{}, {"Servers": []}])
+@pytest.mark.parametrize("modifiers", ["expand", "expand|neq", "contains|expand"])
+def test_a_placeholder_without_values_is_named(values: Values, modifiers: str) -> None:
+    refusal = refused(rule_text(f"pick:\n    F|{modifiers}: 'x-%Servers%'\ncondition: pick"), values=values)
     assert "%Servers%" in refusal.reason
+    assert "values file" in refusal.reason
     assert (refusal.line, refusal.column) == (5, 9)
 
 
@@ -173,6 +174,8 @@ REFUSED = [
     ("F|nosuch: x", "no modifier `nosuch`"),
     ("F|contains|contains: x", "twice"),
     ("F|i: x", "only goes with `re`"),
+    ("F|i|re: x", "the flag `i` stands behind `re`: write `re|i`"),
+    ("F|dotall|all|re|i: [x, y]", "write `re|dotall`"),
     ("F|exists: maybe", "true or false"),
     ("F|exists|all: true", "no other modifier"),
     ("F|lt: '5'", "number, written without quotes"),
