@@ -20,7 +20,7 @@ class Block:
     context: bytes = b""
 
 
-RUN = 20
+RUN = 64
 """Records a run: enough to share the cost of a call, few enough to stay in the processor's cache."""
 
 

@@ -75,26 +75,27 @@ class Fan:
         for pipe in wait(list(busy), timeout_s):
             hand = busy[pipe]  # type: ignore[index]  # wait returns the very objects it was given
             try:
-                answer = hand.answer()
+                answers = hand.answers()
             except (EOFError, OSError):
                 yield from self._replace(hand)
             else:
-                yield answer
+                yield from answers
 
     def _replace(self, dead: Hand) -> Iterator[Any]:
-        """Yield what a dead worker has answered, report the next task as lost and give its others to a new one.
+        """Yield what a dead worker has answered, and give its tasks to a careful one; report the one that died over.
 
-        It is made from scratch: a copy of this process would have seen what this one has seen.
+        It is made from scratch: a copy of this process would have seen what this one has seen. Of one that was not
+        careful it is not known which task it had: all are done again, by one that will die over that task alone.
         """
         try:
             while dead.tasks:
-                yield dead.answer()
+                yield from dead.answers()
         except (EOFError, OSError):
-            pass  # no more of them: the next task is the one that it died over
+            pass  # no more of them
         dead.bury()
-        new = Hand(self._context, self._make, self._hands)
+        new = Hand(self._context, self._make, self._hands, is_careful=True)
         self._hands[self._hands.index(dead)] = new
-        if dead.tasks:
+        if dead.tasks and dead.is_careful:
             yield Lost(dead.tasks.popleft(), DIED)
         for task in dead.tasks:
             new.give(task)

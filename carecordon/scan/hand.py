@@ -24,6 +24,8 @@ WAITING_LARGE = 3
 """As many it may have of up to LARGE bytes each; more only if all together are no larger than that."""
 LARGE = 2 * 1024 * 1024
 """A larger block goes through the pipe, and only to a worker that has nothing else to do."""
+HELD, HELD_BYTES = 8, 512 * 1024
+"""Answers, and bytes of their blocks, that a worker with more to do sends together: to wake the parent costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,19 @@ class _Failed:
 class Hand:
     """A worker as the parent sees it. Tasks are answered in the order they were given."""
 
-    def __init__(self, context: Any, make: Callable[[], Callable[[Any], Any]], others: Iterable[Hand] = ()) -> None:
-        """Start the process; it answers tasks with what `make()` returns. `others` are the hands that there are."""
+    def __init__(
+        self,
+        context: Any,
+        make: Callable[[], Callable[[Any], Any]],
+        others: Iterable[Hand] = (),
+        *,
+        is_careful: bool = False,
+    ) -> None:
+        """Start the process; it answers tasks with what `make()` returns. `others` are the hands that there are.
+
+        `is_careful`: each answer is sent at once, so that of a worker that died it is known which task it had.
+        """
+        self.is_careful = is_careful
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.tasks: deque[Task] = deque()
@@ -87,7 +100,9 @@ class Hand:
         self._memory = memoryview(memory).cast("B")
         is_copy = context.get_start_method() == "fork"
         inherited = [self.pipe, *(other.pipe for other in others)] if is_copy else []
-        self._process = context.Process(target=_serve, args=(theirs, memory, make, inherited), daemon=True)
+        held_bytes = 0 if is_careful else HELD_BYTES
+        given = (theirs, memory, make, inherited, held_bytes)
+        self._process = context.Process(target=_serve, args=given, daemon=True)
         self._process.start()
         theirs.close()
 
@@ -117,12 +132,14 @@ class Hand:
             return False
         return True
 
-    def answer(self) -> Any:
-        """Return the answer to the first task given and not answered. Raises EOFError or OSError if the worker died."""
-        found = self.pipe.recv()
-        task = self.tasks.popleft()
-        self._waiting_bytes -= _size(task.block)
-        return Lost(task, found.reason) if isinstance(found, _Failed) else found
+    def answers(self) -> list[Any]:
+        """Return the answers to the first tasks that were given. Raises EOFError or OSError if the worker died."""
+        found = []
+        for one in self.pipe.recv():
+            task = self.tasks.popleft()
+            self._waiting_bytes -= _size(task.block)
+            found.append(Lost(task, one.reason) if isinstance(one, _Failed) else one)
+        return found
 
     def last_word(self) -> Any:
         """Return the worker's last word and let it go. Raises EOFError or OSError if it died."""
@@ -147,17 +164,32 @@ def _size(block: Block) -> int:
     return len(block.data) + len(block.context)
 
 
-def _serve(pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any]], inherited: list[Any]) -> None:
-    """Answer tasks until told to stop, or until the parent is gone: the worker's whole life."""
+def _serve(
+    pipe: Connection, memory: Any, make: Callable[[], Callable[[Any], Any]], inherited: list[Any], most_bytes: int
+) -> None:
+    """Answer tasks until told to stop, or until the parent is gone: the worker's whole life.
+
+    Answers to blocks of `most_bytes` together are sent at once, fewer when there is nothing else to do.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for one in inherited:  # the parent's ends: held open here too, they would hide that it was killed
         one.close()
     view = memoryview(memory).cast("B")
     work = make()
+    held: list[Any] = []
+    held_bytes = 0
     with suppress(EOFError, OSError):
-        while (message := pipe.recv()) is not None:
-            answer = attempt(work, _task(message, view) if isinstance(message, _Note) else message)
-            pipe.send(_Failed(answer.reason) if isinstance(answer, Lost) else answer)
+        while True:
+            if held and (held_bytes >= most_bytes or len(held) == HELD or not pipe.poll()):
+                pipe.send(held)
+                held, held_bytes = [], 0
+            message = pipe.recv()
+            if message is None:
+                break
+            task = _task(message, view) if isinstance(message, _Note) else message
+            answer = attempt(work, task)
+            held.append(_Failed(answer.reason) if isinstance(answer, Lost) else answer)
+            held_bytes += _size(task.block)
         pipe.send(attempt(work, None))
 
 

@@ -38,24 +38,24 @@ def placed(rows: Iterable[Row], file: str, before: int) -> Iterator[Row]:
 
 
 def found_in(rows: Iterable[Row], heads: Mapping[str, RuleHead]) -> Iterator[Found]:
-    """Yield what rows hold; matches of one event that stands in several files have their fields in common."""
+    """Yield what rows hold; matches of one event that stands in several files have their fields in common.
+
+    The start of a process that stands in several files comes once, as the first of them has it.
+    """
     moment = held_bytes = -1
-    alike: dict[tuple[str, bytes], Match] = {}
+    alike: dict[tuple[str, bytes], Found] = {}
     for row in rows:
         time, file, position, rule, body = row
-        if not rule:
-            yield _start(row)
-            continue
         if time != moment or held_bytes > ALIKE_BYTES:
             moment, held_bytes = time, 0
             alike.clear()
         known = alike.get((rule, body))
-        if known is not None:
+        if known is None:
+            known = alike[rule, body] = _match(row, heads[rule]) if rule else _start(row)
+            held_bytes += len(body) + ROW_BYTES
+            yield known
+        elif rule:
             yield replace(known, file=file, position=position)
-            continue
-        alike[rule, body] = match = _match(row, heads[rule])
-        held_bytes += len(body) + ROW_BYTES
-        yield match
 
 
 def _match_row(match: Match) -> Row:
@@ -88,8 +88,8 @@ def _start_row(start: ProcessStart) -> Row:
 
 def _start(row: Row) -> ProcessStart:
     time, file, position, _, body = row
-    rest = dict(zip(STARTED, msgspec.msgpack.decode(body), strict=True))
-    return ProcessStart(time=time, file=file, position=position, **rest)
+    device, *rest = msgspec.msgpack.decode(body)
+    return ProcessStart(*[device, time, *rest, file, position])
 
 
 def _tuples(fields: dict[str, Any]) -> Fields:

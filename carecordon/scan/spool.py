@@ -26,6 +26,7 @@ PIECE_BYTES = 16 << 10
 Run = list[tuple[int, int]]
 """Where the pieces of a run lie: start and size."""
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Row]).decode
 
 
 class Spool:
@@ -123,4 +124,4 @@ def _read(file: IO[bytes], run: Run) -> Iterator[Row]:
         packed = b""
         while len(packed) < size and (more := file.read(size - len(packed))):
             packed += more
-        yield from map(tuple, msgspec.msgpack.decode(packed))
+        yield from _decode(packed)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from carecordon.model.event import Value
 from carecordon.model.match import Match
 from carecordon.scan.rows import ALIKE_BYTES, found_in, placed, row_of
+from tests.pipeline.triage.grouping import start
+from tests.replacing import replace
 from tests.scan.test_spool import KNOWN, match
 
 FIELDS = st.dictionaries(st.sampled_from("AB"), st.sampled_from(["x", 1, True, None, ("x", "y")]), max_size=2)
@@ -57,3 +59,10 @@ def test_what_is_large_is_not_held_for_those_that_follow() -> None:
 def test_rows_are_placed_behind_what_came_before_them() -> None:
     (found,) = found_in(placed([row_of(match(file="", position=3))], "a.evtx", 40), KNOWN)
     assert (found.file, found.position) == ("a.evtx", 43)
+
+
+def test_a_process_start_that_stands_in_many_files_comes_once_as_the_first_has_it() -> None:
+    started = start("a-1", pid=4)
+    again = replace(started, file="zzz")
+    later = replace(started, time=started.time + 1)
+    assert list(found_in(map(row_of, (started, again, later)), KNOWN)) == [started, later]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from carecordon.model.incident import Alert, Chain, DeviceAsset, Entity, EntityKind, Incident, Place, Score
 from carecordon.model.match import CorrelationMatch, RuleHead
@@ -163,7 +164,7 @@ def _places(units: Sequence[Unit]) -> tuple[Place, ...]:
         if unit.chain is not None
         for file, position in unit.chain.members
     }
-    return tuple(sorted(places, key=lambda place: (place.file, place.position, place.rule_id)))
+    return tuple(sorted(places, key=attrgetter("file", "position", "rule_id")))
 
 
 def _assets(devices: Sequence[str], estate: Estate) -> tuple[DeviceAsset, ...]:
