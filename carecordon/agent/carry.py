@@ -85,6 +85,8 @@ class Carrier:
         """When one was asked for in place of one that had expired,"""
         self._revive_again_s = RENEW_AGAIN_S
         """and after how long that is done again."""
+        self._expired: Ended | None = None
+        """Why no certificate came in place of one that has expired, until the hub is heard again."""
         self._was_cut, self._unheard = False, 0
         """The last connection broke before the hub said anything, and how many did so in a row."""
         self._key: bytes | None = None
@@ -119,6 +121,9 @@ class Carrier:
                 continue
             if self._may_have_expired() and await self._revive():
                 continue
+            if self._expired is not None:  # whatever else this attempt ended with: that is why, and needs a person
+                self.standing.last_end, self.standing.is_refused = self._expired, True
+                self._on_change()
             await asyncio.sleep(again.delay_s(ended.retry_s))
 
     async def _once(self) -> Ended:
@@ -176,10 +181,12 @@ class Carrier:
             refused = NotEnrolled(str(fault), may_retry=False)
         if refused is None:
             self._due, self._unheard, self.standing.is_refused, self._context = None, 0, False, None
+            self._expired = None
             return True
         self._revive_again_s = RENEW_SOON_S if refused.may_retry else RENEW_AGAIN_S
-        self.standing.last_end = Ended(f"the certificate has expired; {refused.reason}", Fault.NOBODY, -1.0)
-        self.standing.is_refused = not refused.may_retry
+        ended = Ended(f"the certificate has expired; {refused.reason}", Fault.NOBODY, -1.0)
+        self._expired = None if refused.may_retry else ended
+        self.standing.last_end, self.standing.is_refused = ended, not refused.may_retry
         self._on_change()
         return False
 
@@ -187,7 +194,7 @@ class Carrier:
         """Look at what came: a first welcome, a new certificate, a receipt."""
         link = self._link
         if link is not None and link.exchange.is_open and not link.done.done():
-            self._was_cut = False
+            self._was_cut, self._expired = False, None
             if not self.standing.is_open:
                 self.standing.is_open, self.standing.is_refused = True, False
                 self.standing.sessions += 1

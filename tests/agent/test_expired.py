@@ -86,13 +86,17 @@ def test_one_that_expired_too_long_ago_is_told_to_need_a_person(tmp_path: Path, 
     with gate_kit.running(hub) as gate:
         identity = expired(hub, tmp_path / "state", gate.ports, 30 + 181)
 
-        async def run() -> str:
+        async def run() -> list[str]:
             carrier = Carrier(spool, identity, host="ward-pc-07", system="Linux", rng=Swift())
             working = asyncio.ensure_future(carrier.run())
             await until(lambda: carrier.standing.is_refused, 40)
+            told = [str(carrier.standing.last_end)]
+            await asyncio.sleep(0.3)  # many more attempts, each of which the hub's TLS refuses
+            assert carrier.standing.is_refused
+            told.append(str(carrier.standing.last_end))
             working.cancel()
             await asyncio.wait({working})
-            return str(carrier.standing.last_end)
+            return told
 
-        assert "the certificate has expired" in asyncio.run(run())
+        assert all("the certificate has expired" in one for one in asyncio.run(run()))
     assert spool.pending == 3

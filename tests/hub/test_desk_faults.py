@@ -52,7 +52,7 @@ def test_a_match_that_nothing_can_work_on_is_set_aside_alone(
             raise ValueError("a bone")
         return subject_of(one)
 
-    monkeypatch.setattr("carecordon.pipeline.triage.group.subject_of", choke)
+    monkeypatch.setattr("carecordon.pipeline.triage.unit.subject_of", choke)
     one = desk(register)
     entries = [entry(place, Found([match(place, device=f"pc-{place}")], [], T0)) for place in (1, 2, 3)]
     for pull in [entries] if at_once else [[single] for single in entries]:
