@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 
@@ -29,6 +31,10 @@ class _Raw(io.FileIO):
 @contextmanager
 def losses_told() -> Iterator[None]:
     """Let all that is written and flushed within raise OutputLost where that fails; a terminal stays as it is."""
+    if sys.stdout is None:  # closed from the start, so that nobody is to read it
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            yield
+        return
     before = sys.stdout
     if not isinstance(before, io.TextIOWrapper) or before.isatty():
         yield

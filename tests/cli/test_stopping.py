@@ -119,6 +119,19 @@ def test_a_full_disk_is_no_defect_of_ours(
     assert (done.returncode, done.stderr) == (3, f"carecordon: {told}\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that can close it")
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("command", ["scan", "scan --json", "rules list"])
+def test_standard_output_that_is_closed_from_the_start_is_read_by_nobody(
+    tmp_path: Path, rules: Path, command: str
+) -> None:
+    path = [str(put(tmp_path / "a.jsonl", whoami()))] if command.startswith("scan") else []
+    words = [sys.executable, "-m", "carecordon", *command.split(), "--no-own-rules", "--rules", str(rules), *path]
+    shell = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *words]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1 if path else 0, "")
+
+
 def rule_text(number: int) -> str:
     return (
         f"title: Rule {number} of very many\nid: 11111111-0000-4000-8000-{number:012}\n"
