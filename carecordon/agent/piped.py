@@ -96,5 +96,7 @@ def lines(piped: Piped) -> Iterator[Block | Bad]:
         elif len(held) > MAX_LINE:
             yield Bad(0, f"a line of more than {MAX_LINE >> 20} MiB")
             held, is_too_long = b"", True
+    if is_too_long:  # the end came before what is left was looked at
+        held = held.partition(b"\n")[2]
     if held:
         yield Block(FEED, held)

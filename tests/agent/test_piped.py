@@ -5,7 +5,9 @@ from __future__ import annotations
 from queue import Queue
 from threading import Event
 
-from carecordon.agent.follow import MAX_LINE
+import pytest
+
+from carecordon.agent.follow import MAX_LINE, PIECE
 from carecordon.agent.piped import Piped, lines
 from carecordon.model.block import Bad, Block
 from carecordon.pipeline.ingest.stream import take
@@ -55,6 +57,21 @@ def test_a_line_without_measure_is_told_and_passed_over() -> None:
     piece = bytes(1 << 20)
     came = list(lines(Pipe(b"one\n", *[piece] * ((MAX_LINE >> 20) + 3), b"-\ntwo\n", b"three\n", b"").piped()))
     assert b"".join(one.data for one in came if isinstance(one, Block)) == b"one\ntwo\nthree\n"
+    assert [one.count for one in came if isinstance(one, Bad)] == [1]
+
+
+class Ready(Piped):
+    """A pipe of which more is always there, and be it the end."""
+
+    is_ready = True
+
+
+@pytest.mark.parametrize("rest", [b"", b"three"])
+def test_the_rest_of_a_line_without_measure_is_no_line_where_the_end_has_come_too(rest: bytes) -> None:
+    """Nobody waits for more, so that nothing is looked at before the end."""
+    coming = iter([b"one\n", *[bytes(PIECE)] * (MAX_LINE // PIECE + 2), b"-\n", b"two\n", rest])
+    came = list(lines(Ready(lambda _: next(coming, b""), lambda: False)))
+    assert b"".join(one.data for one in came if isinstance(one, Block)) == b"one\ntwo\n" + rest
     assert [one.count for one in came if isinstance(one, Bad)] == [1]
 
 
