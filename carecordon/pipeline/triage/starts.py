@@ -77,12 +77,11 @@ class DeviceStarts:
         """Take in starts where there are none yet; return those that are not kept, as `add` would."""
         gone = []
         for start in in_order(starts):
-            if start.guid and self.guids.setdefault(start.guid, start) is not start:
+            if start.guid and start.guid in self.guids:
                 gone.append(start)
                 continue
             self.ordered.append(start)
-            if start.pid is not None:
-                self.pids.setdefault(start.pid, []).append(start)
+            self._link(start)
         self._change()
         return gone
 
@@ -125,11 +124,16 @@ class DeviceStarts:
 
     def _relink(self) -> None:
         """Look up all anew: quicker than to take out the most of them, one by one."""
-        self.guids = {start.guid: start for start in self.ordered if start.guid}
-        self.pids = {}
+        self.guids, self.pids = {}, {}
         for start in self.ordered:
-            if start.pid is not None:
-                self.pids.setdefault(start.pid, []).append(start)
+            self._link(start)
+
+    def _link(self, start: ProcessStart) -> None:
+        """Let a start be found by its ids; it comes after all others."""
+        if start.guid:
+            self.guids[start.guid] = start
+        if start.pid is not None:
+            self.pids.setdefault(start.pid, []).append(start)
 
     def _unlink(self, start: ProcessStart) -> None:
         if start.guid and self.guids.get(start.guid) is start:

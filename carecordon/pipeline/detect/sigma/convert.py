@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from carecordon.pipeline.detect.sigma.condition import parse
-from carecordon.pipeline.detect.sigma.fold import all_of, atoms_of, some_of, weigh, weigh_apart
+from carecordon.pipeline.detect.sigma.fold import all_of, atoms_of, some_of, weigh
 from carecordon.pipeline.detect.sigma.head import read_head, read_logsource
-from carecordon.pipeline.detect.sigma.ir import REF_OPS, Node, Rule
+from carecordon.pipeline.detect.sigma.ir import REF_OPS, Item, Node, Rule
 from carecordon.pipeline.detect.sigma.items import read_item
 from carecordon.pipeline.detect.sigma.refusal import BadRule
 from carecordon.pipeline.detect.sigma.texts import Values
@@ -122,7 +122,7 @@ class _Selections:
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._nodes = nodes
-        self._weights = {name: (weigh(node), weigh_apart(node)) for name, node in nodes.items()}
+        self._weights = {name: (weigh(node, _atoms), weigh(node, _asked_apart)) for name, node in nodes.items()}
         self._drawn = self._drawn_apart = 0
         self._found: dict[str, list[str]] = {}
 
@@ -150,6 +150,15 @@ class _Selections:
                 f"the rule asks more than {MAX_APART:,} things one by one; write values as lists, or split it"
             )
         return [self._nodes[name] for name in names]
+
+
+def _atoms(item: Item) -> int:
+    return len(item.atoms)
+
+
+def _asked_apart(item: Item) -> int:
+    """Return how many things an item asks one by one: a list is one, unless all of it must hold."""
+    return len(item.atoms) if item.every else 1
 
 
 def _matches(pattern: str, names: Iterable[str]) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from carecordon.pipeline.detect.sigma.ir import Always, And, Atom, Item, Node, Not, Or
 
@@ -62,28 +62,15 @@ def negate(node: Node) -> Node:
             return Not(node)
 
 
-def weigh(node: Node) -> int:
-    """Return the number of atoms in a node."""
+def weigh(node: Node, weight: Callable[[Item], int]) -> int:
+    """Return what the items of a node weigh together."""
     match node:
-        case Item(atoms):
-            return len(atoms)
+        case Item():
+            return weight(node)
         case And(parts) | Or(parts):
-            return sum(map(weigh, parts))
+            return sum(weigh(part, weight) for part in parts)
         case Not(part):
-            return weigh(part)
-        case Always():
-            return 0
-
-
-def weigh_apart(node: Node) -> int:
-    """Return how many things a node asks that are answered one by one: a list is one, unless all of it must hold."""
-    match node:
-        case Item(atoms, every):
-            return len(atoms) if every else 1
-        case And(parts) | Or(parts):
-            return sum(map(weigh_apart, parts))
-        case Not(part):
-            return weigh_apart(part)
+            return weigh(part, weight)
         case Always():
             return 0
 
